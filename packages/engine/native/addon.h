@@ -1,0 +1,146 @@
+// The state of one Node environment (main thread or worker) and the small vocabulary that all entry points share.
+//
+// JavaScript never holds a C++ pointer: tensors, generators and mapped files live in tables here and JavaScript has
+// their index ("handle", from 1; 0 is "no tensor"). A handle is owned by exactly one JavaScript object, which releases
+// it once. That keeps a call cheap (no wrapped object, no finalizer per tensor) and makes "how many are alive" exact.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/InferenceMode.h>
+#include <node_api.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace looprpt {
+
+// Slots for values of one kind; freed slots are used again.
+template <typename T>
+class HandleTable {
+ public:
+  int32_t add(T value) {
+    ++live_;
+    if (free_.empty()) {
+      slots_.push_back(std::move(value));
+      return static_cast<int32_t>(slots_.size());
+    }
+    const int32_t handle = free_.back();
+    free_.pop_back();
+    slots_[handle - 1] = std::move(value);
+    return handle;
+  }
+  T& at(int32_t handle) {
+    TORCH_CHECK(handle > 0 && static_cast<size_t>(handle) <= slots_.size() && alive(slots_[handle - 1]),
+                "this ", T_name(), " was already disposed of");
+    return slots_[handle - 1];
+  }
+  void release(int32_t handle) {
+    at(handle) = T();
+    free_.push_back(handle);
+    --live_;
+  }
+  int64_t live() const { return live_; }
+
+ private:
+  static bool alive(const at::Tensor& t) { return t.defined(); }
+  static bool alive(const at::Generator& g) { return g.defined(); }
+  template <typename U>
+  static bool alive(const std::shared_ptr<U>& p) { return p != nullptr; }
+  static const char* T_name() {
+    if (std::is_same<T, at::Tensor>::value) return "tensor";
+    return std::is_same<T, at::Generator>::value ? "generator" : "mapped file";
+  }
+  std::vector<T> slots_;
+  std::vector<int32_t> free_;
+  int64_t live_ = 0;
+};
+
+struct Mapping;  // files.cc
+
+// How JavaScript has to treat one returned value.
+struct ReturnKind {
+  enum Kind { kTensor, kTensorList, kValue, kArgument } kind;
+  int argument;  // kArgument: the result is this (mutated) argument itself
+};
+
+struct Operator {
+  c10::OperatorHandle handle;
+  std::vector<ReturnKind> returns;
+};
+
+struct Addon {
+  HandleTable<at::Tensor> tensors;
+  HandleTable<at::Generator> generators;
+  HandleTable<std::shared_ptr<Mapping>> mappings;
+  std::vector<Operator> operators;
+  std::unordered_map<std::string, int32_t> operatorIds;
+  std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
+};
+
+// One call from JavaScript: its arguments, and conversions that throw C++ exceptions with plain messages.
+struct Call {
+  static constexpr size_t kMaxArguments = 40;
+  napi_env env;
+  Addon& addon;
+  size_t argc;
+  napi_value argv[kMaxArguments];
+
+  int32_t int32(size_t i) const;
+  int64_t int64(size_t i) const;
+  double number(size_t i) const;
+  bool boolean(size_t i) const;
+  std::string string(size_t i) const;
+  std::vector<int64_t> sizes(size_t i) const;
+  at::Tensor& tensor(size_t i) const { return addon.tensors.at(int32(i)); }
+  std::vector<at::Tensor> tensors(size_t i) const;  // an array of handles; 0 is an undefined tensor
+
+  napi_value undefined() const;
+  napi_value fromNumber(double value) const;
+  napi_value fromBool(bool value) const;
+  napi_value fromString(const std::string& value) const;
+  napi_value fromTensor(at::Tensor value) const;  // undefined tensor -> null
+  napi_value fromTensors(const std::vector<at::Tensor>& values) const;
+};
+
+// conversions of single values (values.cc)
+std::string readString(napi_env env, napi_value value);
+at::ScalarType parseDType(const std::string& name);
+const char* dtypeName(at::ScalarType type);
+
+// conversions by schema (convert.cc)
+c10::IValue toIValue(const Call& call, napi_value value, const c10::Argument& argument);
+napi_value fromIValue(const Call& call, const c10::IValue& value);
+
+using Function = napi_value (*)(const Call&);
+void registerFunction(napi_env env, napi_value exports, Addon* addon, const char* name, napi_callback callback);
+napi_value throwAsError(napi_env env, const std::string& message);
+std::string withoutStack(const std::exception& error);
+
+// Wraps an entry point: arguments in, C++ exceptions out as JavaScript errors.
+template <Function F>
+napi_value entry(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  size_t argc = Call::kMaxArguments;
+  napi_value argv[Call::kMaxArguments];
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  Call call{env, *static_cast<Addon*>(data), argc, {}};
+  for (size_t i = 0; i < argc && i < Call::kMaxArguments; ++i) call.argv[i] = argv[i];
+  try {
+    return F(call);
+  } catch (const std::exception& error) {
+    return throwAsError(env, withoutStack(error));
+  }
+}
+
+// Each part of the addon adds its functions to the exports.
+void registerDispatch(napi_env env, napi_value exports, Addon* addon);
+void registerTensors(napi_env env, napi_value exports, Addon* addon);
+void registerFiles(napi_env env, napi_value exports, Addon* addon);
+void registerAutograd(napi_env env, napi_value exports, Addon* addon);
+void registerGenerators(napi_env env, napi_value exports, Addon* addon);
+void registerRuntime(napi_env env, napi_value exports, Addon* addon);
+
+}  // namespace looprpt

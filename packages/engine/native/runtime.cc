@@ -1,0 +1,75 @@
+// The process around the operators: threads, the C library's allocator, denormals, devices, versions.
+#include "addon.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/version.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+namespace looprpt {
+
+static napi_value setThreads(const Call& call) {
+  at::set_num_threads(call.int32(0));
+  return call.undefined();
+}
+
+static napi_value threads(const Call& call) { return call.fromNumber(at::get_num_threads()); }
+
+// By default glibc gives every block over 32 MiB back to the system when it is freed and faults its pages in again at
+// the next use; a training step frees and asks for the same blocks over and over. Keep them instead, in one arena.
+static napi_value keepFreedMemory(const Call& call) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, 2147483647);
+  mallopt(M_TOP_PAD, 64 << 20);
+  mallopt(M_ARENA_MAX, 1);
+#endif
+  return call.undefined();
+}
+
+static napi_value flushDenormals(const Call& call) { return call.fromBool(at::globalContext().setFlushDenormal(call.boolean(0))); }
+
+static napi_value version(const Call& call) { return call.fromString(TORCH_VERSION); }
+
+static napi_value cudaDevices(const Call& call) {
+  if (!at::hasCUDA()) return call.fromNumber(0);
+  return call.fromNumber(c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount());
+}
+
+// synchronize(device): waits for the device's current stream; nothing to do on the CPU
+static napi_value synchronize(const Call& call) {
+  const c10::Device device(call.string(0));
+  if (!device.is_cpu()) {
+    const c10::impl::VirtualGuardImpl guard(device.type());
+    guard.synchronizeStream(guard.getStream(device));
+  }
+  return call.undefined();
+}
+
+// adjustExternalMemory(bytes): tells the garbage collector about native memory that only it will free
+static napi_value adjustExternalMemory(const Call& call) {
+  int64_t total = 0;
+  napi_adjust_external_memory(call.env, call.int64(0), &total);
+  return call.fromNumber(static_cast<double>(total));
+}
+
+static napi_value describeBuild(const Call& call) { return call.fromString(at::show_config()); }
+
+void registerRuntime(napi_env env, napi_value exports, Addon* addon) {
+  registerFunction(env, exports, addon, "setThreads", entry<setThreads>);
+  registerFunction(env, exports, addon, "threads", entry<threads>);
+  registerFunction(env, exports, addon, "keepFreedMemory", entry<keepFreedMemory>);
+  registerFunction(env, exports, addon, "flushDenormals", entry<flushDenormals>);
+  registerFunction(env, exports, addon, "version", entry<version>);
+  registerFunction(env, exports, addon, "cudaDevices", entry<cudaDevices>);
+  registerFunction(env, exports, addon, "synchronize", entry<synchronize>);
+  registerFunction(env, exports, addon, "adjustExternalMemory", entry<adjustExternalMemory>);
+  registerFunction(env, exports, addon, "describeBuild", entry<describeBuild>);
+}
+
+}  // namespace looprpt

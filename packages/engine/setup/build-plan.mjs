@@ -1,0 +1,104 @@
+/**
+ * How the addon is compiled: the flags, and the hashes by which a finished object or addon is found again. Pure apart
+ * from reading the sources. build-addon.mjs runs it.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** From here on libtorch's headers want C++20. */
+const CXX20_SINCE = { major: 2, minor: 9 };
+
+/** Already searched by the compiler; named as system folders they would come in the wrong order. */
+const COMPILERS_OWN = new Set(['/usr/include', '/usr/local/include']);
+
+/**
+ * @typedef {object} Target
+ * @property {import('./index.mjs').Libtorch} libtorch
+ * @property {import('./index.mjs').Compiler} compiler
+ * @property {string} nativeDir the addon's sources, `**\/*.cc` with `*.h`
+ * @property {string} nodeApiInclude folder of node_api.h
+ * @property {NodeJS.Platform} platform
+ * @property {NodeJS.Architecture} arch
+ * @property {string} cpu the processor's name: objects made for the host's are of no use on another
+ * @property {string} [march] instead of `native`
+ */
+
+/** @param {Target} target @returns {string[]} */
+export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, arch, march }) {
+  const { major, minor } = libtorch;
+  const cxx20 = major > CXX20_SINCE.major || (major === CXX20_SINCE.major && minor >= CXX20_SINCE.minor);
+  const mac = platform === 'darwin';
+  return [
+    cxx20 ? '-std=c++20' : '-std=c++17',
+    '-O3',
+    mac && arch === 'arm64' && march === undefined ? '-mcpu=native' : `-march=${march ?? 'native'}`,
+    '-fPIC',
+    ...(mac ? [] : ['-fopenmp']),
+    '-fvisibility=hidden',
+    '-DNDEBUG',
+    `-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi}`,
+    '-I',
+    nativeDir,
+    '-isystem',
+    nodeApiInclude,
+    ...libtorch.includeDirs.filter((dir) => !COMPILERS_OWN.has(dir)).flatMap((dir) => ['-isystem', dir]),
+  ];
+}
+
+/**
+ * The CUDA libraries register themselves when loaded and nothing refers to them, so the linker must be told to keep
+ * them. Their own dependencies lie where only the loader looks. Symbols are bound at loading, so that one that libtorch
+ * does not have shows then and not in the middle of a run.
+ * @param {Target} target
+ * @returns {string[]}
+ */
+export function linkFlags({ libtorch, platform }) {
+  const search = ['-L', libtorch.libDir, `-Wl,-rpath,${libtorch.libDir}`];
+  /** @type {(libs: string[]) => string[]} */
+  const link = (libs) => libs.map((lib) => `-l${lib}`);
+  if (platform === 'darwin') return ['-bundle', '-undefined', 'dynamic_lookup', ...search, ...link(libtorch.libs)];
+  const kept = libtorch.libs.filter((lib) => lib.endsWith('_cuda'));
+  const others = libtorch.libs.filter((lib) => !lib.endsWith('_cuda'));
+  return [
+    '-shared',
+    '-fopenmp',
+    ...search,
+    '-Wl,--allow-shlib-undefined',
+    '-Wl,-z,now',
+    ...(kept.length > 0 ? ['-Wl,--no-as-needed', ...link(kept)] : []),
+    '-Wl,--as-needed',
+    ...link(others),
+  ];
+}
+
+/** @param {unknown} value */
+const hash = (value) => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+
+/**
+ * @typedef {object} BuildPlan
+ * @property {string[]} compile flags
+ * @property {string[]} link flags
+ * @property {{ source: string, object: string }[]} units source paths (absolute) and names of their objects
+ * @property {string} key of the whole addon
+ */
+
+/** @param {Target} target @returns {BuildPlan} */
+export function planBuild(target) {
+  const { libtorch, compiler, nativeDir, arch, cpu, march } = target;
+  const compile = compileFlags(target);
+  const link = linkFlags(target);
+  const files = readdirSync(nativeDir, { recursive: true, encoding: 'utf8' }).sort();
+  /** @param {string} name */
+  const text = (name) => readFileSync(path.join(nativeDir, name), 'utf8');
+  const headers = files.filter((name) => /\.(h|hpp)$/.test(name)).map((name) => [name, text(name)]);
+  const host = march === undefined ? cpu : null;
+  const base = hash([compile, compiler, libtorch.version, libtorch.stamp, arch, host, headers]);
+  const units = files
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => ({
+      source: path.join(nativeDir, name),
+      object: `${name.replace(/\.cc$/, '').replaceAll(path.sep, '-')}.${hash([base, name, text(name)])}.o`,
+    }));
+  return { compile, link, units, key: hash([units.map(({ object }) => object), link]) };
+}

@@ -1,0 +1,88 @@
+/**
+ * `@looprpt/engine/setup`: finds libtorch and a compiler, installs them where that is possible, compiles the addon.
+ * It works before any npm package is compiled, so the modules are plain JavaScript and these are their types.
+ */
+
+/** A libtorch that the addon can be compiled against. Paths are absolute. */
+export interface Libtorch {
+  /** The prefix or the `torch` package's folder. */
+  root: string;
+  /** As its headers give it, `2.11.0`. */
+  version: string;
+  major: number;
+  minor: number;
+  includeDirs: string[];
+  libDir: string;
+  /** Names for the linker, without `lib`: torch, torch_cpu, c10, and torch_cuda, c10_cuda where they exist. */
+  libs: string[];
+  cuda: boolean;
+  /** `_GLIBCXX_USE_CXX11_ABI` that it was compiled with. */
+  cxx11Abi: 0 | 1;
+  how: 'LIBTORCH' | 'python3' | 'system';
+  /** The interpreter that imports it, when `how` is `python3`. */
+  python?: string;
+  /** Changes when the library's file does (size and time of modification). */
+  stamp: string;
+}
+
+export interface Compiler {
+  /** Program and leading arguments, `['ccache', 'g++']`. */
+  command: string[];
+  /** First line of `--version`. */
+  version: string;
+}
+
+/** `build/engine.json`: written last, so that an addon it names is whole. */
+export interface EngineBuild {
+  /** Path of the addon, relative to the package's folder. */
+  addon: string;
+  libtorch: Libtorch;
+  compiler: Compiler;
+  flags: string[];
+  /** ISO 8601. */
+  builtAt: string;
+  /** Hash of all that went into the addon. */
+  key: string;
+}
+
+/** `reference`: the slow BLAS that Debian falls back on; `unknown`: none found at the place where it would be. */
+export type Blas = 'optimised' | 'reference' | 'unknown';
+
+export interface EngineReport {
+  libtorch: Libtorch | null;
+  /** Libtorchs that were seen and why each was passed over. */
+  notes: string[];
+  compiler: Compiler | null;
+  blas: Blas;
+  /** `stale`: compiled from other sources, flags or another libtorch than those found now. */
+  addon: 'ready' | 'stale' | 'missing';
+  build: EngineBuild | null;
+  /** What is missing, and the command that mends it. */
+  mend: { what: string; command: string }[];
+}
+
+export interface SetupOptions {
+  /** Install without asking, even when a person sits at the terminal. */
+  yes?: boolean;
+  /** No progress on stderr. */
+  quiet?: boolean;
+}
+
+/** A message for the user; `exitCode` is what a command line should end with. */
+export class SetupError extends Error {
+  exitCode: 1 | 2;
+  constructor(message: string, exitCode?: 1 | 2);
+}
+
+/**
+ * The libtorch to use, or null. Order: the environment's `LIBTORCH`; a PyTorch >= 2.0 that `python3` imports; the
+ * system's.
+ * @throws SetupError when `LIBTORCH` is set and is not a usable libtorch
+ */
+export function findLibtorch(): Libtorch | null;
+
+/** Brings the addon up to date and says where it is; quick when there is nothing to do. @throws SetupError */
+export function setupEngine(options?: SetupOptions): Promise<EngineBuild>;
+
+/** What is there and what is not; changes nothing. @throws SetupError as `findLibtorch` */
+export function inspectEngine(): EngineReport;

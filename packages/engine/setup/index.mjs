@@ -1,0 +1,158 @@
+/**
+ * The engine's set-up: from a bare machine to an addon that loads. Run as a program it does that and says so; other
+ * modules call `setupEngine`, and `inspectEngine` for a report that changes nothing. Types: index.d.mts.
+ */
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { blasOf } from './blas.mjs';
+import { buildAddon, isBuilt, readEngineJson } from './build-addon.mjs';
+import { planBuild } from './build-plan.mjs';
+import { lookForLibtorch } from './find-libtorch.mjs';
+import { install, NEED_TEXT, OTHER_WAYS, thisMachine } from './install.mjs';
+import { planAsText, planInstall } from './install-plan.mjs';
+import { findCompiler } from './programs.mjs';
+import { sayer } from './progress.mjs';
+import { SetupError } from './setup-error.mjs';
+
+export { findLibtorch } from './find-libtorch.mjs';
+export { SetupError } from './setup-error.mjs';
+
+/** @typedef {import('./install-plan.mjs').Need} Need */
+
+const packageDir = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const buildDir = path.join(packageDir, 'build');
+const logFile = path.join(buildDir, 'install.log');
+/** Exists once a person has said no to a better BLAS, or it could not be had: not to be tried at every start. */
+const blasLeftAlone = path.join(buildDir, 'blas-left-alone');
+
+/**
+ * @param {import('./index.mjs').Libtorch} libtorch
+ * @param {import('./index.mjs').Compiler} compiler
+ * @returns {import('./build-plan.mjs').Target}
+ */
+function targetOf(libtorch, compiler) {
+  const headers = createRequire(import.meta.url).resolve('node-api-headers/package.json');
+  const march = process.env.LOOPRPT_MARCH;
+  return {
+    libtorch,
+    compiler,
+    nativeDir: path.join(packageDir, 'native'),
+    nodeApiInclude: path.join(path.dirname(headers), 'include'),
+    platform: process.platform,
+    arch: process.arch,
+    cpu: cpus()[0]?.model ?? '',
+    ...(march ? { march } : {}),
+  };
+}
+
+/** @type {typeof import('./index.mjs').setupEngine} */
+export async function setupEngine({ yes = process.env.LOOPRPT_YES === '1', quiet = false } = {}) {
+  if (process.platform === 'win32') throw new SetupError('Windows is not supported; use WSL 2.');
+  const say = sayer('engine', { quiet });
+  const { libtorch, compiler } = await provideRequired({ yes, say });
+  if (blasOf(libtorch) === 'reference') await improveBlas({ yes, say });
+  const target = targetOf(libtorch, compiler);
+  return buildAddon({
+    packageDir,
+    buildDir,
+    name: 'looprpt_engine',
+    plan: planBuild(target),
+    target,
+    env: process.env,
+    say,
+  });
+}
+
+/**
+ * @param {{ yes: boolean, say: import('./progress.mjs').Say }} options
+ * @returns {Promise<{ libtorch: import('./index.mjs').Libtorch, compiler: import('./index.mjs').Compiler }>}
+ */
+async function provideRequired({ yes, say }) {
+  const before = look();
+  if (before.libtorch !== null && before.compiler !== null)
+    return { libtorch: before.libtorch, compiler: before.compiler };
+  if (before.compiler === null && process.env.CXX) {
+    throw new SetupError(`CXX=${process.env.CXX} does not run; set it to a C++ compiler or unset it.`);
+  }
+  for (const note of before.notes) say.line(`passed over: ${note}`);
+  if ((await install(before.needs, { yes, logFile, say })) === 'declined') {
+    throw new SetupError(`nothing was installed. Run the commands above yourself. ${OTHER_WAYS}`);
+  }
+  const { libtorch, compiler, needs, notes } = look();
+  if (libtorch !== null && compiler !== null) return { libtorch, compiler };
+  const still = needs.map((need) => NEED_TEXT[need]).join('; ');
+  throw new SetupError(`the packages were installed, and still ${still}. ${notes.join('; ')}`);
+}
+
+/** What is there, and which of the two things without which nothing works is not. */
+function look() {
+  const { libtorch, notes } = lookForLibtorch();
+  const compiler = findCompiler();
+  /** @type {Need[]} */
+  const needs = [];
+  if (libtorch === null) needs.push('libtorch');
+  if (compiler === null) needs.push('compiler');
+  return { libtorch, notes, compiler, needs };
+}
+
+/**
+ * A slow BLAS is worth a try and a warning, not a failure.
+ * @param {{ yes: boolean, say: import('./progress.mjs').Say }} options
+ */
+async function improveBlas({ yes, say }) {
+  const remedy = () => planAsText(planInstall(thisMachine({ askSudo: false }), ['blas']));
+  if (existsSync(blasLeftAlone) && !yes) {
+    say.line(`note: ${NEED_TEXT.blas}; to change that: ${remedy()}`);
+    return;
+  }
+  /** @type {string} */
+  const outcome = await install(['blas'], { yes, logFile, say }).catch((error) => {
+    if (error instanceof SetupError) return error.message;
+    throw error;
+  });
+  if (outcome === 'done') return;
+  if (outcome !== 'declined') say.line(`going on without it: ${outcome}`);
+  mkdirSync(buildDir, { recursive: true });
+  writeFileSync(blasLeftAlone, '');
+}
+
+/** @type {typeof import('./index.mjs').inspectEngine} */
+export function inspectEngine() {
+  const { libtorch, notes, compiler, needs } = look();
+  const blas = blasOf(libtorch);
+  const build = readEngineJson(buildDir);
+  const current =
+    libtorch !== null &&
+    compiler !== null &&
+    isBuilt({ packageDir, buildDir, plan: planBuild(targetOf(libtorch, compiler)) });
+  const addon = current ? 'ready' : build === null ? 'missing' : 'stale';
+
+  const machine = thisMachine({ askSudo: false });
+  /** @type {Need[]} */
+  const wanted = [...needs, ...(blas === 'reference' ? /** @type {Need[]} */ (['blas']) : [])];
+  const mend = wanted.map((need) => ({ what: NEED_TEXT[need], command: planAsText(planInstall(machine, [need])) }));
+  if (addon !== 'ready') {
+    const what =
+      addon === 'stale' ? 'the addon was made for another libtorch or from other sources' : 'the addon is not compiled';
+    mend.push({ what, command: `node ${fileURLToPath(import.meta.url)}` });
+  }
+  return { libtorch, notes, compiler, blas, addon, build, mend };
+}
+
+async function main() {
+  const build = await setupEngine({ yes: process.argv.includes('--yes') || process.env.LOOPRPT_YES === '1' });
+  const { version, root, how } = build.libtorch;
+  process.stderr.write(`engine: ready: libtorch ${version} at ${root} (${how}), ${build.addon}\n`);
+}
+
+const program = process.argv[1];
+if (program !== undefined && existsSync(program) && realpathSync(program) === fileURLToPath(import.meta.url)) {
+  main().catch((error) => {
+    if (!(error instanceof SetupError)) throw error;
+    process.stderr.write(`engine: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  });
+}

@@ -1,0 +1,46 @@
+/**
+ * Random number generators with a state that can be saved and set, one per purpose (weights, noise, samples), so that
+ * a resumed run draws what an uninterrupted one would have drawn.
+ */
+import { native } from './native.js';
+import { Tensor } from './tensor.js';
+
+const collector = new FinalizationRegistry<number>((handle) => native.releaseGenerator(handle));
+
+export class Generator implements Disposable {
+  readonly device: string;
+  #handle: number;
+
+  /** @param seed an integer of at most 53 bits */
+  constructor(seed: number, device = 'cpu') {
+    this.device = device;
+    this.#handle = native.newGenerator(device, seed);
+    collector.register(this, this.#handle, this);
+  }
+
+  get handle(): number {
+    return this.#handle;
+  }
+
+  getState(): Uint8Array {
+    using state = new Tensor(native.generatorState(this.#handle));
+    return state.toTyped() as Uint8Array;
+  }
+
+  /** @param state what `getState` returned for a generator on the same kind of device */
+  setState(state: Uint8Array): void {
+    using tensor = new Tensor(native.fromBytes(state, 'uint8', [state.length]));
+    native.setGeneratorState(this.#handle, tensor.handle);
+  }
+
+  dispose(): void {
+    if (this.#handle === 0) return;
+    collector.unregister(this);
+    native.releaseGenerator(this.#handle);
+    this.#handle = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,13 @@
+/** libtorch for Node: tensors, autograd, every ATen operator, and memory with owners. */
+export { backward, enableGrad, grad, inference, isGradEnabled, noGrad } from './autograd.js';
+export { arange, empty, full, type Nested, type Options, ones, randn, tensor, zeros } from './create.js';
+export { type DType, elementBytes, isFloating, type TypedArray } from './dtype.js';
+export { MappedFile, mapFile } from './files.js';
+export { foreachAdd_, foreachAddcmul_, foreachMul_ } from './foreach.js';
+export { addcmul, binaryCrossEntropyWithLogits, cat, embedding, linear, stack, where } from './functions.js';
+export { Generator } from './generator.js';
+export { liveTensors, scope } from './memory.js';
+export { type EngineBuild, engineBuild } from './native.js';
+export { type Argument, hasOperator, op, operatorNames, schema } from './operator.js';
+export { cudaDevices, getThreads, libtorchConfiguration, libtorchVersion, setThreads, synchronize } from './runtime.js';
+export { Tensor } from './tensor.js';

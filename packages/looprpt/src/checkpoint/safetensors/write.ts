@@ -1,0 +1,68 @@
+/**
+ * Writes a safetensors file, one tensor after the other: at no time is there more than one tensor's copy in memory, and
+ * none where the tensor is contiguous, on the CPU and of the right dtype. The same tensors give the same bytes.
+ */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { type DType, elementBytes, noGrad, scope, type Tensor } from '@looprpt/engine';
+import { LENGTH_BYTES, storedDType } from './format.js';
+
+/** What is written under one name. */
+export interface TensorToWrite {
+  name: string;
+  shape: readonly number[];
+  dtype: DType;
+  /** Called once, when its turn comes; any device, dtype and layout. */
+  values: () => Tensor;
+}
+
+const CHUNK_BYTES = 1 << 26;
+
+/** Replaces `path` whole, or leaves it as it was. The file is on the disk when this returns; its folder is not synced. */
+export function writeSafetensors(path: string, tensors: readonly TensorToWrite[]): void {
+  // Wide elements first, so that every tensor starts at a multiple of its element size.
+  const ordered = [...tensors].sort((a, b) => elementBytes(b.dtype) - elementBytes(a.dtype));
+  const partial = join(dirname(path), `.${basename(path)}.partial`);
+  const file = openSync(partial, 'w');
+  try {
+    writeAll(file, header(ordered));
+    for (const { values, dtype } of ordered)
+      scope(() => noGrad(() => writeAll(file, bytesOf(values().to({ dtype, device: 'cpu' }).contiguous()))));
+    fsyncSync(file);
+    renameSync(partial, path);
+  } finally {
+    closeSync(file);
+    rmSync(partial, { force: true });
+  }
+}
+
+/** Bytes that the tensors of a list take in a file, header not counted. */
+export function storedBytes({ shape, dtype }: Pick<TensorToWrite, 'shape' | 'dtype'>): number {
+  return shape.reduce((product, size) => product * size, elementBytes(dtype));
+}
+
+function header(tensors: readonly TensorToWrite[]): Uint8Array {
+  const entries: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let end = 0;
+  for (const { name, shape, dtype } of tensors) {
+    const begin = end;
+    end += storedBytes({ shape, dtype });
+    entries[name] = { dtype: storedDType(dtype), shape, data_offsets: [begin, end] };
+  }
+  const json = Buffer.from(JSON.stringify(entries));
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = Buffer.alloc(LENGTH_BYTES + length, ' ');
+  bytes.writeBigUInt64LE(BigInt(length));
+  json.copy(bytes, LENGTH_BYTES);
+  return bytes;
+}
+
+function bytesOf(values: Tensor): Uint8Array {
+  const elements = values.viewTyped();
+  return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(file, bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
+}

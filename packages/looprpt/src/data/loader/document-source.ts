@@ -1,0 +1,11 @@
+/** What the loader reads from: tokenised documents by index, from files or made on the spot. */
+import type { TokenDocument } from '../shards/token-document.js';
+
+export interface DocumentSource {
+  /** Equal for two sources only if they hold the same documents; a checkpoint remembers it. */
+  readonly id: string;
+  /** How many documents there are; `Infinity` for a generator. */
+  readonly length: number;
+  /** Document `index` from 0; always the same for the same index. May be a promise while it is being made. */
+  tokens(index: number): TokenDocument | Promise<TokenDocument>;
+}

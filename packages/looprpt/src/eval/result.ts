@@ -1,0 +1,103 @@
+/**
+ * What `eval --json` says about a model on text, and what a comparison of two models says: types and zod schemas.
+ *
+ * This file holds shapes only; nothing here computes. Loops are counted from 1. Accuracies and shares are fractions
+ * in [0, 1], cross-entropies and entropies are in nats, FLOPs count a multiply-add as two and are per predicted token.
+ * Keys that a reader does not know are ignored, so that an older report reads a newer result.
+ */
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+
+/** Accuracy of the arg-max next token, and cross-entropy with the true one. */
+export const ScoreSchema = z.object({
+  accuracy: share,
+  crossEntropy: z.number(),
+});
+
+/** Every token read out after the same loop. */
+export const LoopScoreSchema = ScoreSchema.extend({ loop: z.number().int().min(1) });
+
+/** Every token read out at the first loop whose exit CDF reaches `tau`. */
+export const AdaptiveScoreSchema = ScoreSchema.extend({
+  tau: z.number(),
+  meanLoops: z.number(),
+  /** K shares, by exit loop 1..K. */
+  exitShare: z.array(share),
+});
+
+/**
+ * How a token's exit loop was chosen. `gate` is the model's own exit CDF; `hidden-change`, `confidence` and `entropy`
+ * need no training; `static` stops every token at the same loop; `oracle` stops at the first loop that is right.
+ */
+export const ExitRuleSchema = z.enum(['gate', 'hidden-change', 'confidence', 'entropy', 'static', 'oracle']);
+
+/** One point of an exit rule's curve; `setting` is the rule's threshold (for `static`, the loop). */
+export const RulePointSchema = ScoreSchema.extend({
+  setting: z.number(),
+  meanLoops: z.number(),
+  flopsPerToken: z.number(),
+});
+
+export const RuleCurveSchema = z.object({ rule: ExitRuleSchema, points: z.array(RulePointSchema) });
+
+/**
+ * Scores over one set of tokens. An empty set (`tokens` 0) has empty lists and zeros in `peak`.
+ *
+ * `peak` is full depth: loop K forced for every token. `area` is the mean height of a rule's accuracy curve over mean
+ * loops 1..K, a fraction like an accuracy.
+ */
+const BreakdownSchema = z.object({
+  tokens: z.number().int().min(0),
+  perLoop: z.array(LoopScoreSchema),
+  peak: ScoreSchema,
+  adaptive: z.array(AdaptiveScoreSchema),
+  rules: z.array(RuleCurveSchema).optional(),
+  area: z.partialRecord(ExitRuleSchema, z.number()).optional(),
+});
+
+/** The difficulty buckets, by the reference model's entropy at full depth. */
+export const BUCKETS = ['easy', 'medium', 'hard'] as const;
+export type Bucket = (typeof BUCKETS)[number];
+
+export const EvalResultSchema = BreakdownSchema.extend({
+  model: z.string(),
+  data: z.string(),
+  loops: z.number().int().min(1),
+  buckets: z.object({ easy: BreakdownSchema, medium: BreakdownSchema, hard: BreakdownSchema }),
+  /** The model whose entropies made the buckets. */
+  reference: z.string(),
+  /** Nats: entropy ≤ the first is easy, ≤ the second is medium, above is hard. */
+  thresholds: z.tuple([z.number(), z.number()]),
+  /** Forward FLOPs of one loop of the shared stack, and of one read-out by the LM head. */
+  flops: z.object({ perLoop: z.number(), head: z.number() }).optional(),
+  /** Wall-clock time of the evaluation. */
+  seconds: z.number().optional(),
+});
+
+/**
+ * A paired bootstrap interval for the difference `a − b` of one metric on the same tokens.
+ *
+ * `metric` names what was compared: `accuracy@1`..`accuracy@K` and `crossEntropy@k` for a loop, `area`, or free text.
+ * `level` is the interval's coverage, such as 0.95; accuracies and areas are fractions.
+ */
+export const ComparisonResultSchema = z.object({
+  a: z.string(),
+  b: z.string(),
+  metric: z.string(),
+  delta: z.number(),
+  low: z.number(),
+  high: z.number(),
+  level: z.number().gt(0).lt(1),
+  resamples: z.number().int().min(1),
+});
+
+export type Score = z.infer<typeof ScoreSchema>;
+export type LoopScore = z.infer<typeof LoopScoreSchema>;
+export type AdaptiveScore = z.infer<typeof AdaptiveScoreSchema>;
+export type ExitRule = z.infer<typeof ExitRuleSchema>;
+export type RulePoint = z.infer<typeof RulePointSchema>;
+export type RuleCurve = z.infer<typeof RuleCurveSchema>;
+export type Breakdown = z.infer<typeof BreakdownSchema>;
+export type EvalResult = z.infer<typeof EvalResultSchema>;
+export type ComparisonResult = z.infer<typeof ComparisonResultSchema>;

@@ -1,0 +1,140 @@
+/**
+ * One streaming pass of a model over batches, into a token table.
+ *
+ * Vocabulary logits exist for a bounded number of (token, loop) pairs at a time, never for B·S·K. Nothing is recorded for
+ * gradients, and no tensor outlives the call.
+ *
+ * Shapes: B rows, S places, E hidden, K loops, V vocabulary, N counted tokens of a batch, C tokens of a chunk.
+ */
+import { embedding, noGrad, type Tensor, scope, stack, tensor } from '@looprpt/engine';
+import { exitCdf, exitPdf } from '../model/exit.js';
+import type { LoopLM } from '../model/loop-lm.js';
+import { UserError } from '../user-error.js';
+import { countedPlaces, type EvalBatch, firstPlaces, toTokenBatch } from './token-batch.js';
+import { concatTables, type TokenTable } from './token-table.js';
+
+export interface TableOptions {
+  /** Most vocabulary logits in memory at once (default 2^23: 32 MiB in float32, and a few times that in between). */
+  maxLogits?: number;
+  /** Stop after the batch in which this many tokens are reached. */
+  maxTokens?: number;
+  /** Called after every batch with the tokens counted so far. */
+  onProgress?: (tokens: number) => void;
+}
+
+/** @throws UserError when no token of the batches counts */
+export async function tableFromModel(
+  model: LoopLM,
+  batches: AsyncIterable<EvalBatch> | Iterable<EvalBatch>,
+  { maxLogits = 2 ** 23, maxTokens = Number.POSITIVE_INFINITY, onProgress }: TableOptions = {},
+): Promise<TokenTable> {
+  const tables: TokenTable[] = [];
+  let tokens = 0;
+  for await (const batch of batches) {
+    const table = tableOfBatch(model, batch, maxLogits);
+    if (table) tables.push(table);
+    tokens += table?.tokens ?? 0;
+    onProgress?.(tokens);
+    if (tokens >= maxTokens) break;
+  }
+  if (tokens === 0) throw new UserError('nothing to evaluate: no token of the data counts in the loss');
+  return concatTables(tables);
+}
+
+/** The table of one batch; null when none of its tokens counts. */
+export function tableOfBatch(model: LoopLM, batch: EvalBatch, maxLogits: number): TokenTable | null {
+  const places = countedPlaces(batch.lossMask);
+  if (places.length === 0) return null;
+  const first = firstPlaces(batch);
+  const columns = noGrad(() => scope(() => columnsOf(model, batch, places, first, maxLogits)));
+  return { ...columns, tokens: places.length, ...placesOf(batch, places, first) };
+}
+
+function columnsOf(
+  model: LoopLM,
+  batch: EvalBatch,
+  places: Int32Array,
+  first: Int32Array,
+  maxLogits: number,
+): Omit<TokenTable, 'tokens' | 'sequence' | 'context'> {
+  const { device } = model;
+  const N = places.length;
+  const placesN = tensor(places, { dtype: 'int64', device });
+  const counted = (xBSE: Tensor): Tensor => xBSE.flatten(0, 1).indexSelect(0, placesN);
+  const targetsN = tensor(batch.targetIds, { dtype: 'int64', device }).indexSelect(0, placesN);
+  const hiddenKNE = scope(() => {
+    const tokens = toTokenBatch(batch, first, device);
+    return [embedding(model.weights.embedding, tokens.idsBT), ...model.states(tokens)].map(counted);
+  });
+  const hiddenNE = hiddenKNE.slice(1);
+  const gateKN = stack(hiddenNE.map((xNE) => model.gateLogits(xNE)));
+  const chunk = Math.max(1, Math.floor(maxLogits / model.config.vocabSize));
+  const readouts = hiddenNE.map((xNE) => readOut(model, xNE, targetsN, chunk));
+  return {
+    loops: hiddenNE.length,
+    logProb: readouts.map((r) => r.logProb),
+    correct: readouts.map((r) => r.correct),
+    prediction: readouts.map((r) => r.prediction),
+    entropy: readouts.map((r) => r.entropy),
+    confidence: readouts.map((r) => r.confidence),
+    hiddenChange: hiddenNE.map((xNE, k) => float32(relativeChange(xNE, hiddenKNE[k]!))),
+    gateLogit: rowsOf(float32(gateKN), N),
+    exitCdf: rowsOf(float32(exitCdf(exitPdf(gateKN))), N),
+  };
+}
+
+/** Everything that needs the next-token distribution after one loop, in chunks of tokens. */
+function readOut(model: LoopLM, hiddenNE: Tensor, targetsN: Tensor, chunk: number) {
+  const N = hiddenNE.size(0);
+  const logProb = new Float32Array(N);
+  const entropy = new Float32Array(N);
+  const confidence = new Float32Array(N);
+  const prediction = new Int32Array(N);
+  const correct = new Uint8Array(N);
+  for (let start = 0; start < N; start += chunk) {
+    const end = Math.min(N, start + chunk);
+    scope(() => {
+      const logitsCV = model.logits(hiddenNE.slice(0, start, end)).to({ dtype: 'float32' });
+      const targetsC = targetsN.slice(0, start, end);
+      const predictedC = logitsCV.argmax(-1);
+      const logProbsCV = logitsCV.logSoftmax(-1);
+      logProb.set(float32(logProbsCV.gather(-1, targetsC.unsqueeze(-1)).squeeze(-1)), start);
+      confidence.set(float32(logProbsCV.amax(-1).exp()), start);
+      entropy.set(float32(logProbsCV.exp().mul_(logProbsCV).sum(-1).neg()), start);
+      prediction.set(predictedC.to({ dtype: 'int32' }).toTyped() as Int32Array, start);
+      correct.set(predictedC.eq(targetsC).to({ dtype: 'uint8' }).toTyped() as Uint8Array, start);
+    });
+  }
+  return { logProb, entropy, confidence, prediction, correct };
+}
+
+/** ‖x − before‖ / ‖x‖ along the last dimension, in float32. */
+function relativeChange(xNE: Tensor, beforeNE: Tensor): Tensor {
+  const norm = (vNE: Tensor): Tensor => vNE.to({ dtype: 'float32' }).square().sum(-1).sqrt();
+  return norm(xNE.sub(beforeNE)).div(norm(xNE));
+}
+
+function float32(x: Tensor): Float32Array {
+  return x.to({ dtype: 'float32' }).toTyped() as Float32Array;
+}
+
+function rowsOf(flat: Float32Array, length: number): Float32Array[] {
+  return Array.from({ length: flat.length / length }, (_, k) => flat.slice(k * length, (k + 1) * length));
+}
+
+/** Sequence numbers, counted over the segments that have counted tokens, and lengths of context. */
+function placesOf({ S }: EvalBatch, places: Int32Array, first: Int32Array): Pick<TokenTable, 'sequence' | 'context'> {
+  const sequence = new Int32Array(places.length);
+  const context = new Int32Array(places.length);
+  let number = -1;
+  let before = -1;
+  for (let n = 0; n < places.length; n++) {
+    const place = places[n]!;
+    const start = place - (place % S) + first[place]!;
+    if (start !== before) number++;
+    before = start;
+    sequence[n] = number;
+    context[n] = place - start + 1;
+  }
+  return { sequence, context };
+}

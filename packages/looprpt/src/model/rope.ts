@@ -1,0 +1,35 @@
+/**
+ * Rotary position embedding, half-split: feature j is paired with j + D/2.
+ *
+ * Shapes: B batch, T positions, D head size, P = D/2 pairs, N any number of heads.
+ */
+import { arange, cat, type DType, type Tensor } from '@looprpt/engine';
+import type { LoopLMConfig } from './config.js';
+
+export interface RopeTables {
+  /** [B or 1, T, P] each, in the model's dtype. */
+  cosBTP: Tensor;
+  sinBTP: Tensor;
+}
+
+/**
+ * cos and sin of position·θ^(−2j/D), computed in float32 and cast to the model's dtype. The same for all layers and loops.
+ * @param positionsBT int64 [B or 1, T]
+ */
+export function ropeTables(config: LoopLMConfig, positionsBT: Tensor, dtype: DType): RopeTables {
+  const device = positionsBT.device;
+  const exponentP = arange(0, config.headDim, { step: 2, dtype: 'float32', device }).div(-config.headDim);
+  const frequencyP = exponentP.mul(Math.log(config.ropeTheta)).exp();
+  const angleBTP = positionsBT.to({ dtype: 'float32' }).unsqueeze(-1).mul(frequencyP);
+  return { cosBTP: angleBTP.cos().to({ dtype }), sinBTP: angleBTP.sin().to({ dtype }) };
+}
+
+/** Rotates heads: x [B, T, N, D] → the same shape. */
+export function rotate(xBTND: Tensor, { cosBTP, sinBTP }: RopeTables): Tensor {
+  const half = xBTND.size(-1) / 2;
+  const cos = cosBTP.unsqueeze(2);
+  const sin = sinBTP.unsqueeze(2);
+  const a = xBTND.slice(-1, 0, half);
+  const b = xBTND.slice(-1, half, 2 * half);
+  return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))], -1);
+}

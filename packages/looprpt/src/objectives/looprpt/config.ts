@@ -1,0 +1,71 @@
+/**
+ * The settings of LoopRPT. Each component is a switch, and each point that the paper leaves open is a setting here.
+ * The defaults are the paper's values where it gives them (ρ, G, σ) and otherwise those of small-scale trials.
+ */
+import { z } from 'zod';
+import { tokenSelectionSchema } from './hard-tokens.js';
+
+const reach = z.enum(['gate', 'backbone']);
+
+export const loopRptConfigSchema = z.strictObject({
+  kind: z.literal('looprpt'),
+  ...tokenSelectionSchema.shape,
+
+  alpha: z.number().nonnegative().default(1).describe('α, weight of the policy gradient; 0 switches it off'),
+  beta: z.number().nonnegative().default(1).describe('β, weight of the representation loss; 0 switches it off'),
+  gamma: z.number().nonnegative().default(0.02).describe('γ, weight of the exit-entropy bonus; 0 switches it off'),
+  delta: z
+    .number()
+    .nonnegative()
+    .default(0.005)
+    .describe('δ, weight of the K3 divergence from the teacher; 0 switches it off'),
+
+  lambdaBase: z
+    .number()
+    .nonnegative()
+    .default(0.02)
+    .describe('λ_base, price of a further loop, nats; 0: no time penalty'),
+  lambdaScale: z.number().nonnegative().default(1).describe('λ_scale, how much more an easy token pays'),
+
+  policy: z
+    .enum(['rollouts', 'closed'])
+    .default('rollouts')
+    .describe(
+      'rollouts: sampled exits of noisy passes, as written; closed: the exact gradient of Σ_k π(k) A(k), without rollouts',
+    ),
+  rollouts: z
+    .enum(['full', 'hard'])
+    .default('hard')
+    .describe(
+      "full: every place noisy, as written; hard: only the hard tokens' queries, over the clean keys and values",
+    ),
+  rolloutCount: z.number().int().min(1).default(8).describe('G'),
+  sigma: z.number().nonnegative().default(0.1).describe('σ, standard deviation of the latent noise; 0: none'),
+  rewardFrom: z
+    .enum(['table', 'own'])
+    .default('table')
+    .describe("a rollout's reward: R(t) of the clean pass, or the same from the rollout's own state"),
+
+  advantage: z
+    .enum(['token', 'batch', 'none'])
+    .default('token')
+    .describe('normalisation of both advantages: per token (as written), over the batch, or none'),
+  closedFormWeighting: z
+    .enum(['policy', 'uniform'])
+    .default('policy')
+    .describe('distribution under which closed-form advantages have mean 0 and variance 1'),
+  advantageEpsilon: z.number().positive().default(1e-4).describe('ε added to the standard deviation'),
+  stdCorrection: z
+    .union([z.literal(0), z.literal(1)])
+    .default(0)
+    .describe('0: divide the variance by n; 1: by n − 1'),
+
+  policyGradient: reach.default('gate').describe('how far L_PG reaches: the gate alone, or the backbone too'),
+  entropyGradient: reach.default('gate').describe('how far the entropy bonus reaches'),
+  weightGradient: z
+    .enum(['none', 'gate', 'backbone'])
+    .default('none')
+    .describe("how far L_rep reaches through π in w_k; 'none': w_k is a constant"),
+});
+
+export type LoopRptConfig = z.infer<typeof loopRptConfigSchema>;

@@ -1,0 +1,34 @@
+/**
+ * The four terms of LoopRPT's loss, steps 5 to 8, each a mean over the hard tokens.
+ *
+ * Shapes: K loops, M hard tokens, G rollouts. Steps t are from 0.
+ */
+import type { Tensor } from '@looprpt/engine';
+
+/** Step 5: L_PG = −mean_g A^(g) log π^(g)(t^(g)), from log π [K, G, M], t [G, M] and A [G, M]. */
+export function rolloutPolicyLoss(logPdfKGM: Tensor, exitsGM: Tensor, advantagesGM: Tensor): Tensor {
+  const chosenGM = logPdfKGM.gather(0, exitsGM.unsqueeze(0)).squeeze(0);
+  return advantagesGM.mul(chosenGM).mean().neg();
+}
+
+/** Step 5 in closed form, all K actions at once: L_PG = −Σ_k π(k) A(k); its gradient is the expectation of the sampled one. */
+export function closedPolicyLoss(pdfKM: Tensor, advantagesKM: Tensor): Tensor {
+  return pdfKM.mul(advantagesKM).sum(0).mean().neg();
+}
+
+/** Step 6: L_rep = −Σ_k w_k ℓ^(k) with w_k = π(k) (1 + relu(A'(k))). */
+export function representationLoss(pdfKM: Tensor, stepAdvantagesKM: Tensor, logProbsKM: Tensor): Tensor {
+  const weightsKM = stepAdvantagesKM.relu().add(1).mul(pdfKM);
+  return weightsKM.mul(logProbsKM).sum(0).mean().neg();
+}
+
+/** Step 7: L_ent = −H(π) = Σ_k π(k) log π(k). */
+export function exitEntropyLoss(logPdfKM: Tensor): Tensor {
+  return logPdfKM.exp().mul(logPdfKM).sum(0).mean();
+}
+
+/** Step 8: the K3 estimator per loop, mean_k [exp(ρ_k) − 1 − ρ_k] with ρ_k = ℓ_θ̄^(k) − ℓ_θ^(k). */
+export function trustRegionLoss(teacherLogProbsKM: Tensor, logProbsKM: Tensor): Tensor {
+  const logRatioKM = teacherLogProbsKM.sub(logProbsKM);
+  return logRatioKM.exp().sub(1).sub(logRatioKM).mean();
+}

@@ -1,0 +1,53 @@
+/**
+ * Everything in a LoopRPT step that is drawn by chance, in one place: the latent noise and the sampled exits. Each has a
+ * generator of its own, whose state belongs to a checkpoint. Tests put fixed numbers here.
+ *
+ * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
+ */
+import { empty, type Generator, type Tensor } from '@looprpt/engine';
+import type { HardTokens } from './hard-tokens.js';
+
+export interface Randomness {
+  /** h^(k) + ε for a whole pass, [B, T, E]; loops and rollouts from 0. */
+  perturb(hiddenBTE: Tensor, loop: number, rollout: number): Tensor;
+  /** The same for hard-token queries [B, G·Q, E], rollout by rollout. */
+  perturbQueries(hidden: Tensor, loop: number, G: number, hard: HardTokens): Tensor;
+  /** t^(g) ~ π^(g): from π [K, G, M] one loop (from 0) each, int64 [G, M]. */
+  sampleExits(pdfKGM: Tensor): Tensor;
+}
+
+export class LatentRandomness implements Randomness {
+  readonly #sigma: number;
+  readonly #noise: Generator;
+  readonly #exits: Generator;
+
+  /** @param sigma σ, standard deviation of the noise on every feature */
+  constructor(sigma: number, generators: { noise: Generator; exits: Generator }) {
+    this.#sigma = sigma;
+    this.#noise = generators.noise;
+    this.#exits = generators.exits;
+  }
+
+  perturb(hiddenBTE: Tensor): Tensor {
+    return this.#withNoise(hiddenBTE);
+  }
+
+  perturbQueries(hidden: Tensor): Tensor {
+    return this.#withNoise(hidden);
+  }
+
+  sampleExits(pdfKGM: Tensor): Tensor {
+    const [K, G, M] = pdfKGM.shape as [number, number, number];
+    return pdfKGM
+      .reshape(K, G * M)
+      .transpose(0, 1)
+      .multinomial(1, true, this.#exits)
+      .view(G, M);
+  }
+
+  #withNoise(hidden: Tensor): Tensor {
+    if (this.#sigma === 0) return hidden;
+    const { shape, dtype, device } = hidden;
+    return empty(shape, { dtype, device }).normal_(0, this.#sigma, this.#noise).add(hidden);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Step 5's exploration: G passes in which noise ε^(k) ~ N(0, σ²I) is added to the recurrent state after every loop.
+ *
+ * `full`: every place is noisy, as written. `hard`: only the hard tokens' queries run again, each over the clean pass's keys
+ * and values of the same loop and layer, which are taken as constants; the noise of other places is left out, and the cost falls
+ * from G passes to about G·ρ without the key and value products.
+ *
+ * Noise enters only after loop 1, so every rollout takes loop 1 from the clean pass (exact, also for gradients).
+ *
+ * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens, Q hard tokens of the fullest row.
+ */
+import { cat, type Tensor } from '@looprpt/engine';
+import { visibilityAt } from '../../model/attention.js';
+import { type KeysValues, layerQueries, rmsNorm } from '../../model/layer.js';
+import type { LoopLM, PassContext } from '../../model/loop-lm.js';
+import { ropeTables } from '../../model/rope.js';
+import type { TrainingBatch } from '../batch.js';
+import { atPlaces } from '../readout.js';
+import type { LoopRptConfig } from './config.js';
+import type { HardTokens } from './hard-tokens.js';
+import type { Randomness } from './randomness.js';
+
+/** The clean pass that rollouts start from. */
+export interface CleanPass {
+  statesK: readonly Tensor[];
+  context: PassContext;
+  /** Rotated keys and values by loop and layer; only with hard rollouts. */
+  keysValues: readonly (readonly KeysValues[])[];
+}
+
+/** States of the rollouts at the hard tokens: K tensors [G, M, E], each as gate and head see it (noise included). */
+export function rollouts(
+  model: LoopLM,
+  batch: TrainingBatch,
+  hard: HardTokens,
+  clean: CleanPass,
+  config: LoopRptConfig,
+  random: Randomness,
+): Tensor[] {
+  return config.rollouts === 'full'
+    ? fullRollouts(model, batch, hard, clean, config, random)
+    : hardRollouts(model, batch, hard, clean, config, random);
+}
+
+function fullRollouts(
+  model: LoopLM,
+  batch: TrainingBatch,
+  hard: HardTokens,
+  clean: CleanPass,
+  config: LoopRptConfig,
+  random: Randomness,
+): Tensor[] {
+  const perRolloutK = Array.from({ length: config.rolloutCount }, (_, g) => {
+    const perturb = (hiddenBTE: Tensor, loop: number): Tensor => random.perturb(hiddenBTE, loop, g);
+    const firstBTE = perturb(clean.statesK[0]!, 0);
+    const laterK = model.states(batch, { perturb, start: { hiddenBTE: firstBTE, after: 0 } }, clean.context);
+    return [firstBTE, ...laterK].map((hiddenBTE) => atPlaces(hiddenBTE, hard.placesN).unsqueeze(0));
+  });
+  return clean.statesK.map((_, k) => cat(perRolloutK.map((ofRollout) => ofRollout[k]!)));
+}
+
+function hardRollouts(
+  model: LoopLM,
+  batch: TrainingBatch,
+  hard: HardTokens,
+  clean: CleanPass,
+  config: LoopRptConfig,
+  random: Randomness,
+): Tensor[] {
+  const G = config.rolloutCount;
+  const { layers, finalNorm } = model.weights;
+  const [B, Q] = hard.placesBQ.shape as [number, number];
+  const E = model.config.hiddenSize;
+  const context = queryContext(model, batch, hard, G);
+  // Rollouts are further queries of the same row: [B, G·Q].
+  const startBQE = clean.statesK[0]!.gather(1, hard.placesBQ.unsqueeze(-1).expand(-1, -1, E));
+  let hidden = random.perturbQueries(
+    startBQE
+      .unsqueeze(1)
+      .expand(-1, G, -1, -1)
+      .reshape(B, G * Q, E),
+    0,
+    G,
+    hard,
+  );
+  const statesK = [hidden];
+  for (let loop = 1; loop < model.config.loops; loop++) {
+    layers.forEach((layer, i) => {
+      hidden = layerQueries(
+        hidden,
+        layer,
+        model.config,
+        context.rope,
+        context.visible[i]!,
+        clean.keysValues[loop]![i]!,
+      );
+    });
+    hidden = random.perturbQueries(rmsNorm(hidden, finalNorm, model.config.rmsNormEps), loop, G, hard);
+    statesK.push(hidden);
+  }
+  return statesK.map((stateBGQE) =>
+    stateBGQE
+      .view(B, G, Q, E)
+      .transpose(0, 1)
+      .reshape(G, B * Q, E)
+      .indexSelect(1, hard.cellsM),
+  );
+}
+
+/** Rotary tables and visibility of the hard queries: each sees what the clean pass's place sees. */
+function queryContext(model: LoopLM, batch: TrainingBatch, hard: HardTokens, G: number): PassContext {
+  const placesBC = cat(
+    Array.from({ length: G }, () => hard.placesBQ),
+    1,
+  );
+  const at = (tableBT: Tensor): Tensor => tableBT.gather(1, placesBC);
+  const positionsBC = batch.positionsBT ? at(batch.positionsBT) : placesBC;
+  const firstKeyBC = batch.firstKeyBT ? at(batch.firstKeyBT) : null;
+  const dtype = model.dtype;
+  const visible = model.config.windows.map((window) => visibilityAt(placesBC, batch.T, firstKeyBC, window, dtype));
+  return { rope: ropeTables(model.config, positionsBC, dtype), visible };
+}

@@ -1,0 +1,150 @@
+/**
+ * One LoopRPT step up to its loss, in the order of the algorithm's page. The trainer differentiates the loss, clips, steps the
+ * optimizer and moves the teacher (step 9's rest).
+ *
+ * Shapes: B rows, T places, K loops, M hard tokens, G rollouts.
+ */
+import { noGrad, stack, type Tensor } from '@looprpt/engine';
+import { atStep, exitLogPdf } from '../../model/exit.js';
+import type { KeysValues } from '../../model/layer.js';
+import type { LoopLM } from '../../model/loop-lm.js';
+import type { TrainingBatch } from '../batch.js';
+import { gateLogitsByLoop, inFloat32, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
+import type { ObjectiveReport } from '../report.js';
+import { advantages, advantagesUnderPolicy } from './advantage.js';
+import type { LoopRptConfig } from './config.js';
+import { type HardTokens, hardTokensOf } from './hard-tokens.js';
+import { closedPolicyLoss, exitEntropyLoss, representationLoss, rolloutPolicyLoss, trustRegionLoss } from './losses.js';
+import type { Randomness } from './randomness.js';
+import { type RewardTerms, rewardOf, rewardTable, timePenalty } from './reward.js';
+import { type CleanPass, rollouts } from './rollouts.js';
+
+/** Everything that step 5 needs. */
+interface PolicyStep {
+  student: LoopLM;
+  batch: TrainingBatch;
+  hard: HardTokens;
+  clean: CleanPass;
+  terms: RewardTerms;
+  rewardKM: Tensor;
+}
+
+/** @throws AssertionError if no place of the batch counts in the loss */
+export function loopRptLoss(
+  student: LoopLM,
+  teacher: LoopLM,
+  batch: TrainingBatch,
+  config: LoopRptConfig,
+  random: Randomness,
+): ObjectiveReport {
+  // 1, 2. The teacher's reference, and the hard tokens.
+  const { hard, entropyM, referenceStepM, statesK: teacherStatesK } = hardTokensOf(teacher, batch, config);
+  const teacherLogProbsKM = noGrad(() => targetLogProbsByLoop(teacher, teacherStatesK, hard.placesN, hard.targetsN));
+  const terms: RewardTerms = {
+    baselineM: atStep(teacherLogProbsKM, referenceStepM),
+    timePenaltyM: timePenalty(entropyM, student.config.vocabSize, config),
+    referenceStepM,
+  };
+
+  // 3. The student's deterministic pass.
+  const clean = deterministicPass(student, batch, config);
+  const logProbsKM = targetLogProbsByLoop(student, clean.statesK, hard.placesN, hard.targetsN);
+  const logPdfReaching = (reach: 'gate' | 'backbone'): Tensor =>
+    exitLogPdf(gateLogitsByLoop(student, clean.statesK, hard.placesN, reach === 'gate'));
+  const gateLogPdfKM = logPdfReaching('gate');
+  const pdfKM = gateLogPdfKM.detach().exp();
+
+  // 4. The reward of exiting at each loop.
+  const rewardKM = rewardTable(logProbsKM, terms);
+
+  // 5. When to stop: the policy gradient.
+  const step: PolicyStep = { student, batch, hard, clean, terms, rewardKM };
+  const sampled = config.alpha > 0 && config.policy === 'rollouts' ? sampledPolicy(step, config, random) : null;
+  const policy = sampled
+    ? sampled.loss
+    : closedPolicyLoss(
+        logPdfReaching(config.policyGradient).exp(),
+        config.closedFormWeighting === 'uniform'
+          ? advantages(rewardKM, config)
+          : advantagesUnderPolicy(rewardKM, pdfKM, config),
+      );
+
+  // 6. What the early states must already know.
+  const weightPdfKM = config.weightGradient === 'none' ? pdfKM : logPdfReaching(config.weightGradient).exp();
+  const representation = representationLoss(weightPdfKM, advantages(rewardKM, config), logProbsKM);
+
+  // 7, 8. The exit-entropy bonus and the trust region.
+  const entropy = exitEntropyLoss(config.entropyGradient === 'gate' ? gateLogPdfKM : logPdfReaching('backbone'));
+  const divergence = trustRegionLoss(teacherLogProbsKM, logProbsKM);
+
+  // 9. The whole.
+  const weighted: [number, Tensor][] = [
+    [config.alpha, policy],
+    [config.beta, representation],
+    [config.gamma, entropy],
+    [config.delta, divergence],
+  ];
+  // A term of weight 0 must not reach the weights at all: 0 · NaN is NaN.
+  const active = weighted.filter(([weight]) => weight > 0).map(([weight, term]) => term.mul(weight));
+  const loss = active.reduce((sum, term) => sum.add(term), logProbsKM.mul(0).sum());
+  return {
+    loss,
+    parts: {
+      policy: policy.detach(),
+      representation: representation.detach(),
+      exitEntropy: entropy.detach().neg(),
+      klTeacher: divergence.detach(),
+    },
+    exitPdfKN: pdfKM,
+    rewardKN: rewardKM,
+    groupRewardsGN: sampled ? sampled.rewardsGM : rewardKM,
+  };
+}
+
+/** Step 3; hard rollouts need the pass's keys and values, as constants. */
+function deterministicPass(student: LoopLM, batch: TrainingBatch, config: LoopRptConfig): CleanPass {
+  const context = student.context(batch);
+  const wanted = config.alpha > 0 && config.policy === 'rollouts' && config.rollouts === 'hard';
+  const keysValues: KeysValues[][] = [];
+  const keep = (loop: number, layer: number, { kBSGD, vBSGD }: KeysValues): void => {
+    keysValues[loop] ??= [];
+    keysValues[loop][layer] = { kBSGD: kBSGD.detach(), vBSGD: vBSGD.detach() };
+  };
+  const statesK = student.states(batch, wanted ? { keep } : {}, context);
+  return { statesK, context, keysValues };
+}
+
+/** Step 5 as written: noisy passes, an exit sampled from each, paid and compared within the group. */
+function sampledPolicy(
+  { student, batch, hard, clean, terms, rewardKM }: PolicyStep,
+  config: LoopRptConfig,
+  random: Randomness,
+): { loss: Tensor; rewardsGM: Tensor } {
+  const run = (): Tensor[] => rollouts(student, batch, hard, clean, config, random);
+  const statesK = config.policyGradient === 'gate' ? noGrad(run) : run();
+  const logPdfKGM = exitLogPdf(rolloutGateLogits(student, statesK));
+  const exitsGM = random.sampleExits(logPdfKGM.detach().exp());
+  const rewardsGM =
+    config.rewardFrom === 'table'
+      ? rewardKM.gather(0, exitsGM)
+      : noGrad(() => rewardOf(ownLogProbs(student, statesK, exitsGM, hard), exitsGM, terms));
+  return { loss: rolloutPolicyLoss(logPdfKGM, exitsGM, advantages(rewardsGM, config)), rewardsGM };
+}
+
+/** Gate logits of rollout states, K × [G, M, E] → [K, G, M]. */
+function rolloutGateLogits(student: LoopLM, statesK: readonly Tensor[]): Tensor {
+  return stack(statesK.map((stateGME) => inFloat32(student.gateLogits(stateGME))));
+}
+
+/** ℓ of every rollout's own state at its exit, [G, M]. */
+function ownLogProbs(student: LoopLM, statesK: readonly Tensor[], exitsGM: Tensor, { targetsN }: HardTokens): Tensor {
+  const [G, M, E] = statesK[0]!.shape as [number, number, number];
+  const exitStateGME = stack(statesK)
+    .gather(0, exitsGM.view(1, G, M, 1).expand(1, G, M, E))
+    .squeeze(0);
+  const targetsGM = targetsN
+    .unsqueeze(0)
+    .expand(G, M)
+    .reshape(G * M);
+  return targetLogProbs(student, exitStateGME.reshape(G * M, E), targetsGM).view(G, M);
+}

@@ -1,0 +1,60 @@
+/** The objectives that a run can have, and the one place that tells them apart. */
+import { z } from 'zod';
+import type { LoopLM } from '../model/loop-lm.js';
+import type { NamedParameter } from '../model/weights.js';
+import type { TrainingBatch } from './batch.js';
+import { hardTokenCeConfigSchema, hardTokenCeLoss, uniformCeConfigSchema, uniformCeLoss } from './cross-entropy.js';
+import { gateConfigSchema, gateLoss } from './gate.js';
+import { loopRptConfigSchema } from './looprpt/config.js';
+import type { Randomness } from './looprpt/randomness.js';
+import { loopRptLoss } from './looprpt/step.js';
+import type { ObjectiveReport } from './report.js';
+import { stage1ConfigSchema, stage1Loss } from './stage1.js';
+
+export const objectiveConfigSchema = z.discriminatedUnion('kind', [
+  loopRptConfigSchema,
+  stage1ConfigSchema,
+  gateConfigSchema,
+  uniformCeConfigSchema,
+  hardTokenCeConfigSchema,
+]);
+export type ObjectiveConfig = z.infer<typeof objectiveConfigSchema>;
+
+/** Whether a step reads the EMA teacher. */
+export function needsTeacher({ kind }: ObjectiveConfig): boolean {
+  return kind === 'looprpt' || kind === 'hard-token-ce';
+}
+
+/** Which weights the objective trains. */
+export function trains({ kind }: ObjectiveConfig, { isGate }: NamedParameter): boolean {
+  return kind === 'gate' ? isGate : true;
+}
+
+export interface ObjectiveInputs {
+  student: LoopLM;
+  /** Only where `needsTeacher`. */
+  teacher: LoopLM | null;
+  batch: TrainingBatch;
+  random: Randomness;
+}
+
+/** The loss of one batch. All tensors it makes belong to the caller's scope. */
+export function objectiveLoss(
+  config: ObjectiveConfig,
+  { student, teacher, batch, random }: ObjectiveInputs,
+): ObjectiveReport {
+  switch (config.kind) {
+    case 'looprpt':
+      return loopRptLoss(student, teacher!, batch, config, random);
+    case 'stage1':
+      return stage1Loss(student, batch, config);
+    case 'gate':
+      return gateLoss(student, batch, config);
+    case 'uniform-ce':
+      return uniformCeLoss(student, batch, config);
+    case 'hard-token-ce':
+      return hardTokenCeLoss(student, teacher!, batch, config);
+    default:
+      return config satisfies never;
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * One LoopRPT step, steps 1 to 9 of its description in order, with plain numbers.
+ *
+ * Rewards, advantages and weights are detached: they come from `frozen`. The loss of `params` then differs from a
+ * constant only through what LoopRPT differentiates, so central differences in `params` with `frozen` fixed are its
+ * gradient. Where a term may only reach the gate, its states come from `frozen` and the gate from `params`.
+ */
+import assert from 'node:assert/strict';
+import { normalise, normaliseWeighted } from './slow-advantage.js';
+import { hardRollout } from './slow-hard-rollout.js';
+import type { SlowParams, SlowPass } from './slow-loop-lm.js';
+import { forward } from './slow-loop-lm.js';
+import type {
+  Reach,
+  SlowHardToken,
+  SlowLoopRptParts,
+  SlowLoopRptResult,
+  SlowLoopRptSetup,
+  SlowRollout,
+} from './slow-looprpt-types.js';
+import { exitPdfOf, mean, statesAt, targetLogProbs } from './slow-readout.js';
+import type { TeacherToken } from './slow-teacher.js';
+import { hardTokens, teacherTokens } from './slow-teacher.js';
+
+/** What the loss takes as constant for one hard token. */
+type Constants = Omit<SlowHardToken, 'parts'>;
+
+/** The loss of `params` with every detached quantity computed from `frozen`. */
+export function loopRptLoss(setup: SlowLoopRptSetup, params: SlowParams, frozen: SlowParams): SlowLoopRptResult {
+  return freezeLoopRpt(setup, frozen)(params);
+}
+
+/** The same in two steps, so that many `params` share the work on the constants. */
+export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (params: SlowParams) => SlowLoopRptResult {
+  const { config, teacher, batch, settings } = setup;
+  const allTokens = teacherTokens(config, teacher, batch, settings);
+  const hard = hardTokens(allTokens, settings.rho);
+  const frozenClean = forward(config, frozen, batch);
+  const frozenStates = rolloutStates(setup, hard, frozen, frozenClean, frozenClean);
+  const constants = withAdvantages(setup, frozen, frozenClean, hard, frozenStates);
+
+  return (params) => {
+    const clean = forward(config, params, batch);
+    const noisy =
+      settings.policyGradient === 'gate' ? frozenStates : rolloutStates(setup, hard, params, clean, frozenClean);
+    const tokens = constants.map((token, n) => {
+      const live = statesAt(clean, token.teacher);
+      const detached = statesAt(frozenClean, token.teacher);
+      const pdfReaching = (reach: Reach) => exitPdfOf(params, reach === 'gate' ? detached : live);
+      const logProbs = targetLogProbs(config, params, live, token.teacher.target);
+      const parts: SlowLoopRptParts = {
+        policy:
+          settings.policy === 'closed'
+            ? closedFormPolicyLoss(token.closedFormAdvantages, pdfReaching(settings.policyGradient))
+            : rolloutPolicyLoss(
+                token.rollouts,
+                noisy[n]!.map((states) => exitPdfOf(params, states)),
+              ),
+        representation: representationLoss(
+          token,
+          settings.weightGradient === 'none' ? token.exitPdf : pdfReaching(settings.weightGradient),
+          logProbs,
+        ),
+        entropy: pdfReaching(settings.entropyGradient).reduce((sum, p) => (p === 0 ? sum : sum + p * Math.log(p)), 0),
+        kl: klLoss(token.teacher.logProbs, logProbs),
+      };
+      return { ...token, parts };
+    });
+    const parts: SlowLoopRptParts = {
+      policy: mean(tokens.map((token) => token.parts.policy)),
+      representation: mean(tokens.map((token) => token.parts.representation)),
+      entropy: mean(tokens.map((token) => token.parts.entropy)),
+      kl: mean(tokens.map((token) => token.parts.kl)),
+    };
+    const loss =
+      settings.alpha * parts.policy +
+      settings.beta * parts.representation +
+      settings.gamma * parts.entropy +
+      settings.delta * parts.kl;
+    return { loss, parts, tokens, teacherTokens: allTokens };
+  };
+}
+
+/** Step 5, the noisy passes: states [n][rollout][k][e] of every hard token n. */
+function rolloutStates(
+  setup: SlowLoopRptSetup,
+  hard: readonly TeacherToken[],
+  params: SlowParams,
+  clean: SlowPass,
+  frozenClean: SlowPass,
+): number[][][][] {
+  const { config, batch, settings, noise } = setup;
+  if (settings.policy === 'closed') return hard.map(() => []);
+  if (settings.rollouts === 'full') {
+    const passes = noise.map((ofRollout) => forward(config, params, batch, ofRollout));
+    return hard.map((place) => passes.map((pass) => statesAt(pass, place)));
+  }
+  const passes = {
+    start: settings.rolloutStart === 'live' ? clean : frozenClean,
+    context: settings.rolloutKeysValues === 'live' ? clean : frozenClean,
+  };
+  return hard.map(({ row, position }) =>
+    noise.map((ofRollout) => {
+      const here = ofRollout.map((ofLoop) => ofLoop[row]![position]!);
+      return hardRollout(config, params, passes, batch, row, position, here);
+    }),
+  );
+}
+
+/** Steps 3 to 6 without gradient: log-probabilities, rewards, advantages, weights. */
+function withAdvantages(
+  setup: SlowLoopRptSetup,
+  frozen: SlowParams,
+  frozenClean: SlowPass,
+  hard: readonly TeacherToken[],
+  frozenStates: readonly number[][][][],
+): Constants[] {
+  const { settings } = setup;
+  const rewarded = hard.map((teacher, n) => withRewards(setup, frozen, frozenClean, teacher, frozenStates[n]!));
+
+  const stepAdvantages = normalise(
+    rewarded.map((token) => token.rewards),
+    settings,
+  );
+  const rolloutAdvantages = normalise(
+    rewarded.map((token) => token.rollouts.map((rollout) => rollout.reward)),
+    settings,
+  );
+  const closedForm =
+    settings.closedFormWeighting === 'uniform'
+      ? stepAdvantages
+      : normaliseWeighted(
+          rewarded.map((token) => token.rewards),
+          rewarded.map((token) => token.exitPdf),
+          settings,
+        );
+  return rewarded.map((token, n) => ({
+    ...token,
+    stepAdvantages: stepAdvantages[n]!,
+    weights: token.exitPdf.map((p, k) => p * (1 + Math.max(0, stepAdvantages[n]![k]!))),
+    closedFormAdvantages: settings.policy === 'closed' ? closedForm[n]! : [],
+    rollouts: token.rollouts.map((rollout, g) => ({ ...rollout, advantage: rolloutAdvantages[n]![g]! })),
+  }));
+}
+
+/** Steps 3 to 5 for one hard token, up to the rewards. */
+function withRewards(
+  setup: SlowLoopRptSetup,
+  frozen: SlowParams,
+  frozenClean: SlowPass,
+  teacher: TeacherToken,
+  noisyStates: readonly number[][][],
+) {
+  const { config, settings, exits } = setup;
+  const states = statesAt(frozenClean, teacher);
+  const logProbs = targetLogProbs(config, frozen, states, teacher.target);
+  const baseline = teacher.logProbs[teacher.referenceStep]!;
+  const difficulty = Math.min(1, Math.max(0, teacher.entropy / Math.log(config.vocabSize)));
+  const timePenalty = settings.lambdaBase * (1 + settings.lambdaScale * (1 - difficulty));
+  const rewardOf = (logProb: number, k: number) => logProb - baseline - timePenalty * (k - teacher.referenceStep);
+  const rewards = logProbs.map(rewardOf);
+  const rollouts = noisyStates.map((noisy, g) => {
+    const exit = exits[g]![teacher.row]![teacher.position]!;
+    assert(exit >= 0 && exit < config.loops, 'exit outside the loops');
+    const own = targetLogProbs(config, frozen, noisy, teacher.target);
+    const reward = settings.rewardSource === 'own' ? rewardOf(own[exit]!, exit) : rewards[exit]!;
+    return { exit, exitPdf: exitPdfOf(frozen, noisy), logProbs: own, reward };
+  });
+  const exitPdf = exitPdfOf(frozen, states);
+  return { teacher, baseline, difficulty, timePenalty, logProbs, exitPdf, rewards, rollouts };
+}
+
+/** Step 5: L_PG = -mean_g A^(g) log π^(g)(t^(g)). */
+function rolloutPolicyLoss(rollouts: readonly SlowRollout[], pdfs: readonly number[][]): number {
+  return -mean(rollouts.map(({ exit, advantage }, g) => advantage * Math.log(pdfs[g]![exit]!)));
+}
+
+/** Step 5 without sampling: L_PG = -Σ_k π(k) A(k). */
+function closedFormPolicyLoss(advantages: readonly number[], pdf: readonly number[]): number {
+  return -pdf.reduce((sum, p, k) => sum + p * advantages[k]!, 0);
+}
+
+/** Step 6: L_rep = -Σ_k π(k) (1 + relu(A'(k))) ℓ^(k). */
+function representationLoss(token: Constants, pdf: readonly number[], logProbs: readonly number[]): number {
+  return -logProbs.reduce(
+    (sum, logProb, k) => sum + pdf[k]! * (1 + Math.max(0, token.stepAdvantages[k]!)) * logProb,
+    0,
+  );
+}
+
+/** Step 8: mean_k exp(ρ_k) - 1 - ρ_k with ρ_k = ℓ_teacher^(k) - ℓ_student^(k). */
+function klLoss(teacherLogProbs: readonly number[], logProbs: readonly number[]): number {
+  return mean(
+    logProbs.map((logProb, k) => {
+      const logRatio = teacherLogProbs[k]! - logProb;
+      return Math.exp(logRatio) - 1 - logRatio;
+    }),
+  );
+}

@@ -1,0 +1,9 @@
+/**
+ * A mistake in what the user gave us: a path, a flag, a configuration key, a broken file.
+ *
+ * The message is one line that says what is wrong, where, and how to mend it. The command line prints it alone and
+ * exits with code 1. Faults of ours are ordinary errors or failed asserts and exit with code 2.
+ */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+}

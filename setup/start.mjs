@@ -1,0 +1,16 @@
+/**
+ * `npm start`: set-up, then `looprpt start` with the arguments given. `--yes` is for the set-up and is not passed on.
+ */
+import './node-version.mjs';
+
+const { runChild } = await import('./child.mjs');
+const { root, setUp } = await import('./setup.mjs');
+
+const args = process.argv.slice(2);
+const yes = args.includes('--yes') || process.env.LOOPRPT_YES === '1';
+const status = await setUp({ yes });
+const program = `${root}/packages/looprpt/bin/looprpt.js`;
+// threads that wait must not spin: libtorch's OpenMP reads this when it is loaded
+const env = { OMP_WAIT_POLICY: 'passive', ...process.env };
+const start = () => runChild(process.execPath, [program, 'start', ...args.filter((arg) => arg !== '--yes')], { env });
+process.exitCode = status === 0 ? await start() : status;

@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Tests run from the TypeScript sources. Each file gets a process of its own, because libtorch's threads and the
+ * live-tensor count are per process; at most two at a time, one thread each, so that two cores are not oversubscribed.
+ */
+export default defineConfig({
+  resolve: {
+    alias: {
+      '@looprpt/engine': fileURLToPath(new URL('./packages/engine/src/index.ts', import.meta.url)),
+    },
+  },
+  test: {
+    include: ['packages/*/src/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    env: { OMP_WAIT_POLICY: 'passive', OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+  },
+});
