@@ -12,7 +12,7 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['packages/*/src/**/*.test.ts'],
+    include: ['packages/*/src/**/*.test.ts', 'packages/engine/setup/*.test.mjs', 'setup/*.test.mjs'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -28,7 +28,8 @@ export const AdaptiveScoreSchema = ScoreSchema.extend({
 
 /**
  * How a token's exit loop was chosen. `gate` is the model's own exit CDF; `hidden-change`, `confidence` and `entropy`
- * need no training; `static` stops every token at the same loop; `oracle` stops at the first loop that is right.
+ * need no training; `static` stops every token at the same loop; `oracle` stops at the first loop that is right if that is
+ * within its setting, else at loop 1: what no rule can beat.
  */
 export const ExitRuleSchema = z.enum(['gate', 'hidden-change', 'confidence', 'entropy', 'static', 'oracle']);
 
@@ -56,6 +57,22 @@ const BreakdownSchema = z.object({
   area: z.partialRecord(ExitRuleSchema, z.number()).optional(),
 });
 
+/** The gate's CDF before loop K as a forecast that the answer is ready; one bin of CDF values in [from, to). */
+const CalibrationBinSchema = z.object({
+  from: z.number(),
+  to: z.number(),
+  /** Pairs of a token and a loop < K. */
+  forecasts: z.number().int().min(1),
+  meanCdf: z.number(),
+  /** Share whose prediction is the true token. */
+  correct: share,
+  /** Share whose prediction is the one of full depth. */
+  settled: share,
+});
+
+/** `error`: mean |meanCdf − settled| over the bins, weighted by their forecasts. */
+export const CalibrationSchema = z.object({ error: z.number(), bins: z.array(CalibrationBinSchema) });
+
 /** The difficulty buckets, by the reference model's entropy at full depth. */
 export const BUCKETS = ['easy', 'medium', 'hard'] as const;
 export type Bucket = (typeof BUCKETS)[number];
@@ -69,8 +86,10 @@ export const EvalResultSchema = BreakdownSchema.extend({
   reference: z.string(),
   /** Nats: entropy ≤ the first is easy, ≤ the second is medium, above is hard. */
   thresholds: z.tuple([z.number(), z.number()]),
-  /** Forward FLOPs of one loop of the shared stack, and of one read-out by the LM head. */
+  /** Forward FLOPs per token of one loop of the shared stack with its gate, and of one read-out by the LM head. */
   flops: z.object({ perLoop: z.number(), head: z.number() }).optional(),
+  /** How far the gate's CDF can be taken at its word. */
+  calibration: CalibrationSchema.optional(),
   /** Wall-clock time of the evaluation. */
   seconds: z.number().optional(),
 });
@@ -98,6 +117,8 @@ export type AdaptiveScore = z.infer<typeof AdaptiveScoreSchema>;
 export type ExitRule = z.infer<typeof ExitRuleSchema>;
 export type RulePoint = z.infer<typeof RulePointSchema>;
 export type RuleCurve = z.infer<typeof RuleCurveSchema>;
+export type CalibrationBin = z.infer<typeof CalibrationBinSchema>;
+export type Calibration = z.infer<typeof CalibrationSchema>;
 export type Breakdown = z.infer<typeof BreakdownSchema>;
 export type EvalResult = z.infer<typeof EvalResultSchema>;
 export type ComparisonResult = z.infer<typeof ComparisonResultSchema>;

@@ -6,7 +6,7 @@
  *
  * Shapes: B rows, S places, E hidden, K loops, V vocabulary, N counted tokens of a batch, C tokens of a chunk.
  */
-import { embedding, noGrad, type Tensor, scope, stack, tensor } from '@looprpt/engine';
+import { embedding, noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
 import { exitCdf, exitPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { UserError } from '../user-error.js';
@@ -110,8 +110,9 @@ function readOut(model: LoopLM, hiddenNE: Tensor, targetsN: Tensor, chunk: numbe
 
 /** ‖x − before‖ / ‖x‖ along the last dimension, in float32. */
 function relativeChange(xNE: Tensor, beforeNE: Tensor): Tensor {
-  const norm = (vNE: Tensor): Tensor => vNE.to({ dtype: 'float32' }).square().sum(-1).sqrt();
-  return norm(xNE.sub(beforeNE)).div(norm(xNE));
+  const wide = (vNE: Tensor): Tensor => vNE.to({ dtype: 'float32' });
+  const norm = (vNE: Tensor): Tensor => vNE.square().sum(-1).sqrt();
+  return norm(wide(xNE).sub(wide(beforeNE))).div(norm(wide(xNE)));
 }
 
 function float32(x: Tensor): Float32Array {

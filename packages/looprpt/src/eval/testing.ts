@@ -15,7 +15,7 @@ import { configJson, type TinyModel, tinyModel } from '../testing/slow/tiny-mode
 
 /** A LoopLM in float32 from a configuration file's JSON and its tensors by upstream name. */
 export function loopLMFrom(json: unknown, values: (name: string) => Float32Array): LoopLM {
-  const config = parseOuroConfig(json, 'config.json');
+  const config = parseOuroConfig({ torch_dtype: 'float32', dtype: 'float32', ...(json as object) }, 'config.json');
   const weights = emptyWeights(config, { dtype: 'float32', device: 'cpu' });
   scope(() => {
     for (const { name, shape, stored, rows } of upstreamTensors(config))

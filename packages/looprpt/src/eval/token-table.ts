@@ -53,9 +53,12 @@ const columnNames = Object.keys(columns) as (keyof Columns)[];
 type Numbers = Float32Array | Uint8Array | Int32Array;
 
 /** A table with every array of every column replaced by what `make` makes of it. */
-function mapArrays<A extends Numbers>(loops: number, make: (pick: (table: TokenTable) => Numbers) => Numbers) {
+function mapArrays(
+  loops: number,
+  make: (pick: (table: TokenTable) => Numbers) => Numbers,
+): Pick<TokenTable, keyof Columns> {
   return Object.fromEntries(
-    columnNames.map((name) => [name, Array.from({ length: loops }, (_, k) => make((table) => table[name][k]!) as A)]),
+    columnNames.map((name) => [name, Array.from({ length: loops }, (_, k) => make((table) => table[name][k]!))]),
   ) as unknown as Pick<TokenTable, keyof Columns>;
 }
 

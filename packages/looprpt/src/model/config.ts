@@ -15,7 +15,7 @@ export const ouroConfigSchema = z.object({
   vocab_size: positive.describe('V'),
   hidden_size: positive.describe('E'),
   intermediate_size: positive.describe('F, width of the MLP'),
-  num_hidden_layers: positive.describe('L, physical layers, shared by all loops'),
+  num_hidden_layers: positive.max(10_000).describe('L, physical layers, shared by all loops'),
   num_attention_heads: positive.describe('H, query heads'),
   num_key_value_heads: positive.nullish().describe('G, key and value heads; H where it is missing'),
   head_dim: positive.nullish().describe('D; hidden_size / heads where it is missing'),
@@ -36,6 +36,8 @@ export const ouroConfigSchema = z.object({
   bos_token_id: z.number().int().nonnegative().nullish(),
   eos_token_id: z.union([z.number().int().nonnegative(), z.array(z.number().int().nonnegative())]).nullish(),
   pad_token_id: z.number().int().nonnegative().nullish(),
+  torch_dtype: z.unknown().optional().describe('not used: the tensors have their dtypes; rewritten on saving'),
+  dtype: z.unknown().optional().describe('newer name of torch_dtype'),
 });
 
 /** Resolved architecture. Letters are those of the specification. */

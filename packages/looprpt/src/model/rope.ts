@@ -3,7 +3,7 @@
  *
  * Shapes: B batch, T positions, D head size, P = D/2 pairs, N any number of heads.
  */
-import { arange, cat, type DType, type Tensor } from '@looprpt/engine';
+import { arange, cat, type DType, op, type Tensor } from '@looprpt/engine';
 import type { LoopLMConfig } from './config.js';
 
 export interface RopeTables {
@@ -13,14 +13,17 @@ export interface RopeTables {
 }
 
 /**
- * cos and sin of position·θ^(−2j/D), computed in float32 and cast to the model's dtype. The same for all layers and loops.
+ * cos and sin of position·θ^(−2j/D), computed in float32 (float64 for a float64 model) and cast to the model's dtype.
+ * The same for all layers and loops.
  * @param positionsBT int64 [B or 1, T]
  */
 export function ropeTables(config: LoopLMConfig, positionsBT: Tensor, dtype: DType): RopeTables {
   const device = positionsBT.device;
-  const exponentP = arange(0, config.headDim, { step: 2, dtype: 'float32', device }).div(-config.headDim);
-  const frequencyP = exponentP.mul(Math.log(config.ropeTheta)).exp();
-  const angleBTP = positionsBT.to({ dtype: 'float32' }).unsqueeze(-1).mul(frequencyP);
+  const wide: DType = dtype === 'float64' ? 'float64' : 'float32';
+  const exponentP = arange(0, config.headDim, { step: 2, dtype: wide, device }).div(config.headDim);
+  // The power and its reciprocal in upstream's order: at large positions the last bit of a frequency shows.
+  const frequencyP = op('aten::reciprocal')(op('aten::pow.Scalar')(config.ropeTheta, exponentP));
+  const angleBTP = positionsBT.to({ dtype: wide }).unsqueeze(-1).mul(frequencyP);
   return { cosBTP: angleBTP.cos().to({ dtype }), sinBTP: angleBTP.sin().to({ dtype }) };
 }
 

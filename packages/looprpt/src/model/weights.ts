@@ -6,7 +6,7 @@
  *
  * Shapes: V vocabulary, E hidden, F MLP, H query heads, G key heads, D head size.
  */
-import { type DType, empty, type Generator, ones, type Tensor, zeros } from '@looprpt/engine';
+import { type DType, empty, type Generator, ones, scope, type Tensor, zeros } from '@looprpt/engine';
 import type { LoopLMConfig } from './config.js';
 
 export interface LayerWeights {
@@ -142,7 +142,7 @@ export function initialWeights(
 
 /** A copy with its own memory. */
 export function cloneWeights(weights: Weights): Weights {
-  const copy = (tensor: Tensor): Tensor => tensor.detach().clone().persist();
+  const copy = (tensor: Tensor): Tensor => scope(() => tensor.detach().clone().persist());
   const table = copy(weights.embedding);
   return {
     embedding: table,

@@ -7,7 +7,6 @@
  * that space into the token, character-like ones do not, and both label the same words.
  */
 import assert from 'node:assert/strict';
-import { z } from 'zod';
 
 /** Half-open range of UTF-16 offsets: `text.slice(start, end)`. */
 export type CharRange = readonly [start: number, end: number];
@@ -20,23 +19,11 @@ export interface Document {
   readonly meta?: Readonly<Record<string, string | number>> | undefined;
 }
 
-const rangeSchema = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
-
-/** A document as a JSONL record; unknown fields are ignored, as files of others carry many. */
-export const documentRecordSchema = z
-  .object({
-    text: z.string(),
-    loss: z.array(rangeSchema).optional(),
-    meta: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
-  })
-  .superRefine((record, context) => {
-    const fault = record.loss && rangeFault(record.loss, record.text.length);
-    if (fault) context.addIssue({ code: 'custom', path: ['loss'], message: fault });
-  });
-
-function rangeFault(ranges: readonly CharRange[], length: number): string | undefined {
+/** What is wrong with the ranges for a text of this many UTF-16 units; undefined when nothing is. */
+export function lossFault(ranges: readonly CharRange[], length: number): string | undefined {
   let previousEnd = 0;
   for (const [start, end] of ranges) {
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0) return `range [${start}, ${end}] is no range`;
     if (start >= end) return `range [${start}, ${end}] is empty or reversed`;
     if (start < previousEnd) return `range [${start}, ${end}] overlaps or precedes the one before it`;
     if (end > length) return `range [${start}, ${end}] ends behind the text's ${length} characters`;

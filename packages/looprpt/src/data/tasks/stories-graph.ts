@@ -174,7 +174,7 @@ export class Seats {
       for (const base of basesOf(node)) {
         const wanted = isSum || rng.chance(0.6) ? node.item : undefined;
         if (base.person !== nowhere && !isSum) continue;
-        if (!this.take(rng, base, wanted)) return false;
+        if (!this.take(rng, base, wanted) && (isSum || !this.take(rng, base))) return false;
       }
     }
     return true;

@@ -20,7 +20,7 @@ const apply = (a: number, operator: string, b: number) =>
 const settings = fc.record({
   maxSteps: fc.integer({ min: 1, max: 7 }),
   distractors: fc.nat(4),
-  people: fc.integer({ min: 4, max: 8 }),
+  people: fc.integer({ min: 5, max: 8 }),
   items: fc.integer({ min: 2, max: 4 }),
   maxGiven: fc.integer({ min: 12, max: 60 }),
   order: fc.constantFrom('told', 'shuffled', 'mixed'),

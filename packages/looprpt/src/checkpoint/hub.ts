@@ -1,0 +1,76 @@
+/**
+ * Where a model is, given a folder or an id on the Hugging Face Hub.
+ *
+ * Environment, as for Python's `huggingface_hub`: HF_HOME and HF_HUB_CACHE (the cache), HF_TOKEN, HF_ENDPOINT,
+ * HF_HUB_OFFLINE. The Hub is asked which commit a branch or tag is; without network the cached one serves.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { HUB_URL, HubApiError } from '@huggingface/hub';
+import { oneLine } from '../text/tokenizer-config.js';
+import { UserError } from '../user-error.js';
+import { cachedModel, isCommit, rememberCommit } from './hub-cache.js';
+import { downloadModel, type Hub, type HubFile } from './hub-download.js';
+
+export interface ResolveOptions {
+  /** Told of each file of a download, before it begins. */
+  onFile?: (file: HubFile) => void;
+}
+
+/**
+ * The folder of a model: `idOrPath` itself where it is a folder, else that of the Hub's model `owner/name` or
+ * `owner/name@revision` (branch, tag or commit; default `main`) in the Hub's cache, downloaded if need be.
+ * @throws UserError when there is no such folder or model, it is gated, or the network fails and the cache has no copy
+ */
+export async function resolveModel(
+  idOrPath: string,
+  { onFile = () => undefined }: ResolveOptions = {},
+): Promise<string> {
+  if (existsSync(idOrPath)) {
+    if (statSync(idOrPath).isDirectory()) return idOrPath;
+    throw new UserError(`${idOrPath}: not a folder; a model is a folder with config.json and safetensors`);
+  }
+  const { name, revision } = parseId(idOrPath);
+  const cached = cachedModel(name, revision);
+  if (cached !== null && (isCommit(revision) || isOffline())) return cached;
+  if (isOffline())
+    throw new UserError(`${idOrPath}: not in the Hub's cache, and HF_HUB_OFFLINE forbids to download it`);
+  const hub: Hub = {
+    url: (process.env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, ''),
+    accessToken: process.env.HF_TOKEN || undefined,
+  };
+  try {
+    const { folder, commit } = await downloadModel(name, revision, hub, onFile);
+    rememberCommit(name, revision, commit);
+    return folder;
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const refused = error instanceof HubApiError && error.statusCode < 500;
+    if (cached !== null && !refused) return cached;
+    throw new UserError(`${idOrPath}: ${explain(error, name, hub)}`);
+  }
+}
+
+function parseId(id: string): { name: string; revision: string } {
+  const part = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
+  const match = new RegExp(`^(${part}/${part})(?:@(${part}(?:/${part})*))?$`).exec(id);
+  if (!match)
+    throw new UserError(`${id}: no such folder, and not the id of a model on the Hub (owner/name[@revision])`);
+  return { name: match[1]!, revision: match[2] ?? 'main' };
+}
+
+function isOffline(): boolean {
+  return /^(1|on|yes|true)$/i.test(process.env.HF_HUB_OFFLINE ?? '');
+}
+
+function explain(error: unknown, name: string, hub: Hub): string {
+  if (!(error instanceof HubApiError)) {
+    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    return `no such folder, not in the Hub's cache, and the download from ${hub.url} failed (${oneLine(error)}${cause})`;
+  }
+  const page = `${hub.url}/${name}`;
+  if (error.statusCode === 401)
+    return `no such folder, and ${hub.url} shows no such model to ${hub.accessToken ? 'the owner of HF_TOKEN' : 'the public; if it is private or gated, set HF_TOKEN'}`;
+  if (error.statusCode === 403) return `access is restricted; accept the conditions at ${page} and set HF_TOKEN`;
+  if (error.statusCode === 404) return `no such folder, and no such model or revision on ${hub.url}`;
+  return `${hub.url} answered with status ${error.statusCode}; try again later`;
+}

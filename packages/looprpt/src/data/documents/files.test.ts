@@ -1,0 +1,151 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ColumnSource, parquetWriteFile } from 'hyparquet-writer';
+import { describe, expect, test } from 'vitest';
+import { collect, type TemporaryFolder, temporaryFolder } from '../../testing/temporary-folder.js';
+import { UserError } from '../../user-error.js';
+import { BrokenRecords } from './broken.js';
+import { fileSourceSchema, readDocuments } from './files.js';
+import { expandPaths } from './paths.js';
+
+type Settings = Omit<Parameters<typeof fileSourceSchema.parse>[0] & object, never>;
+
+function read(settings: Settings, broken?: BrokenRecords) {
+  return collect(readDocuments(fileSourceSchema.parse(settings), broken));
+}
+
+const texts = async (settings: Settings) => (await read(settings)).map(({ text }) => text);
+
+describe('JSONL', () => {
+  test('one record a line, blank lines, CRLF and a byte order mark notwithstanding', async () => {
+    const path = temporaryFolder().write('a.jsonl', '\ufeff{"text":"one"}\r\n\r\n{"text":"zwö"}\n  \n{"text":"3"}');
+    expect(await texts({ paths: [path] })).toEqual(['one', 'zwö', '3']);
+  });
+
+  test('a broken record stops with file and line, or is left out and counted', async () => {
+    const lines = ['{"text":"1"}', '{"text":', '[1]', '{"text":"2"}', '{"txt":"3"}'];
+    const path = temporaryFolder().write('a.jsonl', lines.join('\n'));
+    await expect(read({ paths: [path] })).rejects.toThrow(UserError);
+    await expect(read({ paths: [path] })).rejects.toThrow(`${path}:2: no JSON: `);
+    const broken = new BrokenRecords('skip');
+    expect((await read({ paths: [path] }, broken)).map(({ text }) => text)).toEqual(['1', '2']);
+    expect(broken.count).toBe(3);
+    expect(broken.examples[1]).toBe(`${path}:3: expected a JSON object, found [1]`);
+    expect(broken.examples[2]).toBe(`${path}:5: no field 'text'; there are: txt`);
+  });
+});
+
+describe('Parquet', () => {
+  const column = (name: string, data: unknown[], type: 'STRING' | 'INT64'): ColumnSource =>
+    ({ name, data, type }) as ColumnSource;
+
+  function writeParquet(folder: TemporaryFolder, rows: number, codec: 'SNAPPY' | 'UNCOMPRESSED' = 'SNAPPY') {
+    const filename = join(folder.path, 'a.parquet');
+    const numbers = Array.from({ length: rows }, (_, index) => index);
+    parquetWriteFile({
+      filename,
+      codec,
+      rowGroupSize: 7,
+      columnData: [
+        column(
+          'question',
+          numbers.map((n) => `wieviel ist ${n} + ${n}? ✓`),
+          'STRING',
+        ),
+        column(
+          'answer',
+          numbers.map((n) => (n === 9 ? null : String(2 * n))),
+          'STRING',
+        ),
+        column('id', numbers.map(BigInt), 'INT64'),
+      ],
+    });
+    return filename;
+  }
+  const format = { kind: 'template', prompt: '{id}: {question}', completion: ' {answer}' } as const;
+
+  test('rows of all row groups in order, nulls broken with their row', async () => {
+    const path = writeParquet(temporaryFolder(), 20);
+    const broken = new BrokenRecords('skip');
+    const documents = await read({ paths: [path], format }, broken);
+    const expected = Array.from({ length: 20 }, (_, n) => `${n}: wieviel ist ${n} + ${n}? ✓ ${2 * n}`);
+    expect(documents.map(({ text }) => text)).toEqual(expected.filter((_, n) => n !== 9));
+    expect(broken.examples).toEqual([`${path}, row 10: no field 'answer'`]);
+  });
+
+  test('a missing column is named, with those that are there', async () => {
+    const path = writeParquet(temporaryFolder(), 3);
+    await expect(read({ paths: [path] })).rejects.toThrow(`${path}: no column 'text'; there are: question, answer, id`);
+  });
+
+  test('what is no Parquet file says so', async () => {
+    const path = temporaryFolder().write('a.parquet', 'PAR1 but nothing else PAR0');
+    await expect(read({ paths: [path] })).rejects.toThrow(`${path}: no readable Parquet file: `);
+  });
+});
+
+describe('plain text', () => {
+  const text = '\ufeffFirst line\r\nsecond line\r\n\r\n  \r\n\nAnother\n\n';
+
+  test('a file is one document', async () => {
+    const folder = temporaryFolder();
+    const [path, blank] = [folder.write('a.txt', text), folder.write('blank.txt', '\n \n')];
+    expect(await texts({ paths: [path, blank] })).toEqual(['First line\nsecond line\n\n  \n\nAnother\n\n']);
+  });
+
+  test('or one for each stretch between blank lines', async () => {
+    const path = temporaryFolder().write('a.txt', text);
+    expect(await texts({ paths: [path], textSplit: 'blank-lines' })).toEqual(['First line\nsecond line', 'Another']);
+  });
+
+  test('invalid UTF-8 is located by line and byte', async () => {
+    const path = temporaryFolder().write('a.txt', Buffer.concat([Buffer.from('ok\nab'), Buffer.from([0xff, 0x41])]));
+    await expect(read({ paths: [path] })).rejects.toThrow(`${path}:2: invalid UTF-8 at byte 6 of the file`);
+    await expect(read({ paths: [path], textSplit: 'blank-lines' })).rejects.toThrow(
+      `${path}:2: invalid UTF-8 at byte 3 of the line`,
+    );
+  });
+});
+
+describe('paths', () => {
+  function tree() {
+    const folder = temporaryFolder();
+    for (const name of ['b.jsonl', 'a/z.txt', 'a/B.PARQUET', 'README.md', 'a/info.json', '.hidden.txt']) {
+      folder.write(`data/${name}`, '');
+    }
+    return { root: join(folder.path, 'data'), folder };
+  }
+
+  test('a folder is searched to the bottom, in a fixed order', async () => {
+    const { root } = tree();
+    expect(await expandPaths([root])).toEqual(['a/B.PARQUET', 'a/z.txt', 'b.jsonl'].map((name) => join(root, name)));
+  });
+
+  test('patterns are expanded, files named are taken as they are, nothing comes twice', async () => {
+    const { root } = tree();
+    const found = await expandPaths([join(root, 'README.md'), `${root}/**/*.{txt,json}`, join(root, 'a/z.txt')]);
+    expect(found).toEqual(['README.md', 'a/info.json', 'a/z.txt'].map((name) => join(root, name)));
+  });
+
+  test('links to files are followed, as caches are full of them', async () => {
+    const folder = temporaryFolder();
+    folder.write('blobs/123', '{"text":"linked"}');
+    folder.write('snapshot/other.txt', '');
+    symlinkSync(join(folder.path, 'blobs/123'), join(folder.path, 'snapshot/a.jsonl'));
+    expect(await texts({ paths: [join(folder.path, 'snapshot')] })).toEqual(['linked']);
+  });
+
+  test.each([
+    ['nothing', ': no such file or folder'],
+    ['*.txt', ': no file matches'],
+    ['empty', ': holds no file ending in .jsonl'],
+    ['odd.bin', ': unknown kind of file; readable are .jsonl'],
+  ])('%s is refused in one line', async (name, message) => {
+    const folder = temporaryFolder();
+    folder.write('empty/README.md', '');
+    folder.write('odd.bin', '');
+    const path = join(folder.path, name);
+    await expect(expandPaths([path])).rejects.toThrow(UserError);
+    await expect(expandPaths([path])).rejects.toThrow(path + message);
+  });
+});

@@ -1,0 +1,156 @@
+/**
+ * Data sets by name: GSM8K, Omni-MATH and MATH-500, from a local file or folder or from the Hugging Face Hub, as
+ * documents "Problem: …\nSolution: …" whose prompt does not count in the loss. `meta` has what evaluation needs:
+ * `dataset`, `split`, `problem`, `answer`, and where the data set gives it `difficulty`, `subject`, `domain`.
+ */
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../user-error.js';
+import { BrokenRecords, onBrokenSchema } from './broken.js';
+import type { Document } from './document.js';
+import { type FetchFile, fetchFromHub } from './hub-file.js';
+import { type DatasetName, type WorkedProblem, workedProblem } from './named-records.js';
+import { omniMathSplit } from './omni-math-split.js';
+import { kindOf } from './paths.js';
+import { problemDocument } from './problem.js';
+import { readJsonl, readParquet } from './records.js';
+
+export const namedSourceSchema = z.strictObject({
+  name: z.enum(['gsm8k', 'omni-math', 'math']).describe('the data set'),
+  split: z.enum(['train', 'heldout']).default('train').describe("gsm8k's test and all of MATH-500 are held out"),
+  path: z.string().min(1).optional().describe('a file of the data set or a folder with its files; without: the Hub'),
+  revision: z.string().min(1).default('main').describe('branch, tag or commit on the Hub'),
+  maskPrompt: z.boolean().default(true).describe('only the solution counts in the loss'),
+  calculator: z.enum(['remove', 'keep']).default('remove').describe("GSM8K's <<48/2=24>> annotations"),
+  onBroken: onBrokenSchema,
+});
+
+export type NamedSource = z.output<typeof namedSourceSchema>;
+type Split = NamedSource['split'];
+
+/** Files that make up a split. `raw`: of the whole data set, from which the split is still to be taken. */
+interface Files {
+  readonly names: readonly string[];
+  readonly raw?: boolean;
+}
+
+/** Where a data set is found: its repository on the Hub, and in a local folder the first entry whose files exist. */
+interface Layout {
+  readonly repo: string;
+  readonly hub: Readonly<Record<Split, Files | null>>;
+  readonly local: Readonly<Record<Split, readonly Files[]>>;
+}
+
+const gsm8kParquet = (split: string): Files => ({ names: [`main/${split}-00000-of-00001.parquet`] });
+
+const omniMathRaw: readonly Files[] = [
+  { names: ['test.jsonl'], raw: true },
+  { names: ['Omni-Math.jsonl'], raw: true },
+  { names: ['omni_math_rule.jsonl', 'omni_math_extra.jsonl'], raw: true },
+  { names: ['omni_math_rule.jsonl'], raw: true },
+];
+
+const layouts: Readonly<Record<DatasetName, Layout>> = {
+  gsm8k: {
+    repo: 'openai/gsm8k',
+    hub: { train: gsm8kParquet('train'), heldout: gsm8kParquet('test') },
+    local: {
+      train: [{ names: ['train.jsonl'] }, gsm8kParquet('train')],
+      heldout: [{ names: ['test.jsonl'] }, gsm8kParquet('test')],
+    },
+  },
+  'omni-math': {
+    repo: 'KbsdJames/Omni-MATH',
+    hub: { train: { names: ['test.jsonl'], raw: true }, heldout: { names: ['test.jsonl'], raw: true } },
+    local: {
+      train: [{ names: ['train.jsonl'] }, ...omniMathRaw],
+      heldout: [{ names: ['heldout.jsonl'] }, ...omniMathRaw],
+    },
+  },
+  math: {
+    repo: 'HuggingFaceH4/MATH-500',
+    hub: { train: null, heldout: { names: ['test.jsonl'] } },
+    local: {
+      train: [{ names: ['train.jsonl'] }],
+      heldout: [{ names: ['math500.jsonl'] }, { names: ['test.jsonl'] }],
+    },
+  },
+};
+
+/**
+ * @param fetchFile how a file of the Hub comes to this machine
+ * @throws UserError when the data set is not there and, unless `onBroken` is 'skip', for a record that is not of it
+ */
+export async function* readNamed(
+  source: NamedSource,
+  {
+    broken = new BrokenRecords(source.onBroken),
+    fetchFile = fetchFromHub,
+  }: { broken?: BrokenRecords; fetchFile?: FetchFile } = {},
+): AsyncGenerator<Document, void, undefined> {
+  const { files, raw } =
+    source.path === undefined ? await fromHub(source, fetchFile) : await locate(source, source.path);
+  const toDocument = ({ problem, solution, answer, facts }: WorkedProblem) =>
+    problemDocument({ problem, solution }, source.maskPrompt, {
+      dataset: source.name,
+      split: source.split,
+      problem,
+      answer,
+      ...facts,
+    });
+  if (!raw) {
+    for await (const problem of readProblems(source, files, broken)) yield toDocument(problem);
+    return;
+  }
+  const problems: WorkedProblem[] = [];
+  for await (const problem of readProblems(source, files, broken)) problems.push(problem);
+  for (const problem of omniMathSplit(problems, source.split)) yield toDocument(problem);
+}
+
+async function* readProblems(
+  source: NamedSource,
+  files: readonly string[],
+  broken: BrokenRecords,
+): AsyncGenerator<WorkedProblem, void, undefined> {
+  for (const file of files) {
+    const records = kindOf(file) === 'parquet' ? readParquet(file, broken) : readJsonl(file, broken);
+    for await (const { where, record } of records) {
+      const problem = workedProblem(source.name, record, source);
+      if ('fault' in problem) broken.report(where, `no record of ${source.name}: ${problem.fault}`);
+      else yield problem.value;
+    }
+  }
+}
+
+interface Located {
+  readonly files: readonly string[];
+  readonly raw: boolean;
+}
+
+async function fromHub({ name, split, revision }: NamedSource, fetchFile: FetchFile): Promise<Located> {
+  const { repo, hub } = layouts[name];
+  const files = hub[split];
+  if (files === null)
+    throw new UserError(`${repo} has no split '${split}'; give a path to a folder with ${split}.jsonl`);
+  const paths: string[] = [];
+  for (const file of files.names) paths.push(await fetchFile(repo, file, revision));
+  return { files: paths, raw: files.raw ?? false };
+}
+
+async function locate({ name, split }: NamedSource, path: string): Promise<Located> {
+  const found = await stat(path).catch(() => null);
+  if (!found) throw new UserError(`${path}: no such file or folder`);
+  if (found.isFile()) {
+    const isSplit = name !== 'omni-math' || ['train.jsonl', 'heldout.jsonl'].includes(basename(path));
+    return { files: [path], raw: !isSplit };
+  }
+  const options = layouts[name].local[split];
+  for (const { names, raw = false } of options) {
+    const files = names.map((file) => join(path, file));
+    const present = await Promise.all(files.map((file) => stat(file).catch(() => null)));
+    if (present.every((file) => file?.isFile())) return { files, raw };
+  }
+  const wanted = options.map(({ names }) => names.join(' and ')).join('; or ');
+  throw new UserError(`${path}: holds no ${split} split of ${name}; expected ${wanted}`);
+}

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Rng } from '../data/tasks/rng.js';
+import { areaUnder } from './area.js';
+import { pairedBootstrap } from './bootstrap.js';
+import { exitsByEvidence } from './evidence.js';
+import { GATE, thresholdSettings } from './exit-rules.js';
+import { scorePerLoop } from './per-loop.js';
+import { randomPair } from './random-table.js';
+import { scoreAt } from './score.js';
+import { selectTokens, type TokenTable } from './token-table.js';
+
+const several = (pair: [TokenTable, TokenTable]) => new Set(pair[0].sequence).size > 1;
+
+describe('paired bootstrap', () => {
+  it('equals resampling the tokens themselves', () => {
+    fc.assert(
+      fc.property(randomPair().filter(several), fc.integer({ min: 0, max: 9 }), ([a, b], seed) => {
+        const resamples = 7;
+        const results = pairedBootstrap(
+          { name: 'a', table: a },
+          { name: 'b', table: b },
+          { resamples, seed, points: 5 },
+        );
+
+        const settings = [a, b].map((table) => thresholdSettings(table, GATE, 5).map(({ setting }) => setting));
+        const metrics = (table: TokenTable, model: number) => {
+          const curve = settings[model]!.map((tau) => scoreAt(table, exitsByEvidence(table.exitCdf, tau)));
+          const perLoop = scorePerLoop(table);
+          return [
+            ...perLoop.map(({ accuracy }) => accuracy),
+            ...perLoop.map(({ crossEntropy }) => crossEntropy),
+            areaUnder(curve, table.loops),
+          ];
+        };
+        const sequences = [...new Set(a.sequence)];
+        const rng = Rng.fromSeed(seed);
+        const draws = Array.from({ length: resamples }, () => {
+          const tokens = sequences.flatMap(() => {
+            const sequence = sequences[rng.below(sequences.length)]!;
+            return [...a.sequence.keys()].filter((n) => a.sequence[n] === sequence);
+          });
+          const other = metrics(selectTokens(b, tokens), 1);
+          return metrics(selectTokens(a, tokens), 0).map((value, i) => value - other[i]!);
+        });
+        const whole = metrics(b, 1);
+        metrics(a, 0).forEach((value, i) => {
+          const sorted = draws.map((draw) => draw[i]!).toSorted((x, y) => x - y);
+          expect(results[i]!.delta).toBeCloseTo(value - whole[i]!, 9);
+          // 2.5 % of the way through 7 order statistics: 0.15 of the first step.
+          expect(results[i]!.low).toBeCloseTo(sorted[0]! + 0.15 * (sorted[1]! - sorted[0]!), 9);
+          expect(results[i]!.high).toBeCloseTo(sorted[6]! - 0.15 * (sorted[6]! - sorted[5]!), 9);
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('has intervals that cover the truth about as often as they say', () => {
+    // 60 sequences of tokens that are right with 0.7 under one model and 0.6 under the other; true difference 0.1.
+    const tableWith = (right: boolean[], sequence: Int32Array): TokenTable => {
+      const zeros = () => [new Float32Array(right.length)];
+      return {
+        tokens: right.length,
+        loops: 1,
+        logProb: zeros(),
+        entropy: zeros(),
+        confidence: zeros(),
+        hiddenChange: zeros(),
+        gateLogit: zeros(),
+        exitCdf: zeros(),
+        correct: [Uint8Array.from(right, Number)],
+        prediction: [new Int32Array(right.length)],
+        sequence,
+        context: new Int32Array(right.length),
+      };
+    };
+    const sequence = Int32Array.from({ length: 300 }, (_, n) => Math.floor(n / 5));
+    let covered = 0;
+    for (let trial = 0; trial < 200; trial++) {
+      const rng = Rng.fromSeed(trial);
+      const [a, b] = [0.7, 0.6].map((p) =>
+        tableWith(
+          Array.from(sequence, () => rng.chance(p)),
+          sequence,
+        ),
+      );
+      const [accuracy] = pairedBootstrap(
+        { name: 'a', table: a! },
+        { name: 'b', table: b! },
+        { resamples: 200, level: 0.9 },
+      );
+      if (accuracy!.low <= 0.1 && 0.1 <= accuracy!.high) covered++;
+    }
+    expect(covered / 200).toBeGreaterThan(0.82);
+    expect(covered / 200).toBeLessThan(0.96);
+  });
+
+  it('names what it compared, and needs two sequences', () => {
+    const [pair] = fc.sample(randomPair().filter(several), { numRuns: 1, seed: 1 });
+    const [a, b] = pair!;
+    const named = { a: { name: 'ours', table: a }, b: { name: 'base', table: b } };
+    const results = pairedBootstrap(named.a, named.b, { resamples: 3, suffix: ' (hard)' });
+    expect(results.map(({ metric }) => metric).at(-1)).toBe('area (hard)');
+    expect(results[0]).toMatchObject({ a: 'ours', b: 'base', metric: 'accuracy@1 (hard)', level: 0.95, resamples: 3 });
+    const one = { name: 'x', table: { ...a, sequence: new Int32Array(a.tokens) } };
+    expect(() => pairedBootstrap(one, one)).toThrow(/two sequences/);
+  });
+});

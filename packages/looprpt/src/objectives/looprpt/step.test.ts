@@ -1,0 +1,137 @@
+/**
+ * The whole LoopRPT step against the slow version, the noise and the exits given: loss, every logged part, π, R(k), r^(g),
+ * π^(g), both advantages, and the gradient of every parameter, for settings in which any two values occur together.
+ */
+import { expect, test } from 'vitest';
+import { allPairs } from '../../testing/all-pairs.js';
+import { assertClose, transposed } from '../../testing/close.js';
+import { assertGradients } from '../../testing/gradient-check.js';
+import {
+  fourLoops,
+  type LoopRptCase,
+  loopRptCase,
+  mixedBatch,
+  type ProductStep,
+  productStep,
+  slowStep,
+  threeLoops,
+} from '../../testing/looprpt-case.js';
+import type { SlowLoopRptResult } from '../../testing/slow/slow-looprpt-types.js';
+import { tinyModel } from '../../testing/slow/tiny-model.js';
+
+function assertSameStep(ours: ProductStep, slow: SlowLoopRptResult, tolerance: number): void {
+  const { policy, representation, entropy, kl } = slow.parts;
+  assertClose(ours.loss, slow.loss, tolerance, 'loss');
+  assertClose(ours.parts.policy!, policy, tolerance, 'L_PG');
+  assertClose(ours.parts.representation!, representation, tolerance, 'L_rep');
+  assertClose(ours.parts.exitEntropy!, -entropy, tolerance, 'H(π)');
+  assertClose(ours.parts.klTeacher!, kl, tolerance, 'L_KL');
+  expect(Object.keys(ours.parts)).toHaveLength(4);
+  const ofTokens = <T>(read: (token: SlowLoopRptResult['tokens'][number]) => T[]): T[][] =>
+    transposed(slow.tokens.map(read));
+  assertClose(
+    ours.exitPdf,
+    ofTokens((token) => token.exitPdf),
+    tolerance,
+    'π',
+  );
+  assertClose(
+    ours.rewards,
+    ofTokens((token) => token.rewards),
+    tolerance,
+    'R',
+  );
+}
+
+/** What only rollouts have: their rewards and exit distributions. */
+function assertSameRollouts(ours: ProductStep, { tokens }: SlowLoopRptResult, tolerance: number): void {
+  const rewardsGM = transposed(tokens.map((token) => token.rollouts.map((rollout) => rollout.reward)));
+  assertClose(ours.groupRewards, rewardsGM, tolerance, 'r');
+  const pdfGKM = tokens[0]!.rollouts.map((_, g) => transposed(tokens.map((token) => token.rollouts[g]!.exitPdf)));
+  assertClose(transposed(ours.rolloutPdf!), pdfGKM, tolerance, 'π of the rollouts');
+}
+
+function check(of: LoopRptCase): void {
+  const { result, lossOf } = slowStep(of);
+  const ours = productStep(of);
+  assertSameStep(ours, result, 1e-11);
+  if (of.config.policy === 'rollouts') assertSameRollouts(ours, result, 1e-11);
+  else {
+    expect(ours.rolloutPdf).toBeNull();
+    expect(ours.groupRewards).toEqual(ours.rewards);
+  }
+  assertGradients(ours.gradients, lossOf, of.student.params, { tolerance: 2e-10 });
+}
+
+const rollouts = (kind: 'full' | 'hard', rewardFrom: 'table' | 'own') =>
+  ({ policy: 'rollouts', rollouts: kind, rewardFrom }) as const;
+const combinations = allPairs({
+  policy: [
+    rollouts('full', 'table'),
+    rollouts('full', 'own'),
+    rollouts('hard', 'table'),
+    rollouts('hard', 'own'),
+    { policy: 'closed', closedFormWeighting: 'policy' },
+    { policy: 'closed', closedFormWeighting: 'uniform' },
+  ],
+  policyGradient: ['gate', 'backbone'],
+  advantage: ['token', 'batch', 'none'],
+  weightGradient: ['none', 'gate', 'backbone'],
+  entropyGradient: ['gate', 'backbone'],
+  entropyAt: ['reference', 'last'],
+  stdCorrection: [0, 1],
+  rho: [0.5, 1],
+  student: [fourLoops, threeLoops],
+} as const);
+
+test.each(
+  combinations.map(({ policy, student, ...rest }) => {
+    const settings = { ...policy, ...rest };
+    return { name: `${student.config.loops} loops ${Object.values(settings).join(' ')}`, student, settings };
+  }),
+)('$name', ({ student, settings }) => {
+  check(loopRptCase(settings, { student }));
+});
+
+test('single elements of every tensor, with every gradient reaching the backbone', () => {
+  const settings = { policyGradient: 'backbone', weightGradient: 'backbone', entropyGradient: 'backbone' } as const;
+  const of = loopRptCase({ ...settings, rollouts: 'full' });
+  const { lossOf } = slowStep(of);
+  assertGradients(productStep(of).gradients, lossOf, of.student.params, { tolerance: 2e-10, elements: 1, seed: 3 });
+});
+
+test('in float32, to its precision', () => {
+  const of = loopRptCase({ rollouts: 'full', policyGradient: 'backbone', weightGradient: 'backbone' });
+  const [ours, wide] = [productStep(of, 'float32'), productStep(of)];
+  const { result } = slowStep(of);
+  assertSameStep(ours, result, 2e-5);
+  assertSameRollouts(ours, result, 2e-5);
+  for (const [name, gradient] of ours.gradients) assertClose([...gradient!], [...wide.gradients.get(name)!], 1e-4, name);
+});
+
+test('a model of one loop has nothing to choose, and only what its one state says counts', () => {
+  for (const settings of [{ rollouts: 'full' }, { rollouts: 'hard', policyGradient: 'backbone' }, { policy: 'closed' }])
+    check(loopRptCase(settings as object, { student: tinyModel(41, { loops: 1 }) }));
+});
+
+test.each([0, 1] as const)('a group of one rollout has no advantage (stdCorrection %d)', (stdCorrection) => {
+  const ours = productStep(loopRptCase({ rolloutCount: 1, stdCorrection }));
+  expect(ours.parts.policy).toBe(-0);
+  expect(ours.loss).not.toBeNaN();
+});
+
+test('rows are independent: a batch of one row has the same tokens as that row in a batch', () => {
+  const row = (r: number) => ({
+    ids: [mixedBatch.ids[r]!],
+    segments: [mixedBatch.segments![r]!],
+    targets: [mixedBatch.targets[r]!],
+  });
+  const together = productStep(loopRptCase({ policy: 'closed' }));
+  const [first, second] = [0, 1].map((r) => productStep(loopRptCase({ policy: 'closed' }, { batch: row(r) })));
+  assertClose(
+    together.rewards,
+    first!.rewards.map((values, k) => [...values, ...second!.rewards[k]!]),
+    1e-12,
+    'R',
+  );
+});

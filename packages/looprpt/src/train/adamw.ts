@@ -1,0 +1,121 @@
+/**
+ * AdamW with decoupled weight decay (Loshchilov and Hutter, 2019) over named parameters.
+ *
+ *   m ← β1 m + (1 − β1) g;  v ← β2 v + (1 − β2) g²;  θ ← θ (1 − η·decay) − η · (m / (1 − β1ᵗ)) / (√(v / (1 − β2ᵗ)) + ε)
+ *
+ * Half-precision parameters have a float32 master copy that is stepped in their place and rounded back into them: an update is
+ * often smaller than half precision can add. State is float32 (float64 for float64 parameters). The gate has a learning rate of
+ * its own, because it moves much faster than the backbone.
+ */
+import { noGrad, op, scope, stack, type Tensor, zeros } from '@looprpt/engine';
+import { z } from 'zod';
+import type { NamedParameter } from '../model/weights.js';
+
+export const adamWConfigSchema = z.strictObject({
+  learningRate: z.number().positive().default(1e-3).describe('η at its peak'),
+  gateLearningRateScale: z.number().nonnegative().default(1).describe("the gate's learning rate, as a multiple of η"),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.95),
+  epsilon: z.number().positive().default(1e-8),
+  weightDecay: z.number().nonnegative().default(0).describe('per unit of learning rate; matrices only'),
+  clipNorm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(1)
+    .describe('largest norm of the whole gradient; null: no clipping'),
+});
+export type AdamWConfig = z.infer<typeof adamWConfigSchema>;
+
+/** What the optimizer keeps for one parameter. */
+export interface Slot {
+  parameter: NamedParameter;
+  /** float32 copy of a half-precision parameter; otherwise the parameter itself. */
+  master: Tensor;
+  /** m and v, of the master's shape and dtype. */
+  mean: Tensor;
+  variance: Tensor;
+}
+
+export class AdamW implements Disposable {
+  readonly slots: readonly Slot[];
+  /** Updates made: t of the bias corrections. */
+  updates = 0;
+  readonly #config: AdamWConfig;
+
+  constructor(parameters: readonly NamedParameter[], config: AdamWConfig) {
+    this.#config = config;
+    this.slots = parameters.map((parameter) => {
+      const { tensor } = parameter;
+      const half = tensor.dtype === 'bfloat16' || tensor.dtype === 'float16';
+      const dtype = half ? 'float32' : tensor.dtype;
+      const state = (): Tensor => zeros(tensor.shape, { dtype, device: tensor.device }).persist();
+      const master = half ? tensor.detach().to({ dtype }).persist() : tensor;
+      return { parameter, master, mean: state(), variance: state() };
+    });
+  }
+
+  /** Norm of all accumulated gradients together. Not finite if any element is not. */
+  gradientNorm(): number {
+    return scope(() => {
+      const norms = this.slots.flatMap(({ parameter }) => parameter.tensor.grad?.to({ dtype: 'float32' }).norm() ?? []);
+      return norms.length === 0 ? 0 : stack(norms).norm().item();
+    });
+  }
+
+  /**
+   * One update from the accumulated gradients, which must be finite; then the gradients are dropped.
+   * @param learningRate η of this step
+   * @param norm what `gradientNorm` returned, for clipping
+   */
+  step(learningRate: number, norm: number): void {
+    const { clipNorm, gateLearningRateScale } = this.#config;
+    const scale = clipNorm !== null && norm > clipNorm ? clipNorm / norm : 1;
+    this.updates++;
+    for (const slot of this.slots) {
+      const rate = slot.parameter.isGate ? learningRate * gateLearningRateScale : learningRate;
+      scope(() => noGrad(() => this.#update(slot, rate, scale)));
+    }
+    this.dropGradients();
+  }
+
+  dropGradients(): void {
+    for (const { parameter } of this.slots) parameter.tensor.grad = null;
+  }
+
+  #update({ parameter, master, mean, variance }: Slot, rate: number, scale: number): void {
+    const gradient = parameter.tensor.grad;
+    if (gradient === null) return;
+    const { beta1, beta2, epsilon, weightDecay } = this.#config;
+    const g = gradient.to({ dtype: master.dtype }).mul(scale);
+    mean.mul_(beta1).add_(g, 1 - beta1);
+    variance.mul_(beta2);
+    op('aten::addcmul_')(variance, g, g, { value: 1 - beta2 });
+    if (parameter.decays && weightDecay > 0) master.mul_(1 - rate * weightDecay);
+    const root = variance
+      .sqrt()
+      .mul_(1 / Math.sqrt(1 - beta2 ** this.updates))
+      .add_(epsilon);
+    op('aten::addcdiv_')(master, mean, root, { value: -rate / (1 - beta1 ** this.updates) });
+    if (master !== parameter.tensor) parameter.tensor.copy_(master);
+  }
+
+  /** Everything that a checkpoint needs besides `updates`, by name. */
+  state(): Map<string, Tensor> {
+    const entries = new Map<string, Tensor>();
+    for (const { parameter, master, mean, variance } of this.slots) {
+      entries.set(`mean.${parameter.name}`, mean);
+      entries.set(`variance.${parameter.name}`, variance);
+      if (master !== parameter.tensor) entries.set(`master.${parameter.name}`, master);
+    }
+    return entries;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { parameter, master, mean, variance } of this.slots) {
+      mean.dispose();
+      variance.dispose();
+      if (master !== parameter.tensor) master.dispose();
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The configuration of a training run: one zod schema, strict, with a default for whatever can have one. The resolved whole
+ * is what `--dry-run` prints and what `config.json` in a run folder holds.
+ */
+import { z } from 'zod';
+import { taskConfigSchema } from '../data/tasks/index.js';
+import { objectiveConfigSchema } from '../objectives/objective.js';
+import { adamWConfigSchema } from './adamw.js';
+import { scheduleConfigSchema } from './schedule.js';
+
+const positive = z.number().int().positive();
+
+/** The shape of a model trained from scratch. */
+export const architectureSchema = z.strictObject({
+  hiddenSize: positive.describe('E'),
+  intermediateSize: positive.describe('F, width of the MLP'),
+  layers: positive.describe('L, physical layers'),
+  heads: positive.describe('H, query heads'),
+  kvHeads: positive.optional().describe('G, key and value heads; default H'),
+  headDim: positive.optional().describe('D; default E / H'),
+  loops: positive.default(4).describe('K'),
+  ropeTheta: z.number().positive().default(10_000),
+  initializerRange: z.number().positive().default(0.02),
+  tieWordEmbeddings: z.boolean().default(false),
+  vocabSize: positive.optional().describe("V; default: the tokenizer's, rounded up to a multiple of 64"),
+});
+
+export const modelConfigSchema = z.union([
+  z.strictObject({
+    from: z.string().describe('a checkpoint folder or a Hub id; its tokenizer is used'),
+  }),
+  z.strictObject({
+    architecture: architectureSchema,
+    tokenizer: z.string().describe('a tokenizer folder'),
+  }),
+]);
+
+export const dataConfigSchema = z.union([
+  z.strictObject({ shards: z.string().describe('a folder made by `looprpt data prepare`') }),
+  z.strictObject({
+    task: taskConfigSchema.describe('a generated task with its settings'),
+    documents: positive.optional().describe('a finite corpus of so many documents; default: without end'),
+    taskSeed: z.number().int().nonnegative().default(0),
+    split: z.enum(['train', 'heldout', 'tune']).default('train'),
+  }),
+]);
+
+export const runConfigSchema = z.strictObject({
+  model: modelConfigSchema,
+  data: dataConfigSchema,
+  objective: objectiveConfigSchema,
+  out: z.string().describe('the run folder'),
+  steps: positive.describe('optimizer steps'),
+  epochs: positive
+    .nullable()
+    .default(null)
+    .describe('passes over a finite corpus at most; null: as many as the steps need'),
+  batch: z
+    .strictObject({
+      rows: positive.default(16).describe('rows of a micro-batch'),
+      sequenceLength: positive.default(128).describe('places of a row'),
+      accumulate: positive.default(1).describe('micro-batches of a step'),
+      pack: z.enum(['greedy', 'whole']).default('greedy').describe('whether documents are cut at the end of a row'),
+    })
+    .prefault({}),
+  optimizer: adamWConfigSchema.prefault({}),
+  schedule: scheduleConfigSchema.prefault({}),
+  teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher'),
+  checkpoint: z
+    .strictObject({
+      every: positive.default(200).describe('steps between checkpoints; one is always written at the end'),
+      keep: positive.default(2).describe('how many of the newest are kept'),
+    })
+    .prefault({}),
+  nonFinite: z
+    .strictObject({ stopAfter: positive.default(10).describe('skipped steps in a row that end the run') })
+    .prefault({}),
+  tensorboard: z.boolean().default(true).describe('write TensorBoard event files too'),
+  dtype: z
+    .enum(['float32', 'bfloat16', 'float16', 'float64'])
+    .default('float32')
+    .describe('of weights and activations'),
+  device: z.string().default('cpu'),
+  threads: positive.default(2).describe('CPU threads; a resumed run is bit-identical only with the same number'),
+  seed: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(2 ** 50)
+    .default(0)
+    .describe('of weights, data order, noise and sampled exits'),
+});
+export type RunConfig = z.output<typeof runConfigSchema>;
+export type RunConfigInput = z.input<typeof runConfigSchema>;

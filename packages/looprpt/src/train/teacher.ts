@@ -1,0 +1,54 @@
+/**
+ * The EMA teacher: θ̄ ← φ θ̄ + (1 − φ) θ after every update, from the same start as the student.
+ *
+ * The average of a half-precision model is kept in float32 (steps of 1 − φ would be lost to rounding) and rounded into the model
+ * that is run.
+ */
+import { noGrad, op, scope, type Tensor } from '@looprpt/engine';
+import type { LoopLM } from '../model/loop-lm.js';
+
+export class EmaTeacher implements Disposable {
+  /** The averaged model; it needs no gradients. */
+  readonly model: LoopLM;
+  readonly #averages: readonly { name: string; average: Tensor; used: Tensor; source: Tensor }[];
+
+  /** @param decay φ */
+  constructor(
+    student: LoopLM,
+    readonly decay: number,
+  ) {
+    this.model = student.clone();
+    const sources = student.parameters();
+    this.#averages = this.model.parameters().map(({ name, tensor }, i) => {
+      const half = tensor.dtype === 'bfloat16' || tensor.dtype === 'float16';
+      const average = half ? tensor.to({ dtype: 'float32' }).persist() : tensor;
+      return { name, average, used: tensor, source: sources[i]!.tensor };
+    });
+  }
+
+  update(): void {
+    noGrad(() =>
+      scope(() => {
+        for (const { average, used, source } of this.#averages) {
+          op('aten::lerp_.Scalar')(average, source.to({ dtype: average.dtype }), 1 - this.decay);
+          if (average !== used) used.copy_(average);
+        }
+      }),
+    );
+  }
+
+  /** The averages by name, for a checkpoint. */
+  state(): Map<string, Tensor> {
+    return new Map(this.#averages.map(({ name, average }) => [`teacher.${name}`, average]));
+  }
+
+  /** Rounds restored averages into the model that is run. */
+  afterRestore(): void {
+    for (const { average, used } of this.#averages) if (average !== used) used.copy_(average);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { average, used } of this.#averages) if (average !== used) average.dispose();
+    this.model.dispose();
+  }
+}
