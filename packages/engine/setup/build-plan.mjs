@@ -33,6 +33,7 @@ export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, ar
     cxx20 ? '-std=c++20' : '-std=c++17',
     '-O3',
     mac && arch === 'arm64' && march === undefined ? '-mcpu=native' : `-march=${march ?? 'native'}`,
+    '-ffp-contract=fast',
     '-fPIC',
     ...(mac ? [] : ['-fopenmp']),
     '-fvisibility=hidden',

@@ -5,6 +5,20 @@ export { type DType, elementBytes, isFloating, type TypedArray } from './dtype.j
 export { MappedFile, mapFile } from './files.js';
 export { foreachAdd_, foreachAddcmul_, foreachMul_ } from './foreach.js';
 export { addcmul, binaryCrossEntropyWithLogits, cat, embedding, linear, stack, where } from './functions.js';
+export {
+  type AdamWStep,
+  type AngleTables,
+  type AttentionHeads,
+  fusable,
+  fusedAdamW_,
+  fusedAttention,
+  fusedNextTokenEntropy,
+  fusedQueryAttention,
+  fusedResidualNorm,
+  fusedRmsNorm,
+  fusedSwiglu,
+  fusedTargetLogProb,
+} from './fused.js';
 export { Generator } from './generator.js';
 export { liveTensors, scope } from './memory.js';
 export { type EngineBuild, engineBuild } from './native.js';

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { noGrad, scope, tensor } from '@looprpt/engine';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { paramsBytes } from '../testing/checkpoint-folder.js';
 import { type FakeModel, fakeHub } from '../testing/fake-hub.js';
 import { configJson, tinyModel } from '../testing/slow/tiny-model.js';
@@ -35,17 +34,17 @@ function model(): FakeModel {
   };
 }
 
-let cache: string;
-beforeEach(() => {
-  cache = temporaryFolderPath();
-  vi.stubEnv('HF_HUB_CACHE', cache);
-  vi.stubEnv('HF_TOKEN', '');
-  vi.stubEnv('HF_HUB_OFFLINE', '');
-});
 afterEach(() => vi.unstubAllEnvs());
 
-function useHub(url: string): void {
-  vi.stubEnv('HF_ENDPOINT', url);
+/** A cache of its own and a hub with this model, both for this test. */
+async function setUp(served: FakeModel = model()) {
+  const cache = temporaryFolder().path;
+  const hub = await fakeHub({ [name]: served });
+  vi.stubEnv('HF_HUB_CACHE', cache);
+  vi.stubEnv('HF_ENDPOINT', hub.url);
+  vi.stubEnv('HF_TOKEN', '');
+  vi.stubEnv('HF_HUB_OFFLINE', '');
+  return { cache, hub };
 }
 
 /** The one line of a refusal. */
@@ -56,3 +55,140 @@ async function refusal(idOrPath: string): Promise<string> {
   expect(message).not.toContain('\n');
   return message;
 }
+
+const snapshot = (cache: string, at = commit): string => join(cache, 'models--someone--tiny-ouro/snapshots', at);
+
+describe('resolveModel', () => {
+  test('an existing folder is itself', async () => {
+    const { hub } = await setUp();
+    const folder = temporaryFolder().path;
+    expect(await resolveModel(folder)).toBe(folder);
+    expect(hub.requests).toEqual([]);
+  });
+
+  test("downloads what is needed, in the Hub's own layout, weights last", async () => {
+    const { cache } = await setUp();
+    const files: string[] = [];
+    const print = vi.spyOn(console, 'debug');
+    const folder = await resolveModel(name, { onFile: (file) => files.push(file.name) });
+    expect(print).not.toHaveBeenCalled();
+    expect(folder).toBe(snapshot(cache));
+    expect(files.slice(-2)).toEqual(['model-1.safetensors', 'model-2.safetensors']);
+    expect(readdirSync(folder).sort()).toEqual([
+      'chat_template.jinja',
+      'config.json',
+      'model-1.safetensors',
+      'model-2.safetensors',
+      'model.safetensors.index.json',
+      'tokenizer.json',
+    ]);
+    expect(readFileSync(join(cache, 'models--someone--tiny-ouro/refs/main'), 'utf8')).toBe(commit);
+    expect(readdirSync(join(cache, 'models--someone--tiny-ouro/blobs')).length).toBe(6);
+    // The snapshot's files are links out of it, which the loader must follow here.
+    const loaded = loadModel(folder);
+    expect(loaded.config.layers).toBe(tiny.config.layers);
+    loaded.dispose();
+  });
+
+  test('a second call asks only which commit it is, and what the files are', async () => {
+    const { hub } = await setUp();
+    const first = await resolveModel(name);
+    const asked = hub.requests.length;
+    expect(await resolveModel(name)).toBe(first);
+    expect(hub.requests.slice(asked).map((line) => line.split('?')[0])).toEqual([
+      `GET /api/models/${name}/revision/main`,
+      `GET /api/models/${name}/tree/${commit}`,
+    ]);
+  });
+
+  test('follows a branch to a new commit; files that did not change are not fetched again', async () => {
+    const { hub, cache } = await setUp();
+    const old = await resolveModel(name);
+    const next = 'beef'.padEnd(40, '0');
+    hub.models[name] = { ...model(), commit: next };
+    hub.models[name].files['tokenizer.json'] = '{"new": true}';
+    const asked = hub.requests.length;
+    expect(await resolveModel(name)).toBe(snapshot(cache, next));
+    const fetched = hub.requests.slice(asked).filter((line) => line.includes('/resolve/'));
+    expect(new Set(fetched.map((line) => basename(line)))).toEqual(new Set(['tokenizer.json']));
+    expect(await resolveModel(`${name}@${next}`)).toBe(snapshot(cache, next));
+    expect(old).toBe(snapshot(cache));
+  });
+
+  test('without network the cache serves: a branch, a commit', async () => {
+    const { hub, cache } = await setUp();
+    await resolveModel(name);
+    await hub.close();
+    for (const id of [name, `${name}@main`, `${name}@${commit}`]) expect(await resolveModel(id)).toBe(snapshot(cache));
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await resolveModel(name)).toBe(snapshot(cache));
+  });
+
+  test('a full commit that is in the cache needs no request', async () => {
+    const { hub } = await setUp();
+    await resolveModel(`${name}@${commit}`);
+    const asked = hub.requests.length;
+    await resolveModel(`${name}@${commit}`);
+    expect(hub.requests.length).toBe(asked);
+  });
+
+  test('a download that broke off does not count as cached, and is completed by the next', async () => {
+    const { hub, cache } = await setUp();
+    const folder = await resolveModel(name);
+    const shard = join(folder, 'model-2.safetensors');
+    unlinkSync(shard);
+    const url = hub.url;
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    expect(await refusal(name)).toMatch(/not in the Hub's cache, and the download from http:.*:9 failed/);
+    vi.stubEnv('HF_ENDPOINT', url);
+    expect(await resolveModel(name)).toBe(snapshot(cache));
+    expect(existsSync(shard)).toBe(true);
+    expect(basename(dirname(folder))).toBe('snapshots');
+  });
+
+  test('a token is sent; gated and unknown models are one clear line', async () => {
+    const { cache } = await setUp({ ...model(), gated: true });
+    expect(await refusal(name)).toMatch(/^someone\/tiny-ouro: .*if it is private or gated, set HF_TOKEN$/);
+    vi.stubEnv('HF_TOKEN', 'hf_stranger');
+    expect(await refusal(name)).toMatch(/access is restricted; accept the conditions at http:.*someone\/tiny-ouro/);
+    vi.stubEnv('HF_TOKEN', 'hf_friend');
+    expect(await resolveModel(name)).toBe(snapshot(cache));
+    expect(await refusal('someone/else')).toMatch(
+      /^someone\/else: no such folder, and no such model or revision on http/,
+    );
+    expect(await refusal(`${name}@v2`)).toMatch(/^someone\/tiny-ouro@v2: .*no such model or revision/);
+  });
+
+  test.each([
+    ['no configuration', { 'config.json': undefined }, 'the repository has no config.json, so it is not a model'],
+    [
+      'no weights',
+      { 'model.safetensors.index.json': undefined },
+      'the repository has no safetensors weights (model.safetensors or model.safetensors.index.json)',
+    ],
+    [
+      'a shard that is not there',
+      { 'model-2.safetensors': undefined },
+      'the repository has no model-2.safetensors, which model.safetensors.index.json lists',
+    ],
+  ])('a repository with %s', async (_, change, message) => {
+    const files = { ...model().files, ...change } as Record<string, string | undefined>;
+    await setUp({
+      commit,
+      files: Object.fromEntries(Object.entries(files).filter(([, content]) => content !== undefined)) as Record<
+        string,
+        string
+      >,
+    });
+    expect(await refusal(name)).toBe(`${name}: ${message}`);
+  });
+
+  test('what is neither a folder nor an id', async () => {
+    const { hub } = await setUp();
+    for (const id of ['./nowhere', '../a/b', 'gpt2', 'a/b/c', 'a/b@', 'a/b@../x', ''])
+      expect(await refusal(id)).toMatch(/no such folder, and not the id of a model on the Hub/);
+    const file = temporaryFolder().write('model.safetensors', '');
+    expect(await refusal(file)).toMatch(/not a folder/);
+    expect(hub.requests).toEqual([]);
+  });
+});

@@ -5,12 +5,11 @@ import { evaluate } from './evaluate.js';
 import { flopsPerToken } from './flops.js';
 import { type Breakdown, EvalResultSchema } from './result.js';
 import { tableFromModel } from './table-from-model.js';
-import { goldenModel, readGolden, tinyLoopLM } from './testing.js';
+import { goldenCase, tinyLoopLM } from './test-models.js';
 
 describe('evaluate', () => {
   it('assembles a result that its schema accepts and whose buckets add up to the whole', async () => {
-    const golden = readGolden<{ input_ids: number[][] }>('tiny64');
-    const model = goldenModel('tiny64');
+    const { model, golden } = goldenCase('tiny64');
     const ids = Int32Array.from(golden.input_ids.flat());
     const table = await tableFromModel(model, [
       {
@@ -20,6 +19,8 @@ describe('evaluate', () => {
         targetIds: ids.map((_, at) => ids[at + 1] ?? 0),
         segmentIds: new Int32Array(34),
         positionIds: Int32Array.from({ length: 34 }, (_, at) => at % 17),
+        tokens: 34,
+        lossTokens: 32,
         lossMask: new Uint8Array(34).map((_, at) => (at % 17 === 16 ? 0 : 1)),
       },
     ]);

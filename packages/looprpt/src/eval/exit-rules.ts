@@ -44,7 +44,8 @@ export function thresholdSettings(table: TokenTable, rule: ThresholdRule, points
   const evidence: Column<Float32Array> =
     rule.stops === 'above' ? signal : signal.map((column) => column.map((value) => -value));
   return evenThresholds(evidence, points).map((threshold) => ({
-    setting: rule.stops === 'above' ? threshold : -threshold,
+    // 0 minus it, so that 0 does not become −0, which JSON does not have.
+    setting: rule.stops === 'above' ? threshold : 0 - threshold,
     exits: exitsByEvidence(evidence, threshold),
   }));
 }

@@ -1,15 +1,15 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import type { PackedBatch } from '../data/loader/batch.js';
 import { entropy, exitCdf, exitPdf } from '../testing/slow/slow-exit.js';
 import { forward, gateLogit, headLogits, logSoftmax } from '../testing/slow/slow-loop-lm.js';
 import { statesAt } from '../testing/slow/slow-readout.js';
 import { tableFromModel } from './table-from-model.js';
-import { goldenModel, readGolden, tinyLoopLM } from './testing.js';
-import type { EvalBatch } from './token-batch.js';
+import { GOLDEN, goldenCase, tinyLoopLM } from './test-models.js';
 import { concatTables, selectTokens, type TokenTable } from './token-table.js';
 
 /** Two rows of two and one documents and padding at the end, with some places left out of the loss. */
-function packed(): EvalBatch {
+function packed(): PackedBatch {
   const rows = [
     { ids: [3, 1, 4, 1, 5, 9, 2, 6], segments: [0, 0, 0, 1, 1, 1, 1, -1], mask: [0, 1, 1, 1, 0, 1, 1, 0] },
     { ids: [5, 3, 5, 8, 9, 7, 9, 3], segments: [0, 0, 0, 0, 0, -1, -1, -1], mask: [1, 0, 0, 1, 1, 0, 0, 0] },
@@ -25,6 +25,8 @@ function packed(): EvalBatch {
       segments.map((segment, s) => (segment < 0 ? 0 : s - segments.indexOf(segment))),
     ),
     lossMask: Uint8Array.from(rows.flatMap(({ mask }) => mask)),
+    tokens: 12,
+    lossTokens: 8,
   };
 }
 
@@ -71,9 +73,9 @@ describe('tableFromModel', () => {
   it('does not depend on the size of its chunks or on how rows are batched', async () => {
     const { model } = tinyLoopLM(3);
     const batch = packed();
-    const row = (b: number): EvalBatch => ({
+    const row = (b: number): PackedBatch => ({
+      ...batch,
       B: 1,
-      S: 8,
       inputIds: batch.inputIds.slice(b * 8, b * 8 + 8),
       targetIds: batch.targetIds.slice(b * 8, b * 8 + 8),
       segmentIds: batch.segmentIds.slice(b * 8, b * 8 + 8),
@@ -90,9 +92,8 @@ describe('tableFromModel', () => {
         for (let n = 0; n < whole.tokens; n++) expect(apart[name][k]![n]).toBeCloseTo(whole[name][k]![n]!, 5);
   });
 
-  it.each(['tiny64', 'gqa96'])('agrees with the golden logits and gates of %s', async (name) => {
-    const golden = readGolden<Golden>(name);
-    const model = goldenModel(name);
+  it.each(GOLDEN)('agrees with the golden logits and gates of %s', async (name) => {
+    const { model, golden } = goldenCase(name);
     const [B, S] = [2, 17];
     const ids = Int32Array.from(golden.input_ids.flat());
     const places = Array.from({ length: B * S }, (_, at) => at);
@@ -104,6 +105,8 @@ describe('tableFromModel', () => {
         targetIds: ids.map((_, at) => ids[at + 1] ?? 0),
         segmentIds: new Int32Array(B * S),
         positionIds: Int32Array.from(places, (at) => at % S),
+        tokens: B * S,
+        lossTokens: B * S,
         lossMask: new Uint8Array(B * S).fill(1),
       },
     ]);
@@ -144,10 +147,3 @@ describe('token tables', () => {
     expect(flatten({ ...second, sequence: table.sequence })).toEqual(flatten(table));
   });
 });
-
-interface Golden {
-  input_ids: number[][];
-  logits_per_step: number[][][][];
-  gate_logits: number[][][];
-  exit_cdf: number[][][];
-}

@@ -6,11 +6,13 @@
  *
  * Shapes: B rows, S places, E hidden, K loops, V vocabulary, N counted tokens of a batch, C tokens of a chunk.
  */
-import { embedding, noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { embedding, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
+import type { PackedBatch } from '../data/loader/batch.js';
 import { exitCdf, exitPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { type TrainingBatch, trainingBatch } from '../objectives/batch.js';
+import { atPlaces } from '../objectives/readout.js';
 import { UserError } from '../user-error.js';
-import { countedPlaces, type EvalBatch, firstPlaces, toTokenBatch } from './token-batch.js';
 import { concatTables, type TokenTable } from './token-table.js';
 
 export interface TableOptions {
@@ -25,7 +27,7 @@ export interface TableOptions {
 /** @throws UserError when no token of the batches counts */
 export async function tableFromModel(
   model: LoopLM,
-  batches: AsyncIterable<EvalBatch> | Iterable<EvalBatch>,
+  batches: AsyncIterable<PackedBatch> | Iterable<PackedBatch>,
   { maxLogits = 2 ** 23, maxTokens = Number.POSITIVE_INFINITY, onProgress }: TableOptions = {},
 ): Promise<TokenTable> {
   const tables: TokenTable[] = [];
@@ -42,30 +44,25 @@ export async function tableFromModel(
 }
 
 /** The table of one batch; null when none of its tokens counts. */
-export function tableOfBatch(model: LoopLM, batch: EvalBatch, maxLogits: number): TokenTable | null {
-  const places = countedPlaces(batch.lossMask);
-  if (places.length === 0) return null;
-  const first = firstPlaces(batch);
-  const columns = noGrad(() => scope(() => columnsOf(model, batch, places, first, maxLogits)));
-  return { ...columns, tokens: places.length, ...placesOf(batch, places, first) };
+export function tableOfBatch(model: LoopLM, packed: PackedBatch, maxLogits: number): TokenTable | null {
+  return noGrad(() =>
+    scope(() => {
+      const batch = trainingBatch(packed, model.device);
+      const tokens = batch.counted.length;
+      if (tokens === 0) return null;
+      return { tokens, ...columnsOf(model, batch, maxLogits), ...placesOf(packed, batch.counted) };
+    }),
+  );
 }
 
-function columnsOf(
-  model: LoopLM,
-  batch: EvalBatch,
-  places: Int32Array,
-  first: Int32Array,
-  maxLogits: number,
-): Omit<TokenTable, 'tokens' | 'sequence' | 'context'> {
-  const { device } = model;
-  const N = places.length;
-  const placesN = tensor(places, { dtype: 'int64', device });
-  const counted = (xBSE: Tensor): Tensor => xBSE.flatten(0, 1).indexSelect(0, placesN);
-  const targetsN = tensor(batch.targetIds, { dtype: 'int64', device }).indexSelect(0, placesN);
-  const hiddenKNE = scope(() => {
-    const tokens = toTokenBatch(batch, first, device);
-    return [embedding(model.weights.embedding, tokens.idsBT), ...model.states(tokens)].map(counted);
-  });
+type Columns = Omit<TokenTable, 'tokens' | 'sequence' | 'context'>;
+
+function columnsOf(model: LoopLM, batch: TrainingBatch, maxLogits: number): Columns {
+  const { countedN, targetsN } = batch;
+  const N = batch.counted.length;
+  const hiddenKNE = scope(() =>
+    [embedding(model.weights.embedding, batch.idsBT), ...model.states(batch)].map((xBSE) => atPlaces(xBSE, countedN)),
+  );
   const hiddenNE = hiddenKNE.slice(1);
   const gateKN = stack(hiddenNE.map((xNE) => model.gateLogits(xNE)));
   const chunk = Math.max(1, Math.floor(maxLogits / model.config.vocabSize));
@@ -124,18 +121,19 @@ function rowsOf(flat: Float32Array, length: number): Float32Array[] {
 }
 
 /** Sequence numbers, counted over the segments that have counted tokens, and lengths of context. */
-function placesOf({ S }: EvalBatch, places: Int32Array, first: Int32Array): Pick<TokenTable, 'sequence' | 'context'> {
+function placesOf({ S, segmentIds }: PackedBatch, places: Int32Array): Pick<TokenTable, 'sequence' | 'context'> {
   const sequence = new Int32Array(places.length);
   const context = new Int32Array(places.length);
-  let number = -1;
+  let start = 0;
   let before = -1;
-  for (let n = 0; n < places.length; n++) {
-    const place = places[n]!;
-    const start = place - (place % S) + first[place]!;
+  let number = -1;
+  for (let at = 0, n = 0; n < places.length; at++) {
+    if (at % S === 0 || segmentIds[at] !== segmentIds[at - 1]) start = at;
+    if (at !== places[n]) continue;
     if (start !== before) number++;
     before = start;
     sequence[n] = number;
-    context[n] = place - start + 1;
+    context[n++] = at - start + 1;
   }
   return { sequence, context };
 }

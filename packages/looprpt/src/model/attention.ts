@@ -36,18 +36,6 @@ export function visibilityAt(
   return { biasBTS: biasOf(visible, dtype) };
 }
 
-/** The same for the last T of S consecutive places. */
-export function visibility(
-  T: number,
-  S: number,
-  firstKeyBT: Tensor | null,
-  window: number | null,
-  like: Tensor,
-): Visibility {
-  if (firstKeyBT === null && window === null && T === S) return { biasBTS: null };
-  return visibilityAt(arange(S - T, S, { device: like.device }).unsqueeze(0), S, firstKeyBT, window, like.dtype);
-}
-
 /** 0 where visible, else the lowest finite value (not −∞: a row that sees nothing stays finite). */
 export function biasOf(visible: Tensor, dtype: DType): Tensor {
   const lowest = {

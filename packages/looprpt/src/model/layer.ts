@@ -1,14 +1,17 @@
 /**
- * One transformer layer of the shared stack: attention and MLP, each between two norms ("sandwich").
+ * One transformer layer of the shared stack by plain operators: attention and MLP, each between two norms ("sandwich").
  *
- * a = x + N2(Attention(N1(x)));  out = a + N4(MLP(N3(a)))
+ *   a = x + N2(Attention(N1(x)));  out = a + N4(MLP(N3(a)))
  *
- * Shapes: B batch, T positions, E hidden, F MLP, H query heads, G key heads, D head size.
+ * It works for every dtype and device and with a cache; fused-stack.ts computes the same faster where it can.
+ *
+ * Shapes: B batch, T positions, S keys, E hidden, F MLP, C = (H + 2G)·D, H query heads, G key heads, D head size.
  */
 import { linear, type Tensor } from '@looprpt/engine';
-import { attention, type Visibility } from './attention.js';
+import { attention } from './attention.js';
 import type { LoopLMConfig } from './config.js';
-import { type RopeTables, rotate } from './rope.js';
+import type { PassContext } from './pass.js';
+import { rotate } from './rope.js';
 import type { LayerWeights } from './weights.js';
 
 /** Rotated keys and values of a layer at one loop, [B, S, G, D] each. */
@@ -49,39 +52,60 @@ function afterAttention(xBTE: Tensor, mixedBTC: Tensor, weights: LayerWeights, e
   return aBTE.add(rmsNorm(outBTE, weights.normAfterMlp, eps));
 }
 
-/**
- * The whole layer.
- * @param remember maps this layer's new keys and values to those that are attended to (a cache appends them to its own)
- */
+/** Rotated keys and values out of joined rows. */
+function keysValues(joinedBTND: Tensor, { heads: H, kvHeads: G }: LoopLMConfig, pass: PassContext): KeysValues {
+  return {
+    kBSGD: rotate(joinedBTND.slice(2, H, H + G), pass.rope),
+    vBSGD: joinedBTND.slice(2, H + G, H + 2 * G),
+  };
+}
+
+export interface LayerHooks {
+  /** Maps this layer's new keys and values to those that are attended to (a cache appends them to its own). */
+  remember?: ((fresh: KeysValues) => KeysValues) | undefined;
+  /** Gets the joined, unrotated q, k and v rows, [B, T, C]. */
+  keep?: ((qkvBTC: Tensor) => void) | undefined;
+}
+
+/** The whole layer; `index` is its place in the stack. */
 export function layerForward(
   xBTE: Tensor,
   weights: LayerWeights,
+  index: number,
   config: LoopLMConfig,
-  rope: RopeTables,
-  visible: Visibility,
-  remember: (fresh: KeysValues) => KeysValues,
+  pass: PassContext,
+  { remember, keep }: LayerHooks,
 ): Tensor {
   const { heads: H, kvHeads: G, rmsNormEps: eps } = config;
-  const headsBTND = splitHeads(linear(rmsNorm(xBTE, weights.normBeforeAttention, eps), weights.qkv), H + 2 * G);
-  const rotatedBTND = rotate(headsBTND.slice(2, 0, H + G), rope);
-  const { kBSGD, vBSGD } = remember({
-    kBSGD: rotatedBTND.slice(2, H, H + G),
-    vBSGD: headsBTND.slice(2, H + G, H + 2 * G),
-  });
-  return afterAttention(xBTE, attention(rotatedBTND.slice(2, 0, H), kBSGD, vBSGD, visible), weights, eps);
+  const qkvBTC = linear(rmsNorm(xBTE, weights.normBeforeAttention, eps), weights.qkv);
+  keep?.(qkvBTC);
+  const joinedBTND = splitHeads(qkvBTC, H + 2 * G);
+  const fresh = keysValues(joinedBTND, config, pass);
+  const { kBSGD, vBSGD } = remember ? remember(fresh) : fresh;
+  const qBTHD = rotate(joinedBTND.slice(2, 0, H), pass.rope);
+  return afterAttention(xBTE, attention(qBTHD, kBSGD, vBSGD, pass.visible[index]!), weights, eps);
 }
 
-/** The layer for queries alone, over keys and values that are given: hard-token rollouts. */
+/**
+ * The layer for queries alone, over the keys and values of a finished pass: hard-token rollouts.
+ * @param qkvBSC that pass's joined rows at this loop and layer @param clean that pass @param queries the queries' own pass
+ */
 export function layerQueries(
   xBTE: Tensor,
   weights: LayerWeights,
+  index: number,
   config: LoopLMConfig,
-  rope: RopeTables,
-  visible: Visibility,
-  { kBSGD, vBSGD }: KeysValues,
+  qkvBSC: Tensor,
+  clean: PassContext,
+  queries: PassContext,
 ): Tensor {
-  const { heads: H, headDim: D, rmsNormEps: eps } = config;
-  const queryWeight = weights.qkv.slice(0, 0, H * D);
-  const qBTHD = splitHeads(linear(rmsNorm(xBTE, weights.normBeforeAttention, eps), queryWeight), H);
-  return afterAttention(xBTE, attention(rotate(qBTHD, rope), kBSGD, vBSGD, visible), weights, eps);
+  const { heads: H, kvHeads: G, headDim: D, rmsNormEps: eps } = config;
+  const { kBSGD, vBSGD } = keysValues(splitHeads(qkvBSC, H + 2 * G), config, clean);
+  const qBTHD = splitHeads(linear(rmsNorm(xBTE, weights.normBeforeAttention, eps), weights.qkv.slice(0, 0, H * D)), H);
+  return afterAttention(
+    xBTE,
+    attention(rotate(qBTHD, queries.rope), kBSGD, vBSGD, queries.visible[index]!),
+    weights,
+    eps,
+  );
 }

@@ -7,11 +7,10 @@
  * Shapes: B batch, T positions, E hidden, V vocabulary, K loops, S keys, G key heads, D head size.
  */
 import { arange, type DType, embedding, type Generator, linear, type Tensor } from '@looprpt/engine';
-import { type Visibility, visibility } from './attention.js';
 import type { LoopLMConfig } from './config.js';
 import type { KVCache } from './kv-cache.js';
-import { type KeysValues, layerForward, rmsNorm } from './layer.js';
-import { type RopeTables, ropeTables } from './rope.js';
+import { PassContext } from './pass.js';
+import { type Kernels, runLoop } from './stack.js';
 import { cloneWeights, initialWeights, type NamedParameter, namedParameters, type Weights } from './weights.js';
 
 /** Token ids and, where rows are more than one plain sequence, what each position may see. */
@@ -31,22 +30,17 @@ export interface StatesOptions {
   cache?: KVCache;
   /** Applied to the state after every loop's norm, before gate, head and the next loop read it: latent noise. */
   perturb?: (hiddenBTE: Tensor, loop: number) => Tensor;
-  /** Called with every layer's keys and values; for rollouts over the clean pass. */
-  keep?: (loop: number, layer: number, keysValues: KeysValues) => void;
+  /** Called with every layer's joined, unrotated q, k and v rows [B, T, (H + 2G)·D]; for rollouts over the clean pass. */
+  keep?: (loop: number, layer: number, qkvBTC: Tensor) => void;
   /** Start from this state, as if it had come out of loop `after` (from 0), instead of the embedding. */
   start?: { hiddenBTE: Tensor; after: number };
-}
-
-/** What does not change from loop to loop. */
-export interface PassContext {
-  rope: RopeTables;
-  /** Per layer, because windows are per layer. */
-  visible: readonly Visibility[];
 }
 
 export class LoopLM {
   readonly config: LoopLMConfig;
   readonly weights: Weights;
+  /** Fused operators where they apply; 'plain' is for comparison. */
+  kernels: Kernels = 'fused';
 
   constructor(config: LoopLMConfig, weights: Weights) {
     this.config = config;
@@ -78,43 +72,35 @@ export class LoopLM {
 
   /** A model with a copy of the weights that needs no gradients. */
   clone(): LoopLM {
-    return new LoopLM(this.config, cloneWeights(this.weights));
+    const copy = new LoopLM(this.config, cloneWeights(this.weights));
+    copy.kernels = this.kernels;
+    return copy;
   }
 
   dispose(): void {
     for (const { tensor } of this.parameters()) tensor.dispose();
   }
 
-  /** Rotary tables and visibility of a pass. */
+  /** What stays the same through a pass over this batch. */
   context(batch: TokenBatch, cachedLength = 0): PassContext {
     const T = batch.idsBT.size(1);
-    const positionsBT =
-      batch.positionsBT ?? arange(cachedLength, cachedLength + T, { device: this.device }).unsqueeze(0);
-    const like = this.weights.embedding;
-    const shared = new Map<number | null, Visibility>();
-    const visible = this.config.windows.map((window) => {
-      const known = shared.get(window) ?? visibility(T, cachedLength + T, batch.firstKeyBT ?? null, window, like);
-      shared.set(window, known);
-      return known;
-    });
-    return { rope: ropeTables(this.config, positionsBT, this.dtype), visible };
+    const S = cachedLength + T;
+    const placesBT = arange(cachedLength, S, { device: this.device }).unsqueeze(0);
+    const positionsBT = batch.positionsBT ?? placesBT;
+    return new PassContext(this.config, { placesBT, positionsBT, firstKeyBT: batch.firstKeyBT ?? null, S }, this.dtype);
   }
 
   /** Hidden states after each loop: K tensors [B, T, E], already normalised; the LM head and the gate read them as they are. */
   states(batch: TokenBatch, options: StatesOptions = {}, context?: PassContext): Tensor[] {
     const { loops = this.config.loops, cache, perturb, keep, start } = options;
-    const { rope, visible } = context ?? this.context(batch, cache?.length ?? 0);
+    const pass = context ?? this.context(batch, cache?.length ?? 0);
     let hiddenBTE = start ? start.hiddenBTE : embedding(this.weights.embedding, batch.idsBT);
     const states: Tensor[] = [];
     for (let loop = start ? start.after + 1 : 0; loop < loops; loop++) {
-      this.weights.layers.forEach((layer, i) => {
-        hiddenBTE = layerForward(hiddenBTE, layer, this.config, rope, visible[i]!, (fresh) => {
-          const known = cache ? cache.append(loop, i, fresh) : fresh;
-          keep?.(loop, i, known);
-          return known;
-        });
+      hiddenBTE = runLoop(this, hiddenBTE, pass, {
+        remember: cache && ((layer, fresh) => cache.append(loop, layer, fresh)),
+        keep: keep && ((layer, qkvBTC) => keep(loop, layer, qkvBTC)),
       });
-      hiddenBTE = rmsNorm(hiddenBTE, this.weights.finalNorm, this.config.rmsNormEps);
       if (perturb) hiddenBTE = perturb(hiddenBTE, loop);
       states.push(hiddenBTE);
     }

@@ -116,12 +116,12 @@ describe.each(GOLDEN_SETS)('golden set %s', (name) => {
     'residual stream after every layer of every loop',
     check(() => {
       const { first8, l2_norm, hidden_first8 } = golden.trace_last_position_row0;
-      const { rope, visible } = model.context({ idsBT });
+      const pass = model.context({ idsBT });
       const last = (hiddenBTE: Tensor): Tensor => hiddenBTE.select(0, 0).select(0, hiddenBTE.size(1) - 1);
       let hiddenBTE = op('aten::embedding')(model.weights.embedding, idsBT);
       for (let loop = 0; loop < config.loops; loop++) {
         model.weights.layers.forEach((layer, i) => {
-          hiddenBTE = layerForward(hiddenBTE, layer, config, rope, visible[i]!, (fresh) => fresh);
+          hiddenBTE = layerForward(hiddenBTE, layer, i, config, pass, {});
           expect(distance(last(hiddenBTE).slice(0, 0, 8), first8[loop]![i]!)).toBeLessThan(TOLERANCE.gates);
           expect(Math.abs(last(hiddenBTE).norm().item() - l2_norm[loop]![i]!)).toBeLessThan(TOLERANCE.logits);
         });
@@ -222,7 +222,7 @@ describe.each(GOLDEN_SETS)('golden set %s', (name) => {
     }),
   );
 
-  // Measured errors are a third of these bounds or less.
+  // Measured on the three sets: 0.019 to 0.027 for bfloat16; float16 has an eighth of its rounding.
   test.each([
     ['bfloat16', 0.06],
     ['float16', 0.008],

@@ -3,7 +3,7 @@
  * a file's identity, its bytes). Never imported by the product.
  */
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -26,9 +26,11 @@ export interface FakeHub {
 /** To be called inside a test; ends with it. */
 export async function fakeHub(models: Record<string, FakeModel>): Promise<FakeHub> {
   const hub: FakeHub = { url: '', models, requests: [], close: async () => undefined };
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     hub.requests.push(`${request.method} ${request.url}`);
-    answer(hub, request, response);
+    const body = (await request.toArray()).join('');
+    const { status, headers = {}, content } = answer(hub, request, body);
+    response.writeHead(status, headers).end(content);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   hub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -41,38 +43,53 @@ export async function fakeHub(models: Record<string, FakeModel>): Promise<FakeHu
   return hub;
 }
 
-function answer(hub: FakeHub, request: IncomingMessage, response: ServerResponse): void {
+interface Reply {
+  status: number;
+  headers?: OutgoingHttpHeaders;
+  content: Uint8Array;
+}
+
+function answer(hub: FakeHub, request: IncomingMessage, body: string): Reply {
   const { pathname } = new URL(request.url!, hub.url);
   const [, owner, repo, action, revision, ...rest] = pathname.replace(/^\/api\/models/, '').split('/');
   const model = hub.models[`${owner}/${repo}`];
-  if (!model || (revision !== 'main' && revision !== model.commit)) return send(response, 404, { error: 'not found' });
-  if (model.gated && !request.headers.authorization) return send(response, 401, { error: 'Access is restricted' });
-  if (model.gated && request.headers.authorization === 'Bearer hf_stranger') return send(response, 403, { error: 'no' });
-  const entry = (path: string): object => ({
-    type: 'file',
-    path,
-    size: Buffer.from(model.files[path]!).length,
-    oid: createHash('sha1').update(model.files[path]!).digest('hex'),
-  });
-  if (action === 'revision') return send(response, 200, { _id: '1', id: `${owner}/${repo}`, sha: model.commit });
-  if (action === 'tree') return send(response, 200, Object.keys(model.files).map(entry));
-  if (action === 'resolve') return sendFile(request, response, model.files[rest.join('/')]);
-  let body = '';
-  request.on('data', (chunk: Buffer) => {
-    body += chunk.toString();
-  });
-  request.on('end', () => send(response, 200, (JSON.parse(body) as { paths: string[] }).paths.map(entry)));
+  if (!model || (revision !== 'main' && revision !== model.commit)) return json(404, { error: 'not found' });
+  const { authorization } = request.headers;
+  if (model.gated && !authorization) return json(401, { error: 'Access is restricted' });
+  if (model.gated && authorization === 'Bearer hf_stranger') return json(403, { error: 'Access is restricted' });
+  const entry = (path: string): object => {
+    const content = Buffer.from(model.files[path]!);
+    return { type: 'file', path, size: content.length, oid: sha1(content) };
+  };
+  switch (action) {
+    case 'revision':
+      return json(200, { _id: '1', id: `${owner}/${repo}`, sha: model.commit });
+    case 'tree':
+      return json(200, Object.keys(model.files).map(entry));
+    case 'paths-info':
+      return json(200, (JSON.parse(body) as { paths: string[] }).paths.map(entry));
+    default:
+      return file(request, model.files[rest.join('/')]);
+  }
 }
 
-function send(response: ServerResponse, status: number, json: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+function json(status: number, value: unknown): Reply {
+  return { status, headers: { 'content-type': 'application/json' }, content: Buffer.from(JSON.stringify(value)) };
 }
 
-function sendFile(request: IncomingMessage, response: ServerResponse, content: string | Uint8Array | undefined): void {
-  if (content === undefined) return send(response, 404, { error: 'no such file' });
+function sha1(content: Uint8Array): string {
+  return createHash('sha1').update(content).digest('hex');
+}
+
+function file(request: IncomingMessage, content: string | Uint8Array | undefined): Reply {
+  if (content === undefined) return json(404, { error: 'no such file' });
   const bytes = Buffer.from(content);
-  const headers = { etag: `"${createHash('sha1').update(bytes).digest('hex')}"`, 'content-type': 'text/plain' };
-  if (request.headers.range === 'bytes=0-0')
-    response.writeHead(206, { ...headers, 'content-range': `bytes 0-0/${bytes.length}` }).end(bytes.subarray(0, 1));
-  else response.writeHead(200, { ...headers, 'content-length': bytes.length }).end(bytes);
+  const headers = { etag: `"${sha1(bytes)}"`, 'content-type': 'text/plain' };
+  return request.headers.range === 'bytes=0-0'
+    ? {
+        status: 206,
+        headers: { ...headers, 'content-range': `bytes 0-0/${bytes.length}` },
+        content: bytes.subarray(0, 1),
+      }
+    : { status: 200, headers, content: bytes };
 }

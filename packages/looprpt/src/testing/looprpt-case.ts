@@ -26,26 +26,27 @@ function withSmallEmbedding({ config, params }: TinyModel): TinyModel {
   return { config, params: { ...params, [name]: { shape, data: data.map((x) => 0.4 * x) } } };
 }
 
-/**
- * Rows that differ: two documents with masked places; one document and padding; two documents of which nothing counts (a
- * prompt, say). So the rows have 5, 2 and 0 counted places.
- */
+/** Rows that differ: two documents with masked places, 5 of which count; one document and padding, with 2. */
 export const mixedBatch: SlowBatch = {
   ids: [
     [3, 1, 4, 1, 5, 9],
     [2, 6, 5, 3, 0, 0],
-    [8, 9, 7, 9, 3, 2],
   ],
   segments: [
     [0, 0, 0, 1, 1, 1],
     [0, 0, 0, 0, -1, -2],
-    [0, 0, 1, 1, 1, 1],
   ],
   targets: [
     [1, 4, 2, UNCOUNTED, 9, 2],
     [UNCOUNTED, 5, 3, UNCOUNTED, UNCOUNTED, UNCOUNTED],
-    [UNCOUNTED, UNCOUNTED, UNCOUNTED, UNCOUNTED, UNCOUNTED, UNCOUNTED],
   ],
+};
+
+/** The same with a row of two documents of which nothing counts (prompts, say) between the others. */
+export const batchWithSilentRow: SlowBatch = {
+  ids: [mixedBatch.ids[0]!, [8, 9, 7, 9, 3, 2], mixedBatch.ids[1]!],
+  segments: [mixedBatch.segments![0]!, [0, 0, 1, 1, 1, 1], mixedBatch.segments![1]!],
+  targets: [mixedBatch.targets[0]!, [8, 9, 7, 9, 3, 2].map(() => UNCOUNTED), mixedBatch.targets[1]!],
 };
 
 export interface LoopRptCase {

@@ -42,7 +42,7 @@ export function upstreamGradients(model: LoopLM, loss: Tensor): UpstreamGradient
   return new Map(
     upstreamTensors(model.config).map((upstream) => {
       const gradient = gradients[stored.indexOf(upstream.stored(model.weights))]!;
-      return [upstream.name, gradient && gradient.slice(0, ...upstream.rows).toNumbers()];
+      return [upstream.name, gradient?.slice(0, ...upstream.rows).toNumbers() ?? null];
     }),
   );
 }

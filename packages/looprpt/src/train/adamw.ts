@@ -7,7 +7,7 @@
  * often smaller than half precision can add. State is float32 (float64 for float64 parameters). The gate has a learning rate of
  * its own, because it moves much faster than the backbone.
  */
-import { noGrad, op, scope, stack, type Tensor, zeros } from '@looprpt/engine';
+import { fusable, fusedAdamW_, noGrad, op, scope, stack, type Tensor, zeros } from '@looprpt/engine';
 import { z } from 'zod';
 import type { NamedParameter } from '../model/weights.js';
 
@@ -87,6 +87,15 @@ export class AdamW implements Disposable {
     const gradient = parameter.tensor.grad;
     if (gradient === null) return;
     const { beta1, beta2, epsilon, weightDecay } = this.#config;
+    if (master === parameter.tensor && gradient.isContiguous && fusable(master)) {
+      fusedAdamW_(master, gradient, mean, variance, {
+        ...{ scale, beta1, beta2, epsilon },
+        keep: parameter.decays ? 1 - rate * weightDecay : 1,
+        step: rate / (1 - beta1 ** this.updates),
+        varianceScale: 1 / (1 - beta2 ** this.updates),
+      });
+      return;
+    }
     const g = gradient.to({ dtype: master.dtype }).mul(scale);
     mean.mul_(beta1).add_(g, 1 - beta1);
     variance.mul_(beta2);

@@ -36,7 +36,8 @@ export interface ByteSource {
 export function readHeader(file: ByteSource): Header {
   const { path } = file;
   const fail = (message: string): never => {
-    throw new UserError(`${path}: ${message}`);
+    // Parsers quote the file, which may hold anything.
+    throw new UserError(`${path}: ${message.replace(/\p{Cc}+/gu, ' ')}`);
   };
   const dataStart = LENGTH_BYTES + headerLength(file, fail);
   const json = parseHeader(file.read(LENGTH_BYTES, dataStart - LENGTH_BYTES), fail);

@@ -26,7 +26,8 @@ export function writeSafetensors(path: string, tensors: readonly TensorToWrite[]
   const file = openSync(partial, 'w');
   try {
     writeAll(file, header(ordered));
-    for (const { values, dtype } of ordered)
+    // An empty tensor has no memory to look at.
+    for (const { values, dtype } of ordered.filter((entry) => storedBytes(entry) > 0))
       scope(() => noGrad(() => writeAll(file, bytesOf(values().to({ dtype, device: 'cpu' }).contiguous()))));
     fsyncSync(file);
     renameSync(partial, path);

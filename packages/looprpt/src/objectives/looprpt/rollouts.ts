@@ -10,10 +10,9 @@
  * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens, Q hard tokens of the fullest row.
  */
 import { cat, type Tensor } from '@looprpt/engine';
-import { visibilityAt } from '../../model/attention.js';
-import { type KeysValues, layerQueries, rmsNorm } from '../../model/layer.js';
-import type { LoopLM, PassContext } from '../../model/loop-lm.js';
-import { ropeTables } from '../../model/rope.js';
+import type { LoopLM } from '../../model/loop-lm.js';
+import { PassContext } from '../../model/pass.js';
+import { runLoopQueries } from '../../model/stack.js';
 import type { TrainingBatch } from '../batch.js';
 import { atPlaces } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
@@ -24,8 +23,8 @@ import type { Randomness } from './randomness.js';
 export interface CleanPass {
   statesK: readonly Tensor[];
   context: PassContext;
-  /** Rotated keys and values by loop and layer; only with hard rollouts. */
-  keysValues: readonly (readonly KeysValues[])[];
+  /** Joined, unrotated q, k and v rows [B, T, C] by loop and layer, detached; only with hard rollouts. */
+  qkv: readonly (readonly Tensor[])[];
 }
 
 /** States of the rollouts at the hard tokens: K tensors [G, M, E], each as gate and head see it (noise included). */
@@ -68,7 +67,6 @@ function hardRollouts(
   random: Randomness,
 ): Tensor[] {
   const G = config.rolloutCount;
-  const { layers, finalNorm } = model.weights;
   const [B, Q] = hard.placesBQ.shape as [number, number];
   const E = model.config.hiddenSize;
   const context = queryContext(model, batch, hard, G);
@@ -85,17 +83,8 @@ function hardRollouts(
   );
   const statesK = [hidden];
   for (let loop = 1; loop < model.config.loops; loop++) {
-    layers.forEach((layer, i) => {
-      hidden = layerQueries(
-        hidden,
-        layer,
-        model.config,
-        context.rope,
-        context.visible[i]!,
-        clean.keysValues[loop]![i]!,
-      );
-    });
-    hidden = random.perturbQueries(rmsNorm(hidden, finalNorm, model.config.rmsNormEps), loop, G, hard);
+    hidden = runLoopQueries(model, hidden, clean.qkv[loop]!, clean.context, context);
+    hidden = random.perturbQueries(hidden, loop, G, hard);
     statesK.push(hidden);
   }
   return statesK.map((stateBGQE) =>
@@ -107,16 +96,14 @@ function hardRollouts(
   );
 }
 
-/** Rotary tables and visibility of the hard queries: each sees what the clean pass's place sees. */
+/** The hard queries' own pass: each sees what the clean pass's place sees. */
 function queryContext(model: LoopLM, batch: TrainingBatch, hard: HardTokens, G: number): PassContext {
-  const placesBC = cat(
+  const placesBT = cat(
     Array.from({ length: G }, () => hard.placesBQ),
     1,
   );
-  const at = (tableBT: Tensor): Tensor => tableBT.gather(1, placesBC);
-  const positionsBC = batch.positionsBT ? at(batch.positionsBT) : placesBC;
-  const firstKeyBC = batch.firstKeyBT ? at(batch.firstKeyBT) : null;
-  const dtype = model.dtype;
-  const visible = model.config.windows.map((window) => visibilityAt(placesBC, batch.T, firstKeyBC, window, dtype));
-  return { rope: ropeTables(model.config, positionsBC, dtype), visible };
+  const at = (tableBT: Tensor): Tensor => tableBT.gather(1, placesBT);
+  const positionsBT = batch.positionsBT ? at(batch.positionsBT) : placesBT;
+  const firstKeyBT = batch.firstKeyBT ? at(batch.firstKeyBT) : null;
+  return new PassContext(model.config, { placesBT, positionsBT, firstKeyBT, S: batch.T }, model.dtype);
 }

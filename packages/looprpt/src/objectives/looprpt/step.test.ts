@@ -7,6 +7,7 @@ import { allPairs } from '../../testing/all-pairs.js';
 import { assertClose, transposed } from '../../testing/close.js';
 import { assertGradients } from '../../testing/gradient-check.js';
 import {
+  batchWithSilentRow,
   fourLoops,
   type LoopRptCase,
   loopRptCase,
@@ -87,15 +88,15 @@ const combinations = allPairs({
 test.each(
   combinations.map(({ policy, student, ...rest }) => {
     const settings = { ...policy, ...rest };
-    return { name: `${student.config.loops} loops ${Object.values(settings).join(' ')}`, student, settings };
+    return [`${student.config.loops} loops, ${Object.values(settings).join(' ')}`, student, settings] as const;
   }),
-)('$name', ({ student, settings }) => {
+)('%s', (_, student, settings) => {
   check(loopRptCase(settings, { student }));
 });
 
 test('single elements of every tensor, with every gradient reaching the backbone', () => {
   const settings = { policyGradient: 'backbone', weightGradient: 'backbone', entropyGradient: 'backbone' } as const;
-  const of = loopRptCase({ ...settings, rollouts: 'full' });
+  const of = loopRptCase({ ...settings, policy: 'closed' });
   const { lossOf } = slowStep(of);
   assertGradients(productStep(of).gradients, lossOf, of.student.params, { tolerance: 2e-10, elements: 1, seed: 3 });
 });
@@ -106,7 +107,8 @@ test('in float32, to its precision', () => {
   const { result } = slowStep(of);
   assertSameStep(ours, result, 2e-5);
   assertSameRollouts(ours, result, 2e-5);
-  for (const [name, gradient] of ours.gradients) assertClose([...gradient!], [...wide.gradients.get(name)!], 1e-4, name);
+  for (const [name, gradient] of ours.gradients)
+    assertClose([...gradient!], [...wide.gradients.get(name)!], 1e-4, name);
 });
 
 test('a model of one loop has nothing to choose, and only what its one state says counts', () => {
@@ -120,18 +122,16 @@ test.each([0, 1] as const)('a group of one rollout has no advantage (stdCorrecti
   expect(ours.loss).not.toBeNaN();
 });
 
-test('rows are independent: a batch of one row has the same tokens as that row in a batch', () => {
-  const row = (r: number) => ({
-    ids: [mixedBatch.ids[r]!],
-    segments: [mixedBatch.segments![r]!],
-    targets: [mixedBatch.targets[r]!],
-  });
-  const together = productStep(loopRptCase({ policy: 'closed' }));
-  const [first, second] = [0, 1].map((r) => productStep(loopRptCase({ policy: 'closed' }, { batch: row(r) })));
-  assertClose(
-    together.rewards,
-    first!.rewards.map((values, k) => [...values, ...second!.rewards[k]!]),
-    1e-12,
-    'R',
+test.each(['full', 'hard'] as const)('with a row of which nothing counts, %s rollouts', (kind) => {
+  check(
+    loopRptCase({ rollouts: kind, policyGradient: 'backbone' }, { student: threeLoops, batch: batchWithSilentRow }),
   );
+});
+
+test('a row of which nothing counts changes nothing', () => {
+  const [without, withRow] = [mixedBatch, batchWithSilentRow].map((batch) =>
+    productStep(loopRptCase({ policy: 'closed' }, { batch })),
+  );
+  assertClose(withRow!.loss, without!.loss, 1e-12, 'loss');
+  assertClose(withRow!.rewards, without!.rewards, 1e-12, 'R');
 });

@@ -6,7 +6,6 @@
  */
 import { noGrad, stack, type Tensor } from '@looprpt/engine';
 import { atStep, exitLogPdf } from '../../model/exit.js';
-import type { KeysValues } from '../../model/layer.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { TrainingBatch } from '../batch.js';
 import { gateLogitsByLoop, inFloat32, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
@@ -101,17 +100,17 @@ export function loopRptLoss(
   };
 }
 
-/** Step 3; hard rollouts need the pass's keys and values, as constants. */
+/** Step 3; hard rollouts read the pass's keys and values, as constants. */
 function deterministicPass(student: LoopLM, batch: TrainingBatch, config: LoopRptConfig): CleanPass {
   const context = student.context(batch);
   const wanted = config.alpha > 0 && config.policy === 'rollouts' && config.rollouts === 'hard';
-  const keysValues: KeysValues[][] = [];
-  const keep = (loop: number, layer: number, { kBSGD, vBSGD }: KeysValues): void => {
-    keysValues[loop] ??= [];
-    keysValues[loop][layer] = { kBSGD: kBSGD.detach(), vBSGD: vBSGD.detach() };
+  const qkv: Tensor[][] = [];
+  const keep = (loop: number, layer: number, qkvBTC: Tensor): void => {
+    qkv[loop] ??= [];
+    qkv[loop][layer] = qkvBTC.detach();
   };
   const statesK = student.states(batch, wanted ? { keep } : {}, context);
-  return { statesK, context, keysValues };
+  return { statesK, context, qkv };
 }
 
 /** Step 5 as written: noisy passes, an exit sampled from each, paid and compared within the group. */

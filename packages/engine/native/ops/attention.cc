@@ -1,0 +1,158 @@
+// looprpt::attention and looprpt::query_attention: the attention kernel as operators with gradients.
+//
+//   attention(qkv [B, T, (H + 2G)·D], cos, sin [B or 1, T, P], first? [B, T], heads, kv_heads, window) -> [B, T, H·D]
+//   query_attention(q [B, C, H·D], kv [B, S, (H + 2G)·D], query_cos, query_sin [B or 1, C, P], key_cos, key_sin [B or 1, S, P],
+//                   last [B, C], first? [B, C], heads, kv_heads, window) -> [B, C, H·D]
+//
+// The second is for queries apart from the pass that made the keys and values, which are constants for it: `kv` is that pass's
+// qkv. float32 on the CPU; window 0 means all keys.
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "attention_kernel.h"
+
+namespace looprpt {
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+Tensor orUndefined(const c10::optional<Tensor>& t) { return t.has_value() ? *t : Tensor(); }
+
+const float* floats(const Tensor& t) { return t.data_ptr<float>(); }
+const int64_t* placesOrNull(const Tensor& t) { return t.defined() ? t.data_ptr<int64_t>() : nullptr; }
+
+void check(const Tensor& t, at::ScalarType type, const char* name) {
+  if (!t.defined()) return;
+  TORCH_CHECK(t.is_cpu() && t.scalar_type() == type && t.is_contiguous(), name, ": a contiguous ", type, " tensor on the CPU is needed");
+}
+
+Rope ropeOf(const Tensor& cos, const Tensor& sin, int64_t places, int64_t P) {
+  check(cos, at::kFloat, "cos");
+  check(sin, at::kFloat, "sin");
+  TORCH_CHECK(cos.dim() == 3 && cos.size(1) == places && cos.size(2) == P && cos.sizes() == sin.sizes(),
+              "cos and sin must be [B or 1, ", places, ", ", P, "], not ", cos.sizes());
+  return {floats(cos), floats(sin), cos.size(0) == 1 ? 0 : places * P};
+}
+
+// Which inputs an operator was called with, undefined where it has none.
+struct Inputs {
+  Tensor q, kv, queryCos, querySin, keyCos, keySin, last, first;
+  int64_t heads, kvHeads, window;
+};
+
+AttentionProblem problemOf(const Inputs& in, bool joined) {
+  check(in.q, at::kFloat, "q");
+  check(in.kv, at::kFloat, "kv");
+  check(in.last, at::kLong, "last");
+  check(in.first, at::kLong, "first");
+  const int64_t width = in.kv.size(2), D = width / (in.heads + 2 * in.kvHeads);
+  TORCH_CHECK(D * (in.heads + 2 * in.kvHeads) == width && D % 2 == 0 && in.heads % in.kvHeads == 0,
+              "a width of ", width, " does not hold ", in.heads, " + 2·", in.kvHeads, " heads");
+  const int64_t B = in.q.size(0), C = in.q.size(1), S = in.kv.size(1);
+  TORCH_CHECK(in.kv.size(0) == B && in.q.size(2) == (joined ? width : in.heads * D), "q and kv do not belong together");
+  for (const Tensor* places : {&in.last, &in.first})
+    TORCH_CHECK(!places->defined() || (places->dim() == 2 && places->size(0) == B && places->size(1) == C),
+                "places must be [", B, ", ", C, "], not ", places->sizes());
+  const Rows q{floats(in.q), C * in.q.size(2), in.q.size(2)};
+  const Rows k{floats(in.kv) + in.heads * D, S * width, width};
+  const Rows v{floats(in.kv) + (in.heads + in.kvHeads) * D, S * width, width};
+  return {B, C, S, in.heads, in.kvHeads, D, q, k, v,
+          ropeOf(in.queryCos, in.querySin, C, D / 2), ropeOf(in.keyCos, in.keySin, S, D / 2),
+          placesOrNull(in.last), placesOrNull(in.first), in.window};
+}
+
+struct Forward {
+  Tensor out, logSumExp;
+};
+
+Forward forward(const AttentionProblem& p, const Tensor& like) {
+  Forward result{at::empty({p.B, p.C, p.H * p.D}, like.options()), at::empty({p.B, p.H, p.C}, like.options())};
+  attentionForward(p, result.out.data_ptr<float>(), result.logSumExp.data_ptr<float>());
+  return result;
+}
+
+variable_list savedFor(const Inputs& in, const Forward& result) {
+  return {in.q, in.kv, in.queryCos, in.querySin, in.keyCos, in.keySin, in.last, in.first, result.out, result.logSumExp};
+}
+
+Inputs restored(const AutogradContext* ctx, const variable_list& saved) {
+  return {saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], saved[6], saved[7],
+          ctx->saved_data.at("heads").toInt(), ctx->saved_data.at("kv_heads").toInt(), ctx->saved_data.at("window").toInt()};
+}
+
+Tensor run(AutogradContext* ctx, const Inputs& in, bool joined) {
+  const Forward result = forward(problemOf(in, joined), in.q);
+  ctx->save_for_backward(savedFor(in, result));
+  ctx->saved_data["heads"] = in.heads;
+  ctx->saved_data["kv_heads"] = in.kvHeads;
+  ctx->saved_data["window"] = in.window;
+  return result.out;
+}
+
+struct SelfAttention : Function<SelfAttention> {
+  static Variable forward(AutogradContext* ctx, const Variable& qkv, const Variable& cos, const Variable& sin,
+                          const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
+    return run(ctx, {qkv, qkv, cos, sin, cos, sin, Tensor(), orUndefined(first), heads, kvHeads, window}, true);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Inputs in = restored(ctx, saved);
+    const AttentionProblem p = problemOf(in, true);
+    Tensor dQkv = at::empty_like(in.q);
+    const int64_t width = in.q.size(2);
+    float* data = dQkv.data_ptr<float>();
+    const Tensor dOut = gradients[0].contiguous();
+    attentionBackward(p, floats(saved[8]), floats(saved[9]), floats(dOut), {data, p.C * width, width},
+                      {data + p.H * p.D, p.C * width, width}, {data + (p.H + p.G) * p.D, p.C * width, width});
+    return {dQkv, Variable(), Variable(), Variable(), Variable(), Variable(), Variable()};
+  }
+};
+
+struct QueryAttention : Function<QueryAttention> {
+  static Variable forward(AutogradContext* ctx, const Variable& q, const Variable& kv, const Variable& queryCos,
+                          const Variable& querySin, const Variable& keyCos, const Variable& keySin, const Variable& last,
+                          const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
+    return run(ctx, {q, kv, queryCos, querySin, keyCos, keySin, last, orUndefined(first), heads, kvHeads, window}, false);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Inputs in = restored(ctx, saved);
+    const AttentionProblem p = problemOf(in, false);
+    Tensor dQ = at::empty_like(in.q);
+    const Tensor dOut = gradients[0].contiguous();
+    attentionBackward(p, floats(saved[8]), floats(saved[9]), floats(dOut), {dQ.data_ptr<float>(), p.C * in.q.size(2), in.q.size(2)},
+                      {nullptr, 0, 0}, {nullptr, 0, 0});
+    return {dQ,         Variable(), Variable(), Variable(), Variable(), Variable(),
+            Variable(), Variable(), Variable(), Variable(), Variable()};
+  }
+};
+
+Tensor attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const c10::optional<Tensor>& first, int64_t heads,
+                 int64_t kvHeads, int64_t window) {
+  return SelfAttention::apply(qkv.contiguous(), cos, sin, first, heads, kvHeads, window);
+}
+
+Tensor queryAttention(const Tensor& q, const Tensor& kv, const Tensor& queryCos, const Tensor& querySin, const Tensor& keyCos,
+                      const Tensor& keySin, const Tensor& last, const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads,
+                      int64_t window) {
+  return QueryAttention::apply(q.contiguous(), kv.detach(), queryCos, querySin, keyCos, keySin, last, first, heads,
+                               kvHeads, window);
+}
+
+}  // namespace
+}  // namespace looprpt
+
+TORCH_LIBRARY_FRAGMENT(looprpt, m) {
+  m.def("attention(Tensor qkv, Tensor cos, Tensor sin, Tensor? first, int heads, int kv_heads, int window) -> Tensor",
+        looprpt::attention);
+  m.def(
+      "query_attention(Tensor q, Tensor kv, Tensor query_cos, Tensor query_sin, Tensor key_cos, Tensor key_sin, Tensor last, "
+      "Tensor? first, int heads, int kv_heads, int window) -> Tensor",
+      looprpt::queryAttention);
+}

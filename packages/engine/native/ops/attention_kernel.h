@@ -1,0 +1,50 @@
+// Causal attention with rotary embedding over rows of joined q, k and v, on the CPU in float32: forward and backward.
+//
+// Nothing is transposed or masked outside: a query sees the keys first..last of its own row of the batch, so what lies outside
+// is never computed. Scores exist for one block of queries at a time; the backward pass makes them again from the saved
+// log-sum-exp. Work is shared out by (row, key head).
+//
+// Shapes: B rows, C queries, S keys, H query heads, G key heads, D head size, P = D/2.
+#pragma once
+
+#include <cstdint>
+
+namespace looprpt {
+
+// One operand: element (b, s, head, d) is at data[b·batchStride + s·placeStride + head·D + d].
+struct Rows {
+  const float* data;
+  int64_t batchStride;
+  int64_t placeStride;
+};
+struct MutableRows {
+  float* data;
+  int64_t batchStride;
+  int64_t placeStride;
+};
+
+// cos and sin of every place, [B or 1, places, P]; batchStride 0 shares one table.
+struct Rope {
+  const float* cos;
+  const float* sin;
+  int64_t batchStride;
+};
+
+struct AttentionProblem {
+  int64_t B, C, S, H, G, D;
+  Rows q, k, v;
+  Rope queryRope, keyRope;
+  // [B, C] or null. last: the place of each query among the keys (null: its own index); first: the first key it sees (null: 0).
+  const int64_t* last;
+  const int64_t* first;
+  int64_t window;  // keys that a query sees at most, itself included; 0: all
+};
+
+// out [B, C, H·D]; logSumExp [B, H, C] for the backward pass.
+void attentionForward(const AttentionProblem& problem, float* out, float* logSumExp);
+
+// Gradients from dOut [B, C, H·D]. dk.data and dv.data may be null: keys and values are constants then.
+void attentionBackward(const AttentionProblem& problem, const float* out, const float* logSumExp, const float* dOut,
+                       MutableRows dq, MutableRows dk, MutableRows dv);
+
+}  // namespace looprpt

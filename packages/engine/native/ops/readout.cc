@@ -1,0 +1,199 @@
+// The LM head where only a few numbers per row are wanted, without keeping log-probabilities of the whole vocabulary.
+//
+//   target_log_prob(hidden [N, E], weight [V, E], targets [N]) -> [N]: log softmax(W h)[target], with gradients
+//   next_token_entropy(hidden [N, E], weight [V, E]) -> [N]: nats, no gradient
+//
+// Rows go through the head in chunks. For the backward pass the probabilities are kept where they are small, else the chunk's
+// product is done again. float32 on the CPU.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <cmath>
+
+#include "simd.h"
+
+namespace looprpt {
+namespace {
+
+using at::Tensor;
+using simd::Vec;
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+constexpr int64_t kChunkElements = 4 << 20;   // logits of a chunk
+constexpr int64_t kKeptElements = 16 << 20;   // probabilities kept for the backward pass
+
+void check(const Tensor& hidden, const Tensor& weight) {
+  TORCH_CHECK(hidden.is_cpu() && hidden.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && hidden.dim() == 2 &&
+                  weight.dim() == 2 && hidden.size(1) == weight.size(1),
+              "float32 tensors [N, E] and [V, E] on the CPU are needed");
+}
+
+int64_t rowsPerChunk(int64_t V) { return std::max<int64_t>(64, kChunkElements / V); }
+
+struct RowSums {
+  float most, total;
+};
+
+// Turns a row of logits into e^(logit − max); the largest logit and the sum of the row.
+RowSums exponentiateRow(float* row, int64_t V) {
+  float most = row[0];
+  int64_t j = 0;
+  if (V >= simd::kLanes) {
+    Vec largest = simd::load(row);
+    for (; j + simd::kLanes <= V; j += simd::kLanes) {
+      const Vec v = simd::load(row + j);
+      largest = simd::select(v > largest, v, largest);
+    }
+    most = simd::max(largest);
+  }
+  for (; j < V; ++j) most = std::max(most, row[j]);
+  Vec sums{};
+  float total = 0;
+  for (j = 0; j + simd::kLanes <= V; j += simd::kLanes) {
+    const Vec e = simd::exp(simd::load(row + j) - most);
+    simd::store(row + j, e);
+    sums += e;
+  }
+  for (; j < V; ++j) total += row[j] = std::exp(row[j] - most);
+  return {most, total + simd::sum(sums)};
+}
+
+// logits [n, V] become probabilities; logProb[i] = log p(target i)
+void softmaxRows(float* logits, int64_t n, int64_t V, const int64_t* targets, float* logProb) {
+  at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* row = logits + i * V;
+      const float chosen = row[targets[i]];
+      const RowSums sums = exponentiateRow(row, V);
+      logProb[i] = chosen - sums.most - std::log(sums.total);
+      const float scale = 1.0f / sums.total;
+      for (int64_t j = 0; j < V; ++j) row[j] *= scale;
+    }
+  });
+}
+
+// d(logits) = g (onehot(target) − p), in place over p unless another place is given
+void logitGradient(const float* p, int64_t n, int64_t V, const int64_t* targets, const float* g, float* to) {
+  at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t j = 0; j < V; ++j) to[i * V + j] = -g[i] * p[i * V + j];
+      to[i * V + targets[i]] += g[i];
+    }
+  });
+}
+
+struct TargetLogProb : Function<TargetLogProb> {
+  static Variable forward(AutogradContext* ctx, const Variable& hidden, const Variable& weight, const Variable& targets,
+                          bool differentiable) {
+    check(hidden, weight);
+    TORCH_CHECK(targets.scalar_type() == at::kLong && targets.is_contiguous() && targets.numel() == hidden.size(0),
+                "targets must be int64 [N]");
+    const int64_t N = hidden.size(0), V = weight.size(0), chunk = rowsPerChunk(V);
+    const int64_t* chosen = targets.data_ptr<int64_t>();
+    for (int64_t i = 0; i < N; ++i) TORCH_CHECK(chosen[i] >= 0 && chosen[i] < V, "target ", chosen[i], " lies outside the vocabulary of ", V);
+    const bool keep = differentiable && N * V <= kKeptElements;
+    Tensor logProb = at::empty({N}, hidden.options());
+    Tensor kept = at::empty({keep ? N : 0, V}, hidden.options());
+    for (int64_t from = 0; from < N; from += chunk) {
+      const int64_t n = std::min(chunk, N - from);
+      Tensor logits = keep ? kept.narrow(0, from, n) : at::empty({n, V}, hidden.options());
+      at::mm_out(logits, hidden.narrow(0, from, n), weight.t());
+      softmaxRows(logits.data_ptr<float>(), n, V, chosen + from, logProb.data_ptr<float>() + from);
+    }
+    ctx->save_for_backward({hidden, weight, targets, kept});
+    return logProb;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3];
+    const int64_t N = hidden.size(0), V = weight.size(0), chunk = rowsPerChunk(V);
+    const int64_t* targets = saved[2].data_ptr<int64_t>();
+    const Tensor g = gradients[0].contiguous();
+    const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1);
+    Tensor dHidden = wantHidden ? at::empty_like(hidden) : Tensor();
+    Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor();
+    for (int64_t from = 0; from < N; from += chunk) {
+      const int64_t n = std::min(chunk, N - from);
+      const Tensor rows = hidden.narrow(0, from, n);
+      Tensor dLogits = at::empty({n, V}, hidden.options());
+      const float* p = kept.data_ptr<float>() + from * V;
+      if (kept.size(0) == 0) {
+        at::mm_out(dLogits, rows, weight.t());
+        Tensor ignored = at::empty({n}, hidden.options());
+        softmaxRows(dLogits.data_ptr<float>(), n, V, targets + from, ignored.data_ptr<float>());
+        p = dLogits.data_ptr<float>();
+      }
+      logitGradient(p, n, V, targets + from, g.data_ptr<float>() + from, dLogits.data_ptr<float>());
+      if (wantHidden) {
+        Tensor to = dHidden.narrow(0, from, n);
+        at::mm_out(to, dLogits, weight);
+      }
+      if (wantWeight) {
+        if (from == 0) {
+          at::mm_out(dWeight, dLogits.t(), rows);
+        } else {
+          dWeight.addmm_(dLogits.t(), rows);
+        }
+      }
+    }
+    return {dHidden, dWeight, Variable(), Variable()};
+  }
+};
+
+Tensor targetLogProb(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {
+  const bool differentiable = at::GradMode::is_enabled() && (hidden.requires_grad() || weight.requires_grad());
+  return TargetLogProb::apply(hidden.contiguous(), weight, targets, differentiable);
+}
+
+// H = log Σ e^(l − m) − Σ p (l − m), from e = e^(l − m): p (l − m) = e log(e) / total
+Tensor nextTokenEntropy(const Tensor& hidden, const Tensor& weight) {
+  const at::NoGradGuard guard;
+  check(hidden, weight);
+  const Tensor rows = hidden.contiguous();
+  const int64_t N = rows.size(0), V = weight.size(0), chunk = rowsPerChunk(V);
+  Tensor entropy = at::empty({N}, rows.options());
+  float* to = entropy.data_ptr<float>();
+  for (int64_t from = 0; from < N; from += chunk) {
+    const int64_t n = std::min(chunk, N - from);
+    const Tensor logits = at::mm(rows.narrow(0, from, n), weight.t());
+    const float* data = logits.data_ptr<float>();
+    at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float* row = data + i * V;
+        float most = row[0];
+        for (int64_t j = 1; j < V; ++j) most = std::max(most, row[j]);
+        Vec totals{}, weighted{};
+        float total = 0, sum = 0;
+        int64_t j = 0;
+        for (; j + simd::kLanes <= V; j += simd::kLanes) {
+          const Vec below = simd::load(row + j) - most, e = simd::exp(below);
+          totals += e;
+          weighted += e * below;
+        }
+        for (; j < V; ++j) {
+          const float below = row[j] - most, e = std::exp(below);
+          total += e;
+          sum += e * below;
+        }
+        total += simd::sum(totals);
+        sum += simd::sum(weighted);
+        to[from + i] = std::log(total) - sum / total;
+      }
+    });
+  }
+  return entropy;
+}
+
+}  // namespace
+}  // namespace looprpt
+
+TORCH_LIBRARY_FRAGMENT(looprpt, m) {
+  m.def("target_log_prob(Tensor hidden, Tensor weight, Tensor targets) -> Tensor", looprpt::targetLogProb);
+  m.def("next_token_entropy(Tensor hidden, Tensor weight) -> Tensor", looprpt::nextTokenEntropy);
+}

@@ -1,0 +1,350 @@
+/** Fused operators against the same formulas from plain operators in float64: values, and every gradient. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  arange,
+  backward,
+  cat,
+  fusedAdamW_,
+  fusedAttention,
+  fusedNextTokenEntropy,
+  fusedQueryAttention,
+  fusedResidualNorm,
+  fusedRmsNorm,
+  fusedSwiglu,
+  fusedTargetLogProb,
+  Generator,
+  linear,
+  liveTensors,
+  noGrad,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+  where,
+  zeros,
+} from './index.js';
+
+let live: number;
+beforeEach(() => {
+  live = liveTensors();
+});
+afterEach(() => {
+  expect(liveTensors()).toBe(live);
+});
+
+const random = new Generator(11);
+const normal = (...shape: number[]): Tensor => randn(shape, { generator: random });
+const double = (x: Tensor): Tensor => x.detach().to({ dtype: 'float64' });
+
+function largestDifference(a: Tensor, b: Tensor): number {
+  return double(a).sub(double(b)).abs().reshape(-1).amax(0).item();
+}
+
+/**
+ * Runs both versions on the same inputs, float32 and float64, and compares results and the gradients of a random linear
+ * functional of them.
+ */
+function compare(
+  inputs: Tensor[],
+  fused: (x: Tensor[]) => Tensor[],
+  plain: (x: Tensor[]) => Tensor[],
+  tolerance = 3e-5,
+): void {
+  const single = inputs.map((x) => x.detach().clone());
+  const wide = inputs.map(double);
+  for (const x of [...single, ...wide]) x.requiresGrad = true;
+  const a = fused(single);
+  const b = plain(wide);
+  const weights = b.map((y) => normal(...y.shape));
+  const functional = (ys: Tensor[], of: (w: Tensor) => Tensor): Tensor =>
+    ys.map((y, i) => y.mul(of(weights[i]!)).sum()).reduce((sum, term) => sum.add(term));
+  backward(functional(a, (w) => w));
+  backward(functional(b, double));
+  for (const [i, y] of a.entries()) expect(largestDifference(y, b[i]!), `result ${i}`).toBeLessThan(tolerance);
+  single.forEach((x, i) => {
+    const reference = wide[i]!.grad!;
+    const size = Math.max(1, reference.abs().reshape(-1).amax(0).item());
+    expect(largestDifference(x.grad!, reference) / size, `gradient ${i}`).toBeLessThan(tolerance);
+  });
+}
+
+const rms = (x: Tensor, w: Tensor, eps: number): Tensor => x.mul(x.square().mean(-1, true).add(eps).rsqrt()).mul(w);
+
+describe('norms and SwiGLU', () => {
+  // Widths below, at and between multiples of a vector; rows around a block of 64.
+  const shapes = [
+    [3, 6],
+    [64, 16],
+    [65, 48],
+    [130, 37],
+  ];
+  it.each(shapes)('rms_norm of %i rows of %i', (rows, E) =>
+    scope(() =>
+      compare(
+        [normal(rows, E), normal(E)],
+        ([x, w]) => [fusedRmsNorm(x!, w!, 1e-5)],
+        ([x, w]) => [rms(x!, w!, 1e-5)],
+      ),
+    ),
+  );
+
+  it.each(shapes)('residual_norm of %i rows of %i', (rows, E) =>
+    scope(() =>
+      compare(
+        [normal(rows, E), normal(rows, E), normal(E), normal(E)],
+        ([u, x, w1, w2]) => fusedResidualNorm(u!, x!, w1!, w2!, 1e-5),
+        ([u, x, w1, w2]) => {
+          const sum = x!.add(rms(u!, w1!, 1e-5));
+          return [sum, rms(sum, w2!, 1e-5)];
+        },
+      ),
+    ),
+  );
+
+  it.each([0, 1])('residual_norm when only result %i is used', (used) =>
+    scope(() =>
+      compare(
+        [normal(70, 20), normal(70, 20), normal(20), used === 0 ? normal(20) : normal(20)],
+        ([u, x, w1, w2]) => [fusedResidualNorm(u!, x!, w1!, w2!, 1e-5)[used]!.add(w2!.sum().mul(0))],
+        ([u, x, w1, w2]) => {
+          const sum = x!.add(rms(u!, w1!, 1e-5));
+          return [[sum, rms(sum, w2!, 1e-5)][used]!.add(w2!.sum().mul(0))];
+        },
+      ),
+    ),
+  );
+
+  it.each(shapes)('swiglu of %i rows of %i', (rows, F) =>
+    scope(() =>
+      compare(
+        [normal(rows, 2 * F).mul(4)],
+        ([y]) => [fusedSwiglu(y!)],
+        ([y]) => [
+          y!
+            .slice(-1, 0, F)
+            .silu()
+            .mul(y!.slice(-1, F, 2 * F)),
+        ],
+      ),
+    ),
+  );
+
+  it('swiglu stays finite at extreme gates', () =>
+    scope(() => {
+      const y = fusedSwiglu(tensor([[-200, -90, 0, 90, 200, 1, 1, 1, 1, 1]]));
+      expect(Array.from(y.toNumbers())).toEqual([expect.closeTo(0, 5), expect.closeTo(0, 5), 0, 90, 200]);
+    }));
+});
+
+describe('the LM head', () => {
+  // 300 rows of 60 000 words go through in chunks whose product is done again; the small ones keep their probabilities.
+  const shapes = [
+    { N: 1, E: 4, V: 3 },
+    { N: 70, E: 12, V: 37 },
+    { N: 300, E: 6, V: 60_000 },
+  ];
+  it.each(shapes)('target_log_prob of $N rows over $V words', ({ N, E, V }) =>
+    scope(() => {
+      const targets = tensor(
+        Int32Array.from({ length: N }, (_, i) => (i * 7919) % V),
+        { dtype: 'int64' },
+      );
+      compare(
+        [normal(N, E), normal(V, E)],
+        ([h, w]) => [fusedTargetLogProb(h!, w!, targets)],
+        ([h, w]) => [linear(h!, w!).logSoftmax(-1).gather(1, targets.unsqueeze(1)).squeeze(1)],
+      );
+    }),
+  );
+
+  it.each(shapes)('next_token_entropy of $N rows over $V words', ({ N, E, V }) =>
+    scope(() => {
+      const [h, w] = [normal(N, E), normal(V, E)];
+      const log = linear(double(h), double(w)).logSoftmax(-1);
+      const plain = log.exp().mul(log).sum(-1).neg();
+      expect(largestDifference(fusedNextTokenEntropy(h, w), plain)).toBeLessThan(1e-4);
+    }),
+  );
+
+  it('refuses a target outside the vocabulary', () =>
+    scope(() => {
+      const targets = tensor([5], { dtype: 'int64' });
+      expect(() => fusedTargetLogProb(normal(1, 4), normal(5, 4), targets)).toThrow(
+        'target 5 lies outside the vocabulary of 5',
+      );
+    }));
+});
+
+interface AttentionCase {
+  B: number;
+  T: number;
+  H: number;
+  G: number;
+  D: number;
+  documents: boolean;
+  window: number | null;
+}
+
+/** cos and sin of place·10^(−2j/D), [B, T, D/2]; rows differ, as positions of packed documents do. */
+function anglesOf(B: number, T: number, D: number): { cos: Tensor; sin: Tensor } {
+  const angle = arange(0, T, { dtype: 'float32' })
+    .view(1, T, 1)
+    .add(arange(0, B, { dtype: 'float32' }).view(B, 1, 1));
+  const by = angle.mul(
+    arange(0, D / 2, { dtype: 'float32' })
+      .mul((-2 * Math.log(10)) / D)
+      .exp(),
+  );
+  return { cos: by.cos().contiguous(), sin: by.sin().contiguous() };
+}
+
+function firstKeys(B: number, T: number): Tensor {
+  const first = new Int32Array(B * T);
+  for (let b = 0; b < B; b++)
+    for (let t = 0, start = 0; t < T; t++) {
+      if ((t * 5 + b * 3) % 13 === 0) start = t;
+      first[b * T + t] = start;
+    }
+  return tensor(first, { shape: [B, T], dtype: 'int64' });
+}
+
+function rotate(x: Tensor, { cos, sin }: { cos: Tensor; sin: Tensor }): Tensor {
+  const half = x.size(-1) / 2;
+  const [c, s] = [double(cos).unsqueeze(2), double(sin).unsqueeze(2)];
+  const [a, b] = [x.slice(-1, 0, half), x.slice(-1, half, 2 * half)];
+  return cat([a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))], -1);
+}
+
+/** Attention one obvious step after the other, on rotated heads [B, places, heads, D]. */
+function plainAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  last: Tensor,
+  first: Tensor | null,
+  window: number | null,
+): Tensor {
+  const R = q.size(2) / k.size(2);
+  const [Q, K, V] = [q, k.repeatInterleave(R, 2), v.repeatInterleave(R, 2)].map((x) => x.transpose(1, 2)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const key = arange(0, k.size(1));
+  let seen = key.le(last.unsqueeze(-1));
+  if (first) seen = seen.logicalAnd(key.ge(first.unsqueeze(-1)));
+  if (window !== null) seen = seen.logicalAnd(key.gt(last.unsqueeze(-1).sub(window)));
+  const none = tensor(-1e300, { dtype: 'float64' });
+  const bias = where(seen, zeros([], { dtype: 'float64' }), none).unsqueeze(1);
+  const scores = Q.matmul(K.transpose(2, 3))
+    .div(Math.sqrt(q.size(3)))
+    .add(bias);
+  return scores.softmax(-1).matmul(V).transpose(1, 2).reshape(q.size(0), q.size(1), -1);
+}
+
+describe('attention', () => {
+  const cases: AttentionCase[] = [
+    { B: 1, T: 1, H: 1, G: 1, D: 2, documents: false, window: null },
+    { B: 2, T: 7, H: 2, G: 1, D: 4, documents: false, window: null },
+    { B: 2, T: 65, H: 4, G: 2, D: 16, documents: true, window: null },
+    { B: 1, T: 140, H: 3, G: 3, D: 34, documents: false, window: 9 },
+    { B: 2, T: 130, H: 6, G: 2, D: 48, documents: true, window: 33 },
+  ];
+
+  it.each(cases)('a whole pass: $B×$T, $H/$G heads of $D, documents $documents, window $window', (c) =>
+    scope(() => {
+      const { B, T, H, G, D } = c;
+      const angles = anglesOf(B, T, D);
+      const first = c.documents ? firstKeys(B, T) : null;
+      compare(
+        [normal(B, T, (H + 2 * G) * D)],
+        ([qkv]) => [fusedAttention(qkv!, angles, first, { heads: H, kvHeads: G, window: c.window })],
+        ([qkv]) => {
+          const x = qkv!.view(B, T, H + 2 * G, D);
+          const [q, k] = [rotate(x.slice(2, 0, H), angles), rotate(x.slice(2, H, H + G), angles)];
+          return [plainAttention(q, k, x.slice(2, H + G, H + 2 * G), arange(0, T).unsqueeze(0), first, c.window)];
+        },
+      );
+    }),
+  );
+
+  it.each(cases)('queries apart: $B×$T, $H/$G heads of $D, documents $documents, window $window', (c) =>
+    scope(() => {
+      const { B, T, H, G, D } = c;
+      const C = Math.min(T, 70);
+      // Places in no order, some twice.
+      const last = tensor(
+        Int32Array.from({ length: B * C }, (_, i) => (i * 37 + 5) % T),
+        { shape: [B, C], dtype: 'int64' },
+      );
+      const first = c.documents ? firstKeys(B, T).gather(1, last) : null;
+      const keyAngles = anglesOf(B, T, D);
+      const queryAngles = anglesOf(B, C, D);
+      const qkv = normal(B, T, (H + 2 * G) * D);
+      const shape = { heads: H, kvHeads: G, window: c.window };
+      compare(
+        [normal(B, C, H * D)],
+        ([q]) => [fusedQueryAttention(q!, qkv, queryAngles, keyAngles, { last, first }, shape)],
+        ([q]) => {
+          const x = double(qkv).view(B, T, H + 2 * G, D);
+          const k = rotate(x.slice(2, H, H + G), keyAngles);
+          return [
+            plainAttention(
+              rotate(q!.view(B, C, H, D), queryAngles),
+              k,
+              x.slice(2, H + G, H + 2 * G),
+              last,
+              first,
+              c.window,
+            ),
+          ];
+        },
+      );
+    }),
+  );
+
+  it('gives no gradient to the keys and values of another pass', () =>
+    scope(() => {
+      const [q, qkv] = [normal(1, 2, 4), normal(1, 3, 12)];
+      q.requiresGrad = true;
+      qkv.requiresGrad = true;
+      const last = tensor([[1, 2]], { dtype: 'int64' });
+      const shape = { heads: 1, kvHeads: 1, window: null };
+      backward(fusedQueryAttention(q, qkv, anglesOf(1, 2, 4), anglesOf(1, 3, 4), { last, first: null }, shape).sum());
+      expect(qkv.grad).toBeNull();
+      expect(q.grad).not.toBeNull();
+    }));
+
+  it('refuses rows that do not hold the heads', () =>
+    scope(() => {
+      const shape = { heads: 2, kvHeads: 1, window: null };
+      expect(() => fusedAttention(normal(1, 2, 10), anglesOf(1, 2, 2), null, shape)).toThrow(
+        'does not hold 2 + 2·1 heads',
+      );
+    }));
+});
+
+describe('adamw_', () => {
+  it('is the textbook update', () =>
+    scope(() =>
+      noGrad(() => {
+        const [p, g, m, v] = [normal(40), normal(40), normal(40), normal(40).square()];
+        const s = { scale: 0.5, beta1: 0.9, beta2: 0.95, keep: 0.99, step: 0.01, varianceScale: 3, epsilon: 1e-8 };
+        const [p0, g0, m0, v0] = [p, g, m, v].map((x) => x.toNumbers()) as [
+          Float64Array,
+          Float64Array,
+          Float64Array,
+          Float64Array,
+        ];
+        fusedAdamW_(p, g, m, v, s);
+        const [p1, m1, v1] = [p, m, v].map((x) => x.toNumbers()) as [Float64Array, Float64Array, Float64Array];
+        p0.forEach((_, i) => {
+          const mean = 0.9 * m0[i]! + 0.1 * 0.5 * g0[i]!;
+          const variance = 0.95 * v0[i]! + 0.05 * (0.5 * g0[i]!) ** 2;
+          expect(m1[i]).toBeCloseTo(mean, 6);
+          expect(v1[i]).toBeCloseTo(variance, 6);
+          expect(p1[i]).toBeCloseTo(0.99 * p0[i]! - (0.01 * mean) / (Math.sqrt(variance * 3) + 1e-8), 5);
+        });
+      }),
+    ));
+});

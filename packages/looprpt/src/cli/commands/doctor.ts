@@ -1,0 +1,19 @@
+/** `looprpt doctor`: what is there, what is missing, and the command that mends it. */
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { type Cli, factLines, printJson, printLine } from '../cli.js';
+import { newCommand } from '../command.js';
+
+export function doctorCommand(cli: Cli): CommandUnknownOpts {
+  return newCommand(
+    cli,
+    'doctor',
+    'Says which libtorch is used and how it was found, threads, CUDA, number formats, and what is missing with the command that mends it. Ends with 1 when the engine cannot be used.',
+    'npx looprpt doctor',
+  ).action(async ({ json, threads }) => {
+    const { diagnose, doctorFacts } = await import('../diagnosis.js');
+    const diagnosis = await diagnose(threads);
+    if (json) printJson(cli, diagnosis);
+    else printLine(cli, factLines(doctorFacts(diagnosis)));
+    cli.exitCode = diagnosis.ok ? 0 : 1;
+  });
+}

@@ -1,0 +1,92 @@
+/** `looprpt eval`: next-token evaluation on text, or downstream tasks. */
+import { join } from 'node:path';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { UserError } from '../../user-error.js';
+import { type Cli, printJson, printLine, sayer } from '../cli.js';
+import { newCommand } from '../command.js';
+import { documentOptions } from '../document-options.js';
+import { prepareEngine } from '../engine.js';
+import { isRunFolder } from '../model-folder.js';
+import { integer, numbers } from '../values.js';
+import { assertWritable, writeWholeFile } from '../write-file.js';
+
+/** The evaluation that lies in a run folder, where `report` finds it. */
+const EVAL_FILE = 'eval.json';
+
+export function evalCommand(cli: Cli): CommandUnknownOpts {
+  return newCommand(
+    cli,
+    'eval',
+    'Evaluates a model on text: after every loop, at a sweep of exit thresholds, by difficulty; or on downstream tasks. The result of a run folder is kept in it, for report.',
+    'npx looprpt eval --model runs/hop-looprpt --data task:hop --reference runs/hop-base --compare',
+  )
+    .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')
+    .option('--data <path>', 'a folder of shards, JSONL, Parquet or text, or task:NAME for held-out generated problems')
+    .option(
+      '--tasks <list>',
+      'NAME=FILE between commas, for example gsm8k=test.jsonl; NAME.examples=FILE for solved ones',
+    )
+    .option('--out <file>', 'write the JSON here too')
+    .option('--thresholds <list>', 'exit thresholds τ between commas', numbers())
+    .option(
+      '--buckets <list>',
+      'entropies in nats at which easy and medium end (default: thirds)',
+      numbers({ count: 2, ascending: true }),
+    )
+    .option(
+      '--reference <model>',
+      "whose entropy tells easy from hard (default: a run's starting model, else the model)",
+    )
+    .option('--compare', 'paired bootstrap intervals of the model minus the reference')
+    .option('--max-tokens <n>', 'stop after so many counted tokens; with --tasks: longest solution', integer(1))
+    .option('--count <n>', 'documents of task:NAME', integer(1), 500)
+    .option('--sequence-length <n>', 'places of a row (default: the longest document, at most 1024)', integer(1))
+    .option('--rows <n>', 'rows of a batch (default: about 4096 places)', integer(1))
+    .option('--shots <n>', 'with --tasks: solved examples in a prompt', integer(0))
+    .option('--limit <n>', 'with --tasks: only the first items of each', integer(1))
+    .addOption(documentOptions.field)
+    .addOption(documentOptions.prompt)
+    .addOption(documentOptions.completion)
+    .addOption(documentOptions.wholeLoss)
+    .addOption(documentOptions.textSplit)
+    .addOption(documentOptions.onBroken)
+    .action(async (options) => {
+      const { data, tasks, out } = options;
+      if ((data === undefined) === (tasks === undefined)) throw new UserError('eval: give either --data or --tasks');
+      if (out !== undefined) assertWritable(out);
+      const say = sayer(cli, options);
+      const device = await prepareEngine(options);
+      const common = { device, dtype: options.dtype, say };
+      if (tasks !== undefined) {
+        const { evaluateTasks, tasksTables } = await import('../task-evaluation.js');
+        const result = await evaluateTasks(cli, { ...options, ...common, tasks });
+        if (out !== undefined) writeWholeFile(out, `${JSON.stringify(result)}\n`);
+        if (options.json) printJson(cli, result);
+        else printLine(cli, tasksTables(result, cli.stdout.isTTY ?? false));
+        return;
+      }
+      const { evaluateText } = await import('../evaluation.js');
+      const { evaluationTables } = await import('../evaluation-tables.js');
+      const { tally } = await import('../tally.js');
+      const counter = tally('evaluated', { stream: cli.stderr, quiet: options.quiet ?? false });
+      let last = '';
+      const result = await evaluateText({
+        ...options,
+        ...common,
+        data: data!,
+        seed: options.seed ?? 0,
+        compare: options.compare ?? false,
+        buckets: options.buckets as [number, number] | undefined,
+        onProgress: (model, tokens) => {
+          last = `${model}, ${tokens.toLocaleString('en-US')} tokens`;
+          counter.update(last);
+        },
+      });
+      counter.done(last);
+      const text = `${JSON.stringify(result)}\n`;
+      if (out !== undefined) writeWholeFile(out, text);
+      if (isRunFolder(options.model)) writeWholeFile(join(options.model, EVAL_FILE), text);
+      if (options.json) printJson(cli, result);
+      else printLine(cli, evaluationTables(result, cli.stdout.isTTY ?? false));
+    });
+}

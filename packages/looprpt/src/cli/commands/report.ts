@@ -1,0 +1,60 @@
+/** `looprpt report`: one self-contained page about one or more runs. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { UserError } from '../../user-error.js';
+import { type Cli, commandLine, printJson, printLine, sayer } from '../cli.js';
+import { newCommand } from '../command.js';
+import { real } from '../values.js';
+import { versions } from '../versions.js';
+import { assertWritable } from '../write-file.js';
+
+export function reportCommand(cli: Cli): CommandUnknownOpts {
+  return newCommand(
+    cli,
+    'report',
+    'Makes one self-contained page of runs: training curves, Pareto plot, accuracy by loop and difficulty, tables. A run is a run folder, or a file that eval --json wrote.',
+    'npx looprpt report runs/hop-base runs/hop-looprpt --out report.html',
+  )
+    .argument('<run...>', 'run folders, and files written by eval --json or eval --out')
+    .option('--out <file>', 'the HTML page; not needed with --json, which prints the figures')
+    .option('--title <text>', 'the heading of the page')
+    .option('--tau <τ>', 'the exit threshold of the adaptive columns', real(), 0.5)
+    .action(async (paths, { out, title, tau, json = false, ...options }) => {
+      if (out === undefined && !json) throw new UserError('report: give --out FILE.html, or --json');
+      if (out !== undefined) assertWritable(out);
+      const { loadRun } = await import('../../report/load-run.js');
+      const loaded = paths.map(loadRun);
+      const input = {
+        title: title ?? loaded.map(({ run }) => run.name).join(', '),
+        runs: loaded.map(({ run }) => run),
+        comparisons: await comparisonsOf(paths),
+        notes: loaded.flatMap(({ notes }) => notes),
+        command: commandLine(cli),
+        versions: versions(),
+        tau,
+        madeAt: new Date(),
+      };
+      const { reportJson, writeReport } = await import('../../report/page.js');
+      if (out !== undefined) await writeReport(input, out);
+      if (json) printJson(cli, reportJson(input));
+      else printLine(cli, `${out}: ${paths.length} ${paths.length === 1 ? 'run' : 'runs'}`);
+      const bare = loaded.filter(({ run }) => run.evaluation === undefined).map(({ run }) => run.name);
+      if (bare.length > 0)
+        sayer(cli, options)(`not evaluated: ${bare.join(', ')}; \`looprpt eval --model RUN --data …\` adds figures`);
+    });
+}
+
+/** The bootstrap intervals that `eval --compare` left in the evaluations. */
+async function comparisonsOf(paths: readonly string[]) {
+  const { z } = await import('zod');
+  const { ComparisonResultSchema } = await import('../../eval/result.js');
+  const schema = z.object({ comparisons: z.array(ComparisonResultSchema).default([]) });
+  return paths
+    .map((path) => (statSync(path).isDirectory() ? join(path, 'eval.json') : path))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => {
+      const parsed = schema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+      return parsed.success ? parsed.data.comparisons : [];
+    });
+}

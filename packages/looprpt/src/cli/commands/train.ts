@@ -1,0 +1,13 @@
+/** `looprpt train`: LoopRPT, or a baseline, on a model that is there. */
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import type { Cli } from '../cli.js';
+import { newTrainingCommand } from '../training-command.js';
+
+export function trainCommand(cli: Cli): CommandUnknownOpts {
+  return newTrainingCommand(
+    cli,
+    'train',
+    'Improves a LoopLM that is there (model.from: a model folder, a Hub id or a run folder): by LoopRPT, or by a baseline, as objective.kind says: looprpt, stage1, gate, uniform-ce, hard-token-ce.',
+    'npx looprpt train --config recipes/hop-looprpt.yaml --set objective.rho=0.3',
+  );
+}

@@ -1,0 +1,38 @@
+/** The settings of a run as they stand in a file, before the schema has seen them. */
+import { readFileSync, statSync } from 'node:fs';
+import { LineCounter, parseDocument } from 'yaml';
+import { UserError } from '../user-error.js';
+import { assign, type Settings } from './assign.js';
+
+/**
+ * Reads YAML (of which JSON is a part) and puts `--set key.path=value` into it.
+ * @throws UserError with file and line
+ */
+export function readSettings(path: string, assignments: readonly string[] = []): Settings {
+  const settings = parseSettings(path, readText(path));
+  for (const assignment of assignments) assign(settings, assignment);
+  return settings;
+}
+
+function readText(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) throw new UserError(`${path}: no such file; --config takes a YAML or JSON file (see recipes/)`);
+  if (found.isDirectory()) throw new UserError(`${path}: is a folder; --config takes a YAML or JSON file`);
+  return readFileSync(path, 'utf8');
+}
+
+function parseSettings(path: string, text: string): Settings {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    throw new UserError(`${path}:${line}:${col}: not YAML: ${error.message.replace(/\s+/g, ' ')}`);
+  }
+  const value: unknown = document.toJS();
+  if (value === null)
+    throw new UserError(`${path}: is empty; a run needs at least model, data, objective, out and steps`);
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new UserError(`${path}: must be keys with values, such as "steps: 100"`);
+  return value as Settings;
+}

@@ -1,0 +1,140 @@
+/** What `doctor` finds out about the machine and the engine. Works when the engine is not built. */
+import { availableParallelism, cpus } from 'node:os';
+import type { EngineReport } from '@looprpt/engine/setup';
+import { defaultThreads, physicalCores } from './threads.js';
+import { looprptVersion } from './versions.js';
+
+/** What only a loaded engine knows. */
+export interface Runtime {
+  /** As libtorch itself says. */
+  version: string;
+  threads: number;
+  cudaDevices: number;
+  /** Devices on which matrices of that format can be multiplied. */
+  bfloat16: string[];
+  float16: string[];
+}
+
+export interface Diagnosis {
+  /** Whether commands that run a model can run. */
+  ok: boolean;
+  looprpt: string;
+  node: string;
+  platform: string;
+  cpu: { model: string; usable: number; physicalCores: number | null };
+  threads: number;
+  libtorch: { version: string; path: string; how: string; python?: string; cuda: boolean } | null;
+  addon: { state: EngineReport['addon']; path: string | null; builtAt: string | null };
+  compiler: string | null;
+  blas: EngineReport['blas'];
+  runtime: Runtime | null;
+  distributed: { available: false; note: string };
+  /** libtorchs that were seen and passed over. */
+  notes: string[];
+  missing: { what: string; command: string }[];
+}
+
+const DISTRIBUTED = 'training on several processes is not part of this version';
+
+/** @param threads what `--threads` asks for */
+export async function diagnose(threads: number | undefined): Promise<Diagnosis> {
+  const { inspectEngine } = await import('@looprpt/engine/setup');
+  const report = inspectEngine();
+  return describe(report, threads, report.build === null ? null : await runtime(report, threads));
+}
+
+export function describe(report: EngineReport, threads: number | undefined, running: Runtime | null): Diagnosis {
+  const { libtorch, addon, build, compiler, blas, notes, mend } = report;
+  return {
+    ok: addon === 'ready' && running !== null,
+    looprpt: looprptVersion(),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: {
+      model: cpus()[0]?.model.trim() ?? 'unknown',
+      usable: availableParallelism(),
+      physicalCores: physicalCores(),
+    },
+    threads: running?.threads ?? threads ?? defaultThreads(process.env),
+    libtorch: libtorch && {
+      version: libtorch.version,
+      path: libtorch.root,
+      how: libtorch.how,
+      ...(libtorch.python === undefined ? {} : { python: libtorch.python }),
+      cuda: libtorch.cuda,
+    },
+    addon: { state: addon, path: build?.addon ?? null, builtAt: build?.builtAt ?? null },
+    compiler: compiler?.version ?? null,
+    blas,
+    runtime: running,
+    distributed: { available: false, note: DISTRIBUTED },
+    notes,
+    missing: mend,
+  };
+}
+
+/** An addon for another libtorch may not load any more; then there is nothing to ask, and `missing` says what to do. */
+async function runtime(report: EngineReport, threads: number | undefined): Promise<Runtime | null> {
+  try {
+    const engine = await import('@looprpt/engine');
+    const { usableDType } = await import('../model/usable-dtype.js');
+    engine.setThreads(threads ?? defaultThreads(process.env));
+    const cudaDevices = engine.cudaDevices();
+    const devices = ['cpu', ...(cudaDevices > 0 ? ['cuda'] : [])];
+    const running = (dtype: 'bfloat16' | 'float16'): string[] =>
+      devices.filter((device) => usableDType(dtype, device) === dtype);
+    return {
+      version: engine.libtorchVersion(),
+      threads: engine.getThreads(),
+      cudaDevices,
+      bfloat16: running('bfloat16'),
+      float16: running('float16'),
+    };
+  } catch (error) {
+    if (report.addon === 'ready') throw error;
+    return null;
+  }
+}
+
+export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
+  const { cpu, libtorch, addon, runtime, missing } = diagnosis;
+  const how = { LIBTORCH: 'by LIBTORCH', python3: 'in Python', system: "the system's" };
+  const found = libtorch
+    ? `${libtorch.version} at ${libtorch.path} (${how[libtorch.how as keyof typeof how] ?? libtorch.how}${libtorch.python ? ` of ${libtorch.python}` : ''})`
+    : 'not found';
+  const blas = {
+    optimised: 'optimised',
+    reference: 'the slow reference BLAS: products take many times longer',
+    unknown: 'unknown (part of this libtorch)',
+  }[diagnosis.blas];
+  return [
+    ['looprpt', diagnosis.looprpt],
+    ['node', `${diagnosis.node} on ${diagnosis.platform}`],
+    [
+      'cpu',
+      `${cpu.model}, ${cpu.usable} usable${cpu.physicalCores === null ? '' : `, ${cpu.physicalCores} physical cores`}`,
+    ],
+    ['threads', `${diagnosis.threads}`],
+    ['libtorch', found],
+    ['addon', addon.state === 'ready' ? `ready (${addon.path})` : addon.state],
+    ['compiler', diagnosis.compiler ?? 'not found'],
+    ['BLAS', blas],
+    ['CUDA', cudaFact(diagnosis)],
+    ['bfloat16', runtime ? devicesFact(runtime.bfloat16) : 'unknown until the engine is built'],
+    ['float16', runtime ? devicesFact(runtime.float16) : 'unknown until the engine is built'],
+    ['distributed', diagnosis.distributed.note],
+    ...diagnosis.notes.map((note): [string, string] => ['passed over', note]),
+    ...missing.map(({ what, command }): [string, string] => ['missing', `${what}: ${command}`]),
+    ['verdict', diagnosis.ok ? 'ready' : 'not ready: run `npm run setup`'],
+  ];
+}
+
+function cudaFact({ libtorch, runtime }: Diagnosis): string {
+  if (runtime === null) return 'unknown until the engine is built';
+  if (runtime.cudaDevices > 0) return `${runtime.cudaDevices} ${runtime.cudaDevices === 1 ? 'device' : 'devices'}`;
+  return libtorch?.cuda ? 'this libtorch has CUDA, and finds no device' : 'this libtorch has no CUDA';
+}
+
+function devicesFact(devices: readonly string[]): string {
+  return devices.length > 0 ? `on ${devices.join(' and ')}` : 'no products in it here; such models are run in float32';
+}

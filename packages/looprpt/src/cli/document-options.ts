@@ -1,0 +1,94 @@
+/** The options that say how files become documents, for every command that reads text. */
+import { Option } from '@commander-js/extra-typings';
+import type { NamedSource } from '../data/documents/named.js';
+import type { DocumentSourceConfig } from '../data/documents/source.js';
+import { UserError } from '../user-error.js';
+
+const DATASETS = ['gsm8k', 'omni-math', 'math'] as const satisfies readonly NamedSource['name'][];
+const SPLITS = ['train', 'heldout'] as const satisfies readonly NamedSource['split'][];
+
+/** Options for a command, in the order of its help. */
+export const documentOptions = {
+  dataset: new Option(
+    '--dataset <name>',
+    'a data set known by name; --input is its file or folder, without it the Hub',
+  ).choices(DATASETS),
+  split: new Option('--split <split>', "which part of a --dataset; gsm8k's test and MATH-500 are held out")
+    .choices(SPLITS)
+    .default('train' as const),
+  field: new Option('--field <name>', 'the field of a record that holds the text').default('text'),
+  prompt: new Option(
+    '--prompt <template>',
+    'with --completion: what comes first, for example "Question: {question}\\nAnswer:"',
+  ),
+  completion: new Option('--completion <template>', 'a text put together from fields, for example " {answer}"'),
+  wholeLoss: new Option('--whole-loss', 'prompts count in the loss too, not completions alone'),
+  textSplit: new Option(
+    '--text-split <how>',
+    'a text file is one document, or one for each stretch between blank lines',
+  )
+    .choices(['file', 'blank-lines'])
+    .default('file' as const),
+  onBroken: new Option('--on-broken <what>', 'a record that cannot be read stops the job, or is left out and counted')
+    .choices(['stop', 'skip'])
+    .default('stop' as const),
+};
+
+export interface DocumentOptions {
+  input?: string[];
+  dataset?: NamedSource['name'];
+  split?: NamedSource['split'];
+  field: string;
+  prompt?: string;
+  completion?: string;
+  wholeLoss?: true;
+  textSplit: 'file' | 'blank-lines';
+  onBroken: 'stop' | 'skip';
+}
+
+/** @throws UserError when the options contradict each other or name nothing to read */
+export function documentSource(options: DocumentOptions): DocumentSourceConfig {
+  const { input = [], dataset, split = 'train', onBroken, textSplit } = options;
+  const maskPrompt = options.wholeLoss !== true;
+  if (dataset !== undefined) {
+    if (input.length > 1)
+      throw new UserError(`--dataset ${dataset} takes one --input, the folder or file of the data set`);
+    const [path] = input;
+    const place = path === undefined ? {} : { path };
+    const rest = { revision: 'main', maskPrompt, calculator: 'remove', onBroken } as const;
+    return { kind: 'named', name: dataset, split, ...place, ...rest };
+  }
+  if (input.length === 0) throw new UserError('nothing to read: give --input PATH…, or --dataset NAME');
+  return { kind: 'files', paths: input, format: recordFormat(options, maskPrompt), textSplit, onBroken };
+}
+
+function recordFormat({ field, prompt, completion }: DocumentOptions, maskPrompt: boolean) {
+  if (completion !== undefined)
+    return {
+      kind: 'template',
+      prompt: withLineEnds(prompt ?? ''),
+      completion: withLineEnds(completion),
+      maskPrompt,
+    } as const;
+  if (prompt !== undefined) throw new UserError('--prompt needs --completion: the text that follows the prompt');
+  return { kind: 'text', field } as const;
+}
+
+/** `\n` and `\t` as people write them in a shell. */
+function withLineEnds(template: string): string {
+  return template.replaceAll('\\n', '\n').replaceAll('\\t', '\t');
+}
+
+/** Where the documents come from, for manifests and messages. */
+export function sourceName(source: DocumentSourceConfig): string {
+  switch (source.kind) {
+    case 'files':
+      return source.paths.join(' ');
+    case 'named':
+      return `${source.name} ${source.split}${source.path === undefined ? ` (${source.revision} on the Hub)` : ` (${source.path})`}`;
+    case 'task':
+      return source.config.task;
+    default:
+      return source satisfies never;
+  }
+}

@@ -1,0 +1,24 @@
+/** The options that `pretrain` and `train` have in common. */
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import type { Cli } from './cli.js';
+import { newCommand } from './command.js';
+import type { TrainingKind } from './training-config.js';
+import { repeated } from './values.js';
+
+export function newTrainingCommand(
+  cli: Cli,
+  kind: TrainingKind,
+  description: string,
+  example: string,
+): CommandUnknownOpts {
+  return newCommand(cli, kind, description, example)
+    .option('--config <file>', 'YAML or JSON; paths in it are relative to the current folder')
+    .option('--set <key.path=value>', 'replaces a value of the configuration, in YAML (repeatable)', repeated)
+    .option('--out <dir>', "the run folder, instead of the configuration's")
+    .option('--resume', 'go on from the newest whole checkpoint in the run folder; starts where there is none')
+    .option('--dry-run', 'print the resolved configuration, parameters, memory and FLOPs, and stop')
+    .action(async (options) => {
+      const { trainingCommand } = await import('./training.js');
+      await trainingCommand(cli, kind, options);
+    });
+}

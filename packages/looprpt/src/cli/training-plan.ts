@@ -1,0 +1,85 @@
+/** `--dry-run`: what a run resolves to and what it will need, and nothing is started or written. */
+import { stringify } from 'yaml';
+import type { LoopLMConfig } from '../model/config.js';
+import type { ModelSource } from '../train/open-model.js';
+import type { RunPlan } from '../train/plan.js';
+import type { RunConfig } from '../train/run-config.js';
+import { type Cli, printFacts, printJson, printLine } from './cli.js';
+
+/** Opens the model's configuration, its tokenizer and the data's first batch, so that what is wrong with them shows. */
+export async function printPlan(cli: Cli, config: RunConfig, { json = false }: { json?: boolean }): Promise<void> {
+  const { modelSource } = await import('../train/open-model.js');
+  const { planRun } = await import('../train/plan.js');
+  const source = await modelSource(config);
+  const { lossShare, padding } = await firstBatch(config, source);
+  const plan = planRun({ config, model: source.config, lossShare });
+  if (json) {
+    printJson(cli, { config, model: architecture(source.config), lossShare, padding, ...plan });
+    return;
+  }
+  printLine(cli, stringify(config).trimEnd());
+  printLine(cli, '');
+  printFacts(cli, facts(config, source.config, lossShare, plan));
+}
+
+async function firstBatch(
+  config: RunConfig,
+  { tokenizer }: ModelSource,
+): Promise<{ lossShare: number; padding: number }> {
+  const { openRunData } = await import('../train/run-data.js');
+  const batch = await openRunData(config, tokenizer).next();
+  if (batch === null) return { lossShare: 0, padding: 1 };
+  const places = batch.B * batch.S;
+  return { lossShare: batch.lossTokens / places, padding: 1 - batch.tokens / places };
+}
+
+function architecture({ extra: _, ...config }: LoopLMConfig): Omit<LoopLMConfig, 'extra'> {
+  return config;
+}
+
+function facts(
+  { steps, batch, objective }: RunConfig,
+  model: LoopLMConfig,
+  lossShare: number,
+  { parameters, tokens, memory, flops }: RunPlan,
+): [string, string][] {
+  const { layers, hiddenSize, heads, loops, vocabSize } = model;
+  const share = (part: number): string => `${((100 * part) / flops.perStep).toFixed(0)} %`;
+  const { total, ...parts } = memory;
+  const named = Object.entries(parts).filter(([, size]) => size > 0);
+  return [
+    ['model', `${layers} layers × ${loops} loops, hidden ${hiddenSize}, ${heads} heads, vocabulary ${vocabSize}`],
+    [
+      'parameters',
+      `${count(parameters.total)}, of which ${count(parameters.trained)} are trained by ${objective.kind}`,
+    ],
+    [
+      'tokens',
+      `${count(tokens.perStep)} a step, ${count(tokens.total)} in ${count(steps)} steps (${batch.rows} rows × ${batch.sequenceLength} × ${batch.accumulate})`,
+    ],
+    ['counted', `${(100 * lossShare).toFixed(1)} % of the places of the first batch count in the loss`],
+    ['memory', `about ${bytes(total)}: ${named.map(([name, size]) => `${words(name)} ${bytes(size)}`).join(', ')}`],
+    [
+      'FLOPs',
+      `${si(flops.perStep)} a step (student ${share(flops.student)}, teacher ${share(flops.teacher)}, rollouts ${share(flops.rollouts)}), ${si(flops.total)} in all`,
+    ],
+  ];
+}
+
+/** `teacherPass` → `teacher pass` */
+function words(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function bytes(value: number): string {
+  return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
+}
+
+function si(value: number): string {
+  const power = Math.min(7, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  return `${(value / 1000 ** power).toFixed(2)}${['', ' k', ' M', ' G', ' T', ' P', ' E', ' Z'][power]}`;
+}

@@ -1,0 +1,92 @@
+/** What `pretrain` and `train` do: a run with a progress bar, Ctrl-C with a checkpoint, a report at the end. */
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunOutcome } from '../train/run.js';
+import type { RunConfig } from '../train/run-config.js';
+import { type Cli, commandLine, printFacts, printJson, sayer } from './cli.js';
+import { interruption } from './interrupt.js';
+import { type Progress, progress } from './terminal/progress.js';
+import { type TrainingKind, type TrainingOptions, trainingConfig } from './training-config.js';
+import { printPlan } from './training-plan.js';
+import { versions } from './versions.js';
+
+export async function trainingCommand(cli: Cli, kind: TrainingKind, options: TrainingOptions): Promise<void> {
+  const say = sayer(cli, options);
+  const config = await trainingConfig(kind, options, say);
+  if (options.dryRun) {
+    await printPlan(cli, config, options);
+    return;
+  }
+  const outcome = await leavingNoTrace(config.out, () => runWithBar(cli, kind, config, options));
+  const report = outcome.interrupted ? null : await reportOn(cli, config);
+  if (outcome.interrupted) {
+    say(`interrupted after step ${outcome.step}; --resume goes on from there`);
+    cli.exitCode = 130;
+  }
+  const { model, step, interrupted, skipped } = outcome;
+  if (options.json) {
+    printJson(cli, { out: config.out, model, step, interrupted, skipped, report });
+    return;
+  }
+  printFacts(cli, [
+    ['checkpoint', model],
+    ...(skipped > 0 ? [['skipped steps', skipped] as const] : []),
+    ...(report === null ? [] : [['report', report] as const]),
+  ]);
+}
+
+async function runWithBar(
+  cli: Cli,
+  kind: TrainingKind,
+  config: RunConfig,
+  { resume = false, quiet = false }: { resume?: boolean; quiet?: boolean },
+): Promise<RunOutcome> {
+  const { run } = await import('../train/run.js');
+  let bar: Progress | undefined;
+  let first = 0;
+  using interrupted = interruption(cli.stderr);
+  const say = sayer(cli, { quiet });
+  const outcome = await run(config, resume, {
+    signal: interrupted.signal,
+    onMessage: (message) => (bar ? bar.log(message) : say(message)),
+    onStep: (record, total) => {
+      // A resumed run's bar shows what is left to do, so that its estimate is of this part.
+      first ||= record.step;
+      const title = first > 1 ? `${kind} from step ${first}` : kind;
+      bar ??= progress(title, total - first + 1, { stream: cli.stderr, quiet });
+      const { loss, meanLoops, tokensPerSecond } = record;
+      const note = `loss ${loss.toFixed(3)}  loops ${meanLoops.toFixed(2)}  ${Math.round(tokensPerSecond)} tokens/s`;
+      bar.update(record.step - first + 1, note);
+    },
+  });
+  bar?.done();
+  return outcome;
+}
+
+/** A run that fails before its first step leaves no folder behind that would be in the way of the next try. */
+async function leavingNoTrace<T>(out: string, work: () => Promise<T>): Promise<T> {
+  const wasThere = existsSync(out);
+  try {
+    return await work();
+  } catch (error) {
+    const metrics = statSync(join(out, 'metrics.jsonl'), { throwIfNoEntry: false });
+    const trained = (metrics?.size ?? 0) > 0 || existsSync(join(out, 'checkpoints'));
+    if (!wasThere && !trained) rmSync(out, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The run's page; null when it has nothing to show. */
+async function reportOn(cli: Cli, { out, objective }: RunConfig): Promise<string | null> {
+  const { loadRun } = await import('../report/load-run.js');
+  const { writeReport } = await import('../report/page.js');
+  const { run, notes } = loadRun(out);
+  if (run.metrics.length === 0) return null;
+  const path = join(out, 'report.html');
+  const title = `${run.name}: ${objective.kind}`;
+  await writeReport(
+    { title, runs: [run], comparisons: [], notes, command: commandLine(cli), versions: versions(), madeAt: new Date() },
+    path,
+  );
+  return path;
+}

@@ -1,0 +1,150 @@
+/**
+ * What every loop knows about every token of a few short sequences, as `lens --json` prints it.
+ *
+ * Loops come last in every array and are counted from 1 where they are values. Vocabulary logits exist for one loop at a
+ * time, unless they are asked for.
+ *
+ * Shapes: B rows, S places, E hidden, K loops, V vocabulary, n = `top`.
+ */
+import { noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { exitCdf, exitPdf, exitStep } from '../model/exit.js';
+import type { LoopLM } from '../model/loop-lm.js';
+import { UserError } from '../user-error.js';
+
+export interface TopToken {
+  id: number;
+  /** The token's text; null without a tokenizer. */
+  token: string | null;
+  logprob: number;
+}
+
+export interface Lens {
+  model: string;
+  /** K */
+  loops: number;
+  /** B×S */
+  ids: number[][];
+  /** B×S×K */
+  gateLogits: number[][][];
+  /** B×S×K */
+  exitPdf: number[][][];
+  /** Per threshold, under the name that it was given by: B×S loops, from 1. */
+  exitLoop: Record<string, number[][]>;
+  /** B×S×K, nats. */
+  entropy: number[][][];
+  /** B×(S − 1)×K: log-probability of the true next token after each loop. */
+  logprobs: number[][][];
+  /** B×S×K×n: the likeliest next tokens, likeliest first. */
+  top: TopToken[][][][];
+  /** B×S×K×V */
+  logits?: number[][][][];
+}
+
+export interface LensOptions {
+  /** The name in the result. */
+  name: string;
+  /** Thresholds of the exit CDF, as the user wrote them, so that the result's keys are what was asked for. */
+  taus: readonly (number | string)[];
+  /** Default 5. */
+  top?: number;
+  /** Add all logits. */
+  logits?: boolean;
+  /** The text of one id. */
+  tokenText?: (id: number) => string;
+}
+
+/** @param ids B equally long rows of S ids @throws UserError when they are not, or are no ids of the model */
+export function lens(model: LoopLM, ids: readonly (readonly number[])[], options: LensOptions): Lens {
+  checkIds(ids, model.config.vocabSize);
+  const { name, tokenText, top = 5 } = options;
+  if (!(Number.isInteger(top) && top >= 0)) throw new UserError(`top: ${top} is not a whole number from 0`);
+  const taus = options.taus.map((tau) => [String(tau), thresholdOf(tau)] as const);
+  return noGrad(() =>
+    scope(() => {
+      const idsBS = tensor(ids, { dtype: 'int64', device: model.device });
+      const statesBSE = model.states({ idsBT: idsBS });
+      const gatesKBS = stack(statesBSE.map((xBSE) => model.gateLogits(xBSE)));
+      const pdfKBS = exitPdf(gatesKBS);
+      const cdfKBS = exitCdf(pdfKBS);
+      const exits = taus.map(([label, tau]) => [label, exitStep(cdfKBS, tau).add(1).toArray<number[][]>()]);
+      const loops = statesBSE.map((xBSE) =>
+        scope(() => readLoop(model, xBSE, idsBS, { top, wantsLogits: options.logits ?? false, tokenText })),
+      );
+      return {
+        model: name,
+        loops: loops.length,
+        ids: ids.map((row) => [...row]),
+        gateLogits: loopsLast(gatesKBS),
+        exitPdf: loopsLast(pdfKBS),
+        exitLoop: Object.fromEntries(exits) as Record<string, number[][]>,
+        entropy: transposed(loops.map((loop) => loop.entropy)),
+        logprobs: transposed(loops.map((loop) => loop.logprobs)),
+        top: transposed(loops.map((loop) => loop.top)),
+        ...(options.logits ? { logits: transposed(loops.map((loop) => loop.logits!)) } : {}),
+      };
+    }),
+  );
+}
+
+/** One loop's read-out as nested arrays. */
+function readLoop(
+  model: LoopLM,
+  hiddenBSE: Tensor,
+  idsBS: Tensor,
+  options: { top: number; wantsLogits: boolean; tokenText: ((id: number) => string) | undefined },
+) {
+  const { wantsLogits, tokenText } = options;
+  const S = idsBS.size(1);
+  const logitsBSV = model.logits(hiddenBSE).to({ dtype: 'float32' });
+  const logProbsBSV = logitsBSV.logSoftmax(-1);
+  const nextBS1 = idsBS.slice(1, 1, S).unsqueeze(-1);
+  const [topLogProbs, topIds] = logProbsBSV.topk(Math.min(options.top, model.config.vocabSize));
+  const ids = topIds.toArray<number[][][]>();
+  return {
+    entropy: logProbsBSV.exp().mul(logProbsBSV).sum(-1).neg().toArray<number[][]>(),
+    logprobs: logProbsBSV
+      .slice(1, 0, S - 1)
+      .gather(-1, nextBS1)
+      .squeeze(-1)
+      .toArray<number[][]>(),
+    top: topLogProbs.toArray<number[][][]>().map((row, b) =>
+      row.map((place, s) =>
+        place.map((logprob, i): TopToken => {
+          const id = ids[b]![s]![i]!;
+          return { id, token: tokenText ? tokenText(id) : null, logprob };
+        }),
+      ),
+    ),
+    logits: wantsLogits ? logitsBSV.toArray<number[][][]>() : null,
+  };
+}
+
+function checkIds(ids: readonly (readonly number[])[], vocabSize: number): void {
+  const length = ids[0]?.length ?? 0;
+  if (length === 0) throw new UserError('ids: give at least one row with at least one token id');
+  ids.forEach((row, b) => {
+    if (row.length !== length)
+      throw new UserError(`ids: row ${b + 1} has ${row.length} ids and row 1 has ${length}; rows must be equally long`);
+    const s = row.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
+    if (s >= 0)
+      throw new UserError(
+        `ids: row ${b + 1}, place ${s + 1}: ${row[s]} is not an id of the model's 0..${vocabSize - 1}`,
+      );
+  });
+}
+
+function thresholdOf(tau: number | string): number {
+  const value = typeof tau === 'string' && tau.trim() === '' ? Number.NaN : Number(tau);
+  if (Number.isNaN(value)) throw new UserError(`tau: '${tau}' is not a number; give a threshold such as 0.5`);
+  return value;
+}
+
+/** [K, B, S] → B×S×K */
+function loopsLast(xKBS: Tensor): number[][][] {
+  return xKBS.permute(1, 2, 0).toArray<number[][][]>();
+}
+
+/** K×B×S×… → B×S×K×… */
+function transposed<T>(perLoop: T[][][]): T[][][] {
+  return perLoop[0]!.map((row, b) => row.map((_, s) => perLoop.map((loop) => loop[b]![s]!)));
+}

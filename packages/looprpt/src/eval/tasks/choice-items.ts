@@ -1,0 +1,91 @@
+/**
+ * Multiple-choice tasks as texts to compare: what each benchmark's record means, in the form in which it is usually
+ * scored. A choice is a context and its continuation, and only the continuation's tokens are scored, so that choices may
+ * differ in the context (winogrande: the name put into the blank) or in the continuation (all others).
+ */
+import { z } from 'zod';
+import { readRecords } from './read-records.js';
+import type { ChoiceTask, TaskConfig } from './task-config.js';
+
+export interface Choice {
+  context: string;
+  /** With the white space that parts it from the context. */
+  continuation: string;
+}
+
+export interface ChoiceItem {
+  /** From 2 on. */
+  choices: Choice[];
+  /** Index of the right one. */
+  answer: number;
+  /** Examples are taken from the same group; null where there is only one. */
+  group: string | null;
+}
+
+const LETTERS = 'ABCDEFGHIJ';
+
+const listed = { choices: z.array(z.string().min(1)).min(2).max(LETTERS.length), answer: z.int().min(0) };
+const isAChoice = ({ choices, answer }: { choices: string[]; answer: number }): boolean => answer < choices.length;
+const notAChoice = { path: ['answer'], message: 'no choice has this index (the first is 0)' };
+
+const arcRecord = z.object({ ...listed, question: z.string() }).refine(isAChoice, notAChoice);
+const hellaswagRecord = z.object({ ...listed, query: z.string() }).refine(isAChoice, notAChoice);
+const mmluRecord = z.object({ ...listed, question: z.string(), subject: z.string() }).refine(isAChoice, notAChoice);
+const winograndeRecord = z.object({
+  sentence: z.string().regex(/^[^_]*_[^_]*\S[^_]*$/, 'must have one blank _ with text after it'),
+  option1: z.string().min(1),
+  option2: z.string().min(1),
+  answer: z.union([z.literal(1), z.literal(2)]),
+});
+
+/** One schema per task, from a record to its item. */
+const itemOf: Record<ChoiceTask, z.ZodType<ChoiceItem>> = {
+  arc_challenge: arcRecord.transform(({ question, choices, answer }) =>
+    continuations(`Question: ${question}\nAnswer:`, choices, answer),
+  ),
+  hellaswag: hellaswagRecord.transform(({ query, choices, answer }) => continuations(query, choices, answer)),
+  mmlu: mmluRecord.transform(({ question, choices, answer, subject }) => {
+    const options = choices.map((choice, i) => `${LETTERS[i]}. ${choice}`);
+    const context = `${[question.trim(), ...options].join('\n')}\nAnswer:`;
+    return continuations(context, [...LETTERS.slice(0, choices.length)], answer, subject);
+  }),
+  winogrande: winograndeRecord.transform(({ sentence, option1, option2, answer }) => {
+    const [before, after] = sentence.split('_') as [string, string];
+    const choices = [option1, option2].map((name) => ({ context: before + name, continuation: after }));
+    return { choices, answer: answer - 1, group: null };
+  }),
+};
+
+function continuations(
+  context: string,
+  choices: readonly string[],
+  answer: number,
+  group: string | null = null,
+): ChoiceItem {
+  return { choices: choices.map((choice) => ({ context, continuation: ` ${choice}` })), answer, group };
+}
+
+/** The task's items, with the examples already in front of every context. @throws UserError with file, line and key */
+export function readChoiceItems(task: ChoiceTask, config: Pick<TaskConfig, 'path' | 'examples' | 'shots' | 'limit'>) {
+  const items = readRecords(config.path, itemOf[task], config.limit);
+  const examples = config.examples === undefined ? [] : readRecords(config.examples, itemOf[task]);
+  return items.map((item): ChoiceItem => {
+    const prefix = preamble(task, item.group) + solved(examples, item.group, config.shots);
+    const choices = item.choices.map(({ context, continuation }) => ({ context: prefix + context, continuation }));
+    return { ...item, choices };
+  });
+}
+
+function solved(examples: readonly ChoiceItem[], group: string | null, shots: number): string {
+  return examples
+    .filter((example) => example.group === group)
+    .slice(0, shots)
+    .map(({ choices, answer }) => `${choices[answer]!.context}${choices[answer]!.continuation}\n\n`)
+    .join('');
+}
+
+/** The line that opens mmlu's prompt, as the benchmark defines it; other tasks have none. */
+function preamble(task: ChoiceTask, group: string | null): string {
+  if (task !== 'mmlu') return '';
+  return `The following are multiple choice questions (with answers) about ${(group ?? '').replaceAll('_', ' ')}.\n\n`;
+}

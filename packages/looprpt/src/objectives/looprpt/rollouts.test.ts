@@ -1,0 +1,86 @@
+import { noGrad, stack } from '@looprpt/engine';
+import { describe, expect, test } from 'vitest';
+import type { KeysValues } from '../../model/layer.js';
+import { LoopLM } from '../../model/loop-lm.js';
+import { assertClose } from '../../testing/close.js';
+import { FixedRandomness } from '../../testing/fixed-randomness.js';
+import {
+  batchWithSilentRow,
+  fourLoops,
+  type LoopRptCase,
+  loopRptCase,
+  threeLoops,
+  withModels,
+} from '../../testing/looprpt-case.js';
+import { hardRollout } from '../../testing/slow/slow-hard-rollout.js';
+import { forward } from '../../testing/slow/slow-loop-lm.js';
+import { countedPlaces, statesAt } from '../../testing/slow/slow-readout.js';
+import type { TinyModel } from '../../testing/slow/tiny-model.js';
+import type { TrainingBatch } from '../batch.js';
+import { hardTokensOf } from './hard-tokens.js';
+import { type CleanPass, rollouts } from './rollouts.js';
+
+function cleanPass(student: LoopLM, batch: TrainingBatch): CleanPass {
+  const context = student.context(batch);
+  const keysValues: KeysValues[][] = [];
+  const keep = (loop: number, layer: number, kept: KeysValues): void => {
+    keysValues[loop] ??= [];
+    keysValues[loop][layer] = kept;
+  };
+  return { statesK: student.states(batch, { keep }, context), context, keysValues };
+}
+
+/** States [g][m][k][e] of a case whose hard tokens are all counted ones. */
+function productStates(of: LoopRptCase, windows?: (number | null)[]): number[][][][] {
+  return withModels(of, ({ student: model, batch }) =>
+    noGrad(() => {
+      const student = windows ? new LoopLM({ ...model.config, windows }, model.weights) : model;
+      const { hard } = hardTokensOf(student, batch, { ...of.config, rho: 1 });
+      const random = new FixedRandomness(of.slow, countedPlaces(of.slow.batch));
+      const statesK = rollouts(student, batch, hard, cleanPass(student, batch), of.config, random);
+      return stack(statesK).permute(1, 2, 0, 3).toArray<number[][][][]>();
+    }),
+  );
+}
+
+function slowStates({ student: { config, params }, slow }: LoopRptCase): number[][][][] {
+  const { batch, noise, settings } = slow;
+  const clean = forward(config, params, batch);
+  return noise.map((ofRollout) => {
+    const noisy = forward(config, params, batch, ofRollout);
+    return countedPlaces(batch).map((place) => {
+      const { row, position } = place;
+      if (settings.rollouts === 'full') return statesAt(noisy, place);
+      const here = ofRollout.map((ofLoop) => ofLoop[row]![position]!);
+      return hardRollout(config, params, { start: clean, context: clean }, batch, row, position, here);
+    });
+  });
+}
+
+describe.each([
+  ['four loops', fourLoops],
+  ['three loops, tied', threeLoops],
+] as const)('%s', (_, student: TinyModel) => {
+  test.each(['full', 'hard'] as const)('states of %s rollouts are those of the slow version', (kind) => {
+    const of = loopRptCase({ rollouts: kind }, { student, batch: batchWithSilentRow });
+    assertClose(productStates(of), slowStates(of), 1e-12, 'states');
+  });
+
+  test('without noise both are the clean pass; with noise they differ', () => {
+    const [full, hard] = (['full', 'hard'] as const).map((kind) =>
+      productStates(loopRptCase({ rollouts: kind, sigma: 0 }, { student })),
+    );
+    assertClose(hard!, full!, 1e-13, 'states');
+    const noisy = (kind: 'full' | 'hard'): number[][][][] =>
+      productStates(loopRptCase({ rollouts: kind }, { student }));
+    expect(() => assertClose(noisy('hard'), noisy('full'), 1e-3)).toThrow(/expected/);
+  });
+});
+
+test('hard rollouts see what their place sees under a sliding window', () => {
+  // The slow model has no windows; full rollouts without noise are the windowed clean pass.
+  const states = (kind: 'full' | 'hard', windows?: (number | null)[]): number[][][][] =>
+    productStates(loopRptCase({ rollouts: kind, sigma: 0 }), windows);
+  assertClose(states('hard', [2, null]), states('full', [2, null]), 1e-13, 'states');
+  expect(() => assertClose(states('full', [2, null]), states('full'), 1e-3)).toThrow(/expected/);
+});
