@@ -7,9 +7,12 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   resolve: {
-    alias: {
-      '@looprpt/engine': fileURLToPath(new URL('./packages/engine/src/index.ts', import.meta.url)),
-    },
+    alias: [
+      {
+        find: /^@looprpt\/engine$/,
+        replacement: fileURLToPath(new URL('./packages/engine/src/index.ts', import.meta.url)),
+      },
+    ],
   },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/engine/setup/*.test.mjs', 'setup/*.test.mjs'],

@@ -60,15 +60,9 @@ class HandleTable {
 
 struct Mapping;  // files.cc
 
-// How JavaScript has to treat one returned value.
-struct ReturnKind {
-  enum Kind { kTensor, kTensorList, kValue, kArgument } kind;
-  int argument;  // kArgument: the result is this (mutated) argument itself
-};
-
 struct Operator {
   c10::OperatorHandle handle;
-  std::vector<ReturnKind> returns;
+  std::vector<int> changed;  // per result: the index of the argument, changed in place, that it is; -1 for a new value
 };
 
 struct Addon {
@@ -82,15 +76,14 @@ struct Addon {
 
 // One call from JavaScript: its arguments, and conversions that throw C++ exceptions with plain messages.
 struct Call {
-  static constexpr size_t kMaxArguments = 40;
+  static constexpr size_t kMaxArguments = 40;  // no operator of libtorch has more
   napi_env env;
   Addon& addon;
   size_t argc;
-  napi_value argv[kMaxArguments];
+  const napi_value* argv;
 
-  int32_t int32(size_t i) const;
+  int32_t int32(size_t i) const;  // a handle or an operator's id: only our own JavaScript passes these
   int64_t int64(size_t i) const;
-  double number(size_t i) const;
   bool boolean(size_t i) const;
   std::string string(size_t i) const;
   std::vector<int64_t> sizes(size_t i) const;
@@ -103,16 +96,44 @@ struct Call {
   napi_value fromString(const std::string& value) const;
   napi_value fromTensor(at::Tensor value) const;  // undefined tensor -> null
   napi_value fromTensors(const std::vector<at::Tensor>& values) const;
+
+  // An ArrayBuffer over native memory, which a copy of `owner` keeps alive for as long as JavaScript sees the buffer.
+  template <typename Owner>
+  napi_value fromMemory(void* data, size_t length, const Owner& owner) const;
 };
 
+template <typename Owner>
+napi_value Call::fromMemory(void* data, size_t length, const Owner& owner) const {
+  napi_value buffer;
+  if (length == 0) {  // Node takes a buffer without memory for a detached one
+    napi_create_arraybuffer(env, 0, &data, &buffer);
+    return buffer;
+  }
+  auto kept = std::make_unique<Owner>(owner);
+  const auto forget = [](napi_env, void*, void* hint) { delete static_cast<Owner*>(hint); };
+  TORCH_CHECK(napi_create_external_arraybuffer(env, data, length, forget, kept.get(), &buffer) == napi_ok,
+              "this runtime does not allow views of native memory");
+  kept.release();
+  return buffer;
+}
+
 // conversions of single values (values.cc)
+int64_t readInteger(napi_env env, napi_value value);  // a number without a fraction that fits 64 bits
 std::string readString(napi_env env, napi_value value);
 at::ScalarType parseDType(const std::string& name);
 const char* dtypeName(at::ScalarType type);
+std::string summaryOf(const at::Tensor& tensor);  // "float32 [2, 3] on cpu" (tensors.cc)
 
 // conversions by schema (convert.cc)
-c10::IValue toIValue(const Call& call, napi_value value, const c10::Argument& argument);
+c10::IValue toIValue(const Call& call, napi_value value, const c10::FunctionSchema& schema, size_t argument);
 napi_value fromIValue(const Call& call, const c10::IValue& value);
+
+// Denormal numbers as zeros, in libtorch's arithmetic only: JavaScript's must stay exact, and both share the
+// processor's mode. (Second moments of an optimizer decay into denormals, which are many times slower.)
+struct FlushDenormals {
+  FlushDenormals() { at::globalContext().setFlushDenormal(true); }
+  ~FlushDenormals() { at::globalContext().setFlushDenormal(false); }
+};
 
 using Function = napi_value (*)(const Call&);
 void registerFunction(napi_env env, napi_value exports, Addon* addon, const char* name, napi_callback callback);
@@ -126,8 +147,7 @@ napi_value entry(napi_env env, napi_callback_info info) {
   size_t argc = Call::kMaxArguments;
   napi_value argv[Call::kMaxArguments];
   napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
-  Call call{env, *static_cast<Addon*>(data), argc, {}};
-  for (size_t i = 0; i < argc && i < Call::kMaxArguments; ++i) call.argv[i] = argv[i];
+  const Call call{env, *static_cast<Addon*>(data), argc, argv};
   try {
     return F(call);
   } catch (const std::exception& error) {

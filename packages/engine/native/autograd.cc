@@ -10,6 +10,7 @@ namespace looprpt {
 static napi_value backward(const Call& call) {
   const auto roots = call.tensors(0);
   const auto gradients = call.tensors(1);
+  const FlushDenormals flush;
   torch::autograd::backward(roots, gradients, call.boolean(2), call.boolean(3));
   return call.undefined();
 }
@@ -19,6 +20,7 @@ static napi_value grad(const Call& call) {
   const auto outputs = call.tensors(0);
   const auto inputs = call.tensors(1);
   const auto gradients = call.tensors(2);
+  const FlushDenormals flush;
   return call.fromTensors(
       torch::autograd::grad(outputs, inputs, gradients, call.boolean(3), call.boolean(4), call.boolean(5)));
 }
@@ -57,7 +59,11 @@ static napi_value gradientOf(const Call& call) { return call.fromTensor(call.ten
 // setGradient(leaf, tensor or 0)
 static napi_value setGradient(const Call& call) {
   const int32_t handle = call.int32(1);
-  call.tensor(0).mutable_grad() = handle == 0 ? at::Tensor() : call.addon.tensors.at(handle);
+  at::Tensor& leaf = call.tensor(0);
+  const at::Tensor gradient = handle == 0 ? at::Tensor() : call.addon.tensors.at(handle);
+  TORCH_CHECK(!gradient.defined() || (gradient.sizes() == leaf.sizes() && gradient.options().type_equal(leaf.options())),
+              "a gradient must have the shape, dtype and device of its tensor: ", summaryOf(leaf), ", not ", summaryOf(gradient));
+  leaf.mutable_grad() = gradient;
   return call.undefined();
 }
 

@@ -1,7 +1,7 @@
 // JavaScript values to libtorch's IValues by the operator's own schema, and results back.
 //
-// A tensor is its handle; null or a missing argument is None or the schema's default; dtypes, layouts and memory formats
-// are strings; a single number does for int[N]. A JavaScript number given for a Scalar is an integer if it is whole.
+// A tensor is its handle; null is None, a missing argument (undefined) the schema's default; dtypes, layouts and memory
+// formats are strings; a single number does for int[N]. A number given for a Scalar is an integer if it is whole.
 #include "addon.h"
 
 #include <cmath>
@@ -28,19 +28,33 @@ static bool isArray(const Call& call, napi_value value) {
   return array;
 }
 
-// Enumerations travel as integers in schemas: the dtype, the layout, the memory format.
-static int64_t parseEnumeration(const std::string& name) {
-  if (name == "strided") return static_cast<int64_t>(c10::Layout::Strided);
-  if (name == "contiguous_format") return static_cast<int64_t>(c10::MemoryFormat::Contiguous);
-  if (name == "preserve_format") return static_cast<int64_t>(c10::MemoryFormat::Preserve);
-  if (name == "channels_last") return static_cast<int64_t>(c10::MemoryFormat::ChannelsLast);
-  return static_cast<int64_t>(parseDType(name));
+static c10::MemoryFormat parseMemoryFormat(const std::string& name) {
+  if (name == "contiguous_format") return c10::MemoryFormat::Contiguous;
+  if (name == "preserve_format") return c10::MemoryFormat::Preserve;
+  if (name == "channels_last") return c10::MemoryFormat::ChannelsLast;
+  if (name == "channels_last_3d") return c10::MemoryFormat::ChannelsLast3d;
+  TORCH_CHECK(false, "unknown memory format '", name, "'");
+}
+
+// Enumerations travel as integers in schemas; what an integer stands for is in the schema's "real" type.
+static int64_t parseEnumeration(const std::string& name, const c10::TypePtr& type) {
+  switch (type->kind()) {
+    case TypeKind::OptionalType:
+      return parseEnumeration(name, type->castRaw<c10::OptionalType>()->getElementType());
+    case TypeKind::ScalarTypeType:
+      return static_cast<int64_t>(parseDType(name));
+    case TypeKind::MemoryFormatType:
+      return static_cast<int64_t>(parseMemoryFormat(name));
+    case TypeKind::LayoutType:
+      TORCH_CHECK(name == "strided", "unknown layout '", name, "'");
+      return static_cast<int64_t>(c10::Layout::Strided);
+    default:
+      TORCH_CHECK(false, "an integer was expected");
+  }
 }
 
 static int64_t readInt(const Call& call, napi_value value) {
   switch (typeOf(call, value)) {
-    case napi_string:
-      return parseEnumeration(readString(call.env, value));
     case napi_boolean: {
       bool flag;
       napi_get_value_bool(call.env, value, &flag);
@@ -53,12 +67,8 @@ static int64_t readInt(const Call& call, napi_value value) {
       TORCH_CHECK(lossless, "an integer of 64 bits was expected");
       return integer;
     }
-    default: {
-      double number;
-      TORCH_CHECK(napi_get_value_double(call.env, value, &number) == napi_ok && number == std::trunc(number),
-                  "an integer was expected");
-      return static_cast<int64_t>(number);
-    }
+    default:
+      return readInteger(call.env, value);
   }
 }
 
@@ -161,21 +171,28 @@ static IValue readAs(const Call& call, napi_value value, const c10::TypePtr& typ
       const int64_t handle = readInt(call, value);
       return IValue(call.addon.generators.at(static_cast<int32_t>(handle)));
     }
-    default:  // int, SymInt, ScalarType, Layout, MemoryFormat
+    case TypeKind::IntType:
+    case TypeKind::SymIntType:
+      if (typeOf(call, value) == napi_string)
+        return IValue(parseEnumeration(readString(call.env, value), argument.real_type()));
       return IValue(readInt(call, value));
+    default:
+      TORCH_CHECK(false, "values of this type have no JavaScript form");
   }
 }
 
-IValue toIValue(const Call& call, napi_value value, const c10::Argument& argument) {
+IValue toIValue(const Call& call, napi_value value, const c10::FunctionSchema& schema, size_t i) {
+  const c10::Argument& argument = schema.arguments()[i];
   if (value == nullptr || typeOf(call, value) == napi_undefined) {
     if (argument.default_value()) return *argument.default_value();
     if (argument.type()->kind() == TypeKind::OptionalType) return IValue();
-    TORCH_CHECK(false, "argument '", argument.name(), "' is missing");
+    TORCH_CHECK(false, schema.operator_name(), ": argument '", argument.name(), "' is missing");
   }
   try {
     return readAs(call, value, argument.type(), argument);
   } catch (const std::exception& error) {
-    TORCH_CHECK(false, "argument '", argument.name(), "' (", argument.type()->str(), "): ", withoutStack(error));
+    TORCH_CHECK(false, schema.operator_name(), ": argument '", argument.name(), "' (", argument.real_type()->str(), "): ",
+                withoutStack(error));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -34,7 +35,8 @@ static napi_value mapFile(const Call& call) {
   } else if (!S_ISREG(status.st_mode)) {
     problem = "not a regular file";
   } else if (status.st_size > 0) {
-    void* data = mmap(nullptr, status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    // not reserved: a file larger than memory can be mapped, pages are copied only where something is written
+    void* data = mmap(nullptr, status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
     if (data == MAP_FAILED) {
       problem = std::strerror(errno);
     } else {
@@ -49,20 +51,8 @@ static napi_value mapFile(const Call& call) {
 
 // mappedBytes(mapping) -> ArrayBuffer over the whole file
 static napi_value mappedBytes(const Call& call) {
-  auto* owner = new std::shared_ptr<Mapping>(call.addon.mappings.at(call.int32(0)));
-  napi_value buffer;
-  if ((*owner)->length == 0) {
-    delete owner;
-    void* nothing;
-    napi_create_arraybuffer(call.env, 0, &nothing, &buffer);
-    return buffer;
-  }
-  const napi_status status = napi_create_external_arraybuffer(
-      call.env, (*owner)->data, (*owner)->length,
-      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Mapping>*>(hint); }, owner, &buffer);
-  if (status != napi_ok) delete owner;
-  TORCH_CHECK(status == napi_ok, "this runtime does not allow views of native memory");
-  return buffer;
+  const std::shared_ptr<Mapping>& mapping = call.addon.mappings.at(call.int32(0));
+  return call.fromMemory(mapping->data, mapping->length, mapping);
 }
 
 // mappedTensor(mapping, byteOffset, dtype, sizes) -> a CPU tensor over the file's own pages. The offset has to be a
@@ -74,13 +64,16 @@ static napi_value mappedTensor(const Call& call) {
   const std::vector<int64_t> shape = call.sizes(3);
   const auto elementBytes = static_cast<int64_t>(c10::elementSize(type));
   const auto available = static_cast<int64_t>(mapping->length);
-  int64_t bytes = elementBytes;
+  const bool nothing = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  int64_t bytes = nothing ? 0 : elementBytes;
+  bool fits = true;
   for (const int64_t size : shape) {
-    TORCH_CHECK(size >= 0 && (size == 0 || bytes <= available / size), "a tensor of shape ", shape, " does not lie within the file");
-    bytes *= size;
+    fits = fits && size >= 0 && (nothing || bytes <= available / size);
+    if (fits) bytes *= size;
   }
-  TORCH_CHECK(offset >= 0 && offset <= available - bytes, "a tensor of shape ", shape, " at byte ", offset, " does not lie within the file");
-  TORCH_CHECK(offset % elementBytes == 0, "byte ", offset, " is not a multiple of the element size");
+  TORCH_CHECK(fits && offset >= 0 && offset <= available - bytes, dtypeName(type), " ", at::IntArrayRef(shape), " at byte ", offset,
+              " does not lie within the file of ", available, " bytes");
+  TORCH_CHECK(offset % elementBytes == 0, "byte ", offset, " is not a multiple of the ", elementBytes, " bytes of ", dtypeName(type));
   return call.fromTensor(at::from_blob(mapping->data + offset, shape, [mapping](void*) {}, at::TensorOptions(type)));
 }
 

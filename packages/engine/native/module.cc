@@ -20,6 +20,9 @@ std::string withoutStack(const std::exception& error) {
   std::string text = c10Error ? c10Error->what_without_backtrace() : error.what();
   const size_t raised = text.find("\nException raised from");
   if (raised != std::string::npos) text.resize(raised);
+  // an operator without a kernel for the device: one line a backend, with places in libtorch's sources
+  const size_t backends = text.find("is only available for these backends");
+  if (backends != std::string::npos) text.resize(text.find('\n', backends));
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text;
 }

@@ -14,7 +14,9 @@
 namespace looprpt {
 
 static napi_value setThreads(const Call& call) {
-  at::set_num_threads(call.int32(0));
+  const int64_t threads = call.int64(0);
+  TORCH_CHECK(threads > 0 && threads <= 4096, "a number of threads is between 1 and 4096, not ", threads);
+  at::set_num_threads(static_cast<int>(threads));
   return call.undefined();
 }
 
@@ -31,8 +33,6 @@ static napi_value keepFreedMemory(const Call& call) {
 #endif
   return call.undefined();
 }
-
-static napi_value flushDenormals(const Call& call) { return call.fromBool(at::globalContext().setFlushDenormal(call.boolean(0))); }
 
 static napi_value version(const Call& call) { return call.fromString(TORCH_VERSION); }
 
@@ -64,7 +64,6 @@ void registerRuntime(napi_env env, napi_value exports, Addon* addon) {
   registerFunction(env, exports, addon, "setThreads", entry<setThreads>);
   registerFunction(env, exports, addon, "threads", entry<threads>);
   registerFunction(env, exports, addon, "keepFreedMemory", entry<keepFreedMemory>);
-  registerFunction(env, exports, addon, "flushDenormals", entry<flushDenormals>);
   registerFunction(env, exports, addon, "version", entry<version>);
   registerFunction(env, exports, addon, "cudaDevices", entry<cudaDevices>);
   registerFunction(env, exports, addon, "synchronize", entry<synchronize>);

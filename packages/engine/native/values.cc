@@ -1,7 +1,17 @@
 // Single JavaScript values to and from C++: numbers, strings, size lists, dtypes by their PyTorch names.
 #include "addon.h"
 
+#include <cmath>
+
 namespace looprpt {
+
+int64_t readInteger(napi_env env, napi_value value) {
+  double number = 0;
+  TORCH_CHECK(napi_get_value_double(env, value, &number) == napi_ok && number == std::trunc(number) &&
+                  std::abs(number) < 9223372036854775808.0,
+              "an integer was expected");
+  return static_cast<int64_t>(number);
+}
 
 std::string readString(napi_env env, napi_value value) {
   size_t length = 0;
@@ -40,15 +50,8 @@ int32_t Call::int32(size_t i) const {
 }
 
 int64_t Call::int64(size_t i) const {
-  int64_t value = 0;
-  TORCH_CHECK(i < argc && napi_get_value_int64(env, argv[i], &value) == napi_ok, "argument ", i, ": an integer was expected");
-  return value;
-}
-
-double Call::number(size_t i) const {
-  double value = 0;
-  TORCH_CHECK(i < argc && napi_get_value_double(env, argv[i], &value) == napi_ok, "argument ", i, ": a number was expected");
-  return value;
+  TORCH_CHECK(i < argc, "argument ", i, " is missing");
+  return readInteger(env, argv[i]);
 }
 
 bool Call::boolean(size_t i) const {
@@ -69,7 +72,7 @@ std::vector<int64_t> Call::sizes(size_t i) const {
   for (uint32_t j = 0; j < length; ++j) {
     napi_value element;
     napi_get_element(env, argv[i], j, &element);
-    TORCH_CHECK(napi_get_value_int64(env, element, &values[j]) == napi_ok, "argument ", i, ": an array of integers was expected");
+    values[j] = readInteger(env, element);
   }
   return values;
 }

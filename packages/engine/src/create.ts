@@ -1,5 +1,5 @@
 /** New tensors: from JavaScript's numbers and arrays, filled, counted, random. */
-import { type DType, dtypeOf, elementBytes } from './dtype.js';
+import { type DType, dtypeOf } from './dtype.js';
 import type { Generator } from './generator.js';
 import { type Handle, native } from './native.js';
 import { Tensor } from './tensor.js';
@@ -16,15 +16,6 @@ export type Nested = number | boolean | readonly Nested[];
 const EMPTY = native.resolve('aten::empty', 'memory_format');
 const FULL = native.resolve('aten::full', '');
 const ARANGE = native.resolve('aten::arange', 'start_step');
-const TO_DEVICE = native.resolve('aten::to', 'device');
-
-/** Moves a fresh handle on and drops the one before. */
-function moved(handle: Handle, dtype: DType, device: string, from: DType): Tensor {
-  if (device === 'cpu' && dtype === from) return new Tensor(handle);
-  const target = native.call(TO_DEVICE, handle, device, dtype) as Handle;
-  native.release(handle);
-  return new Tensor(target);
-}
 
 function shapeOf(data: Nested): number[] {
   const shape: number[] = [];
@@ -35,6 +26,7 @@ function shapeOf(data: Nested): number[] {
 function flatten(data: Nested, shape: readonly number[], depth: number, into: Float64Array, at: number): number {
   if (!Array.isArray(data)) {
     if (depth !== shape.length) throw new RangeError('the rows of a nested array differ in depth');
+    if (typeof data !== 'number' && typeof data !== 'boolean') throw new TypeError(`not a number: ${String(data)}`);
     into[at] = Number(data);
     return at + 1;
   }
@@ -53,24 +45,14 @@ export function tensor(
 ): Tensor {
   const device = options.device ?? 'cpu';
   if (ArrayBuffer.isView(data)) {
-    const half = data instanceof Uint16Array;
-    const own = half ? options.dtype : dtypeOf(data as NodeJS.TypedArray);
-    if (own === undefined || (half && elementBytes(own) !== 2))
-      throw new TypeError('a Uint16Array needs dtype float16 or bfloat16');
-    const sameSizeBool = options.dtype === 'bool' && own === 'uint8';
-    const from = sameSizeBool ? 'bool' : own;
+    const own = dtypeOf(data, options.dtype);
     const array = data as NodeJS.TypedArray;
-    return moved(native.fromBytes(array, from, options.shape ?? [array.length]), options.dtype ?? from, device, from);
+    return new Tensor(native.fromBytes(array, own, options.shape ?? [array.length], options.dtype ?? own, device));
   }
   const shape = shapeOf(data as Nested);
   const flat = new Float64Array(shape.reduce((product, size) => product * size, 1));
   flatten(data as Nested, shape, 0, flat, 0);
-  return moved(
-    native.fromBytes(flat, 'float64', options.shape ?? shape),
-    options.dtype ?? 'float32',
-    device,
-    'float64',
-  );
+  return new Tensor(native.fromBytes(flat, 'float64', options.shape ?? shape, options.dtype ?? 'float32', device));
 }
 
 export function empty(shape: readonly number[], options: Options = {}): Tensor {

@@ -42,17 +42,20 @@ const arrays: Record<DType, ArrayConstructor> = {
   bool: Uint8Array,
 };
 
+/** @throws for what has no array: libtorch has more dtypes (complex, quantized), which `op()` may return */
 export function arrayFor(dtype: DType): ArrayConstructor {
-  return arrays[dtype];
+  const array = arrays[dtype];
+  if (!array) throw new TypeError(`there is no JavaScript array for dtype ${dtype}`);
+  return array;
 }
 
 /** Bytes of one element. */
 export function elementBytes(dtype: DType): number {
-  return arrays[dtype].BYTES_PER_ELEMENT;
+  return arrayFor(dtype).BYTES_PER_ELEMENT;
 }
 
-/** The dtype whose bits a typed array holds. Uint16Array has none of its own and must be named by the caller. */
-export function dtypeOf(array: NodeJS.TypedArray): DType {
+/** The dtype whose bits a typed array holds; for Uint16Array the half precision that is `wanted`. */
+export function dtypeOf(array: ArrayBufferView, wanted?: DType): DType {
   if (array instanceof Float32Array) return 'float32';
   if (array instanceof Float64Array) return 'float64';
   if (array instanceof BigInt64Array) return 'int64';
@@ -60,7 +63,11 @@ export function dtypeOf(array: NodeJS.TypedArray): DType {
   if (array instanceof Int16Array) return 'int16';
   if (array instanceof Int8Array) return 'int8';
   if (array instanceof Uint8Array) return 'uint8';
-  throw new TypeError(`a ${array.constructor.name} has no dtype of its own: give one`);
+  if (array instanceof Uint16Array) {
+    if (wanted === 'float16' || wanted === 'bfloat16') return wanted;
+    throw new TypeError('a Uint16Array needs dtype float16 or bfloat16');
+  }
+  throw new TypeError(`a ${array.constructor.name} holds the elements of no dtype`);
 }
 
 export function isFloating(dtype: DType): boolean {

@@ -6,6 +6,8 @@ import type { DType } from './dtype.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
+const collector = new FinalizationRegistry<number>((handle) => native.unmapFile(handle));
+
 export class MappedFile implements Disposable {
   readonly path: string;
   #handle: number;
@@ -15,6 +17,7 @@ export class MappedFile implements Disposable {
   constructor(path: string) {
     this.path = path;
     this.#handle = native.mapFile(path);
+    collector.register(this, this.#handle, this);
   }
 
   /** The whole file, without a copy. */
@@ -33,6 +36,7 @@ export class MappedFile implements Disposable {
 
   close(): void {
     if (this.#handle === 0) return;
+    collector.unregister(this);
     native.unmapFile(this.#handle);
     this.#handle = 0;
     this.#bytes = undefined;

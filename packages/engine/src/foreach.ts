@@ -5,10 +5,8 @@ import type { Tensor } from './tensor.js';
 const id = (name: string, overload: string): number => native.resolve(`aten::_foreach_${name}`, overload);
 const OP = {
   mulScalar: id('mul_', 'Scalar'),
-  addScalar: id('add_', 'Scalar'),
   addList: id('add_', 'List'),
   addcmul: id('addcmul_', 'Scalar'),
-  addcdiv: id('addcdiv_', 'Scalar'),
 } as const;
 
 const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);

@@ -153,6 +153,8 @@ describe('the LM head', () => {
         [normal(N, E), normal(V, E)],
         ([h, w]) => [fusedTargetLogProb(h!, w!, targets)],
         ([h, w]) => [linear(h!, w!).logSoftmax(-1).gather(1, targets.unsqueeze(1)).squeeze(1)],
+        // Sums over a large vocabulary round more, plain operators' too.
+        V > 1000 ? 3e-4 : 3e-5,
       );
     }),
   );

@@ -11,7 +11,7 @@ export class Generator implements Disposable {
   readonly device: string;
   #handle: number;
 
-  /** @param seed an integer of at most 53 bits */
+  /** @param seed an integer of at most 53 bits; on the CPU libtorch uses the lowest 32 of them */
   constructor(seed: number, device = 'cpu') {
     this.device = device;
     this.#handle = native.newGenerator(device, seed);
@@ -29,7 +29,7 @@ export class Generator implements Disposable {
 
   /** @param state what `getState` returned for a generator on the same kind of device */
   setState(state: Uint8Array): void {
-    using tensor = new Tensor(native.fromBytes(state, 'uint8', [state.length]));
+    using tensor = new Tensor(native.fromBytes(state, 'uint8', [state.length], 'uint8', 'cpu'));
     native.setGeneratorState(this.#handle, tensor.handle);
   }
 

@@ -10,25 +10,44 @@
 import assert from 'node:assert/strict';
 import { type Handle, native } from './native.js';
 
-type Scope = Set<NativeTensor>;
+/** The tensors that a scope will free, each at the index that it knows itself. */
+type Scope = NativeTensor[];
 
 let current: Scope | undefined;
 
-interface Collected {
+interface Unscoped {
   handle: Handle;
   bytes: number;
 }
-const collector = new FinalizationRegistry<Collected>(({ handle, bytes }) => {
+const collector = new FinalizationRegistry<Unscoped>(({ handle, bytes }) => {
   native.release(handle);
-  native.adjustExternalMemory(-bytes);
+  claim(-bytes);
 });
+
+let claimed = 0;
+let told = 0;
+/** The garbage collector hears of changes in steps of this many bytes: telling it of each tensor would take longer. */
+const STEP_BYTES = 1 << 20;
+
+function claim(bytes: number): void {
+  claimed += bytes;
+  if (Math.abs(claimed - told) < STEP_BYTES) return;
+  native.adjustExternalMemory(claimed - told);
+  told = claimed;
+}
+
+/** Bytes of the tensors outside scopes, which the garbage collector takes into account. */
+export function claimedBytes(): number {
+  return claimed;
+}
 
 /** Owner of one native handle; `Tensor` adds everything else. */
 export class NativeTensor implements Disposable {
   /** 0 once disposed of. */
   handle: Handle;
   #scope: Scope | undefined;
-  #collectedBytes = -1;
+  #index = 0;
+  #claimed = 0;
 
   constructor(handle: Handle) {
     this.handle = handle;
@@ -38,21 +57,25 @@ export class NativeTensor implements Disposable {
   #enter(scope: Scope | undefined): void {
     this.#scope = scope;
     if (scope) {
-      scope.add(this);
+      this.#index = scope.push(this) - 1;
     } else {
-      this.#collectedBytes = native.storageBytes(this.handle);
-      native.adjustExternalMemory(this.#collectedBytes);
-      collector.register(this, { handle: this.handle, bytes: this.#collectedBytes }, this);
+      this.#claimed = native.ownedBytes(this.handle);
+      claim(this.#claimed);
+      collector.register(this, { handle: this.handle, bytes: this.#claimed }, this);
     }
   }
 
   #leave(): void {
-    this.#scope?.delete(this);
-    this.#scope = undefined;
-    if (this.#collectedBytes >= 0) {
+    if (this.#scope) {
+      const last = this.#scope.pop()!;
+      if (last !== this) {
+        this.#scope[this.#index] = last;
+        last.#index = this.#index;
+      }
+      this.#scope = undefined;
+    } else {
       collector.unregister(this);
-      native.adjustExternalMemory(-this.#collectedBytes);
-      this.#collectedBytes = -1;
+      claim(-this.#claimed);
     }
   }
 
@@ -77,35 +100,48 @@ export class NativeTensor implements Disposable {
     return this;
   }
 
-  /** Hands the tensor to another scope; for `scope` itself. */
-  moveTo(scope: Scope | undefined): void {
+  /** Passes the tensor from one scope to another, if it belongs to the first; for `scope` itself. */
+  passOn(from: Scope, to: Scope | undefined): void {
+    if (this.#scope !== from) return;
     this.#leave();
-    this.#enter(scope);
+    this.#enter(to);
   }
 
-  /** Forgets the handle without the bookkeeping of its scope, which is being emptied as a whole. */
-  releaseFromScope(): void {
-    native.release(this.handle);
+  /** Gives up the handle without the bookkeeping of its scope, which is being emptied as a whole. */
+  surrender(): Handle {
+    const { handle } = this;
     this.handle = 0;
     this.#scope = undefined;
+    return handle;
   }
 }
 
-/** Tensors in a value: the value itself, or elements of arrays, maps and plain objects, however deep. */
-export function tensorsIn(value: unknown, found: Set<NativeTensor> = new Set()): Set<NativeTensor> {
+/** Calls `visit` on tensors in a value: itself, or in arrays, maps, sets and plain objects, however deep. */
+function visitTensors(value: unknown, visit: (tensor: NativeTensor) => void, seen = new Set<object>()): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return;
   if (value instanceof NativeTensor) {
-    found.add(value);
-  } else if (Array.isArray(value)) {
-    for (const element of value) tensorsIn(element, found);
-  } else if (value instanceof Map) {
-    for (const element of value.values()) tensorsIn(element, found);
-  } else if (typeof value === 'object' && value !== null) {
-    const prototype = Object.getPrototypeOf(value) as unknown;
-    if (prototype === Object.prototype || prototype === null) {
-      for (const element of Object.values(value)) tensorsIn(element, found);
-    }
+    visit(value);
+    return;
   }
-  return found;
+  const elements = elementsOf(value);
+  if (!elements) return;
+  seen.add(value);
+  for (const element of elements) visitTensors(element, visit, seen);
+}
+
+function elementsOf(value: object): Iterable<unknown> | undefined {
+  if (Array.isArray(value) || value instanceof Set) return value as Iterable<unknown>;
+  if (value instanceof Map) return value.values();
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : undefined;
+}
+
+let handles = new Int32Array(1024);
+
+function releaseAll(scope: Scope): void {
+  if (handles.length < scope.length) handles = new Int32Array(2 * scope.length);
+  for (let i = 0; i < scope.length; i++) handles[i] = scope[i]!.surrender();
+  native.releaseAll(handles, scope.length);
 }
 
 /**
@@ -116,16 +152,16 @@ export function tensorsIn(value: unknown, found: Set<NativeTensor> = new Set()):
  */
 export function scope<T>(body: () => T): T {
   const outer = current;
-  const inner: Scope = new Set();
+  const inner: Scope = [];
   current = inner;
   try {
     const result = body();
     assert(!(result instanceof Promise), 'scope() is synchronous: a promise cannot be awaited inside');
-    for (const tensor of tensorsIn(result)) if (inner.has(tensor)) tensor.moveTo(outer);
+    visitTensors(result, (tensor) => tensor.passOn(inner, outer));
     return result;
   } finally {
     current = outer;
-    for (const tensor of inner) tensor.releaseFromScope();
+    releaseAll(inner);
   }
 }
 

@@ -6,28 +6,33 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { EngineBuild } from '../setup/index.mjs';
+
+export type { EngineBuild };
 
 /** Index of a native tensor; 0 is none. */
 export type Handle = number;
 
 /** One argument as the addon takes it: tensors are handles, dtypes and devices are strings. */
-export type NativeArgument =
-  | Handle
-  | boolean
-  | string
-  | bigint
-  | null
-  | undefined
-  | readonly (number | boolean | string | null)[];
+export type NativeArgument = Handle | boolean | string | bigint | null | undefined | readonly NativeArgument[];
 
-/** Per result: a tensor, a list of tensors, another value, or the index of the argument that was changed in place. */
-export type ReturnKind = 't' | 'l' | 'v' | number;
+/** A tensor, a (nested) list of tensors, a generator, anything else. */
+export type ValueKind = 't' | 'l' | 'g' | 'v';
+
+export interface ArgumentDescription {
+  name: string;
+  kind: ValueKind;
+  /** Whether the operator works on it in place. */
+  changes: boolean;
+}
 
 export interface OperatorDescription {
   schema: string;
-  arguments: string[];
-  returns: ReturnKind[];
+  arguments: ArgumentDescription[];
+  /** Per result its kind, or the index of the argument, changed in place, that it is. */
+  returns: (ValueKind | number)[];
 }
 
 export interface NativeEngine {
@@ -36,18 +41,25 @@ export interface NativeEngine {
   call(id: number, ...args: NativeArgument[]): unknown;
   operatorNames(): string[];
 
-  fromBytes(bytes: NodeJS.TypedArray, dtype: string, sizes: readonly number[]): Handle;
+  fromBytes(
+    bytes: NodeJS.TypedArray,
+    dtype: string,
+    sizes: readonly number[],
+    targetDType: string,
+    targetDevice: string,
+  ): Handle;
   readBytes(tensor: Handle, into: NodeJS.TypedArray): void;
+  readNumbers(tensor: Handle, into: Float64Array): void;
   writeBytes(tensor: Handle, from: NodeJS.TypedArray): void;
   viewBytes(tensor: Handle): ArrayBuffer;
   sizes(tensor: Handle): number[];
   dtype(tensor: Handle): string;
   device(tensor: Handle): string;
   isContiguous(tensor: Handle): boolean;
-  storageBytes(tensor: Handle): number;
+  ownedBytes(tensor: Handle): number;
   item(tensor: Handle): number;
   release(tensor: Handle): void;
-  alias(tensor: Handle): Handle;
+  releaseAll(tensors: Int32Array, n: number): void;
   liveTensors(): number;
 
   mapFile(path: string): number;
@@ -82,7 +94,6 @@ export interface NativeEngine {
   setThreads(n: number): void;
   threads(): number;
   keepFreedMemory(): void;
-  flushDenormals(on: boolean): boolean;
   version(): string;
   cudaDevices(): number;
   synchronize(device: string): void;
@@ -90,32 +101,35 @@ export interface NativeEngine {
   describeBuild(): string;
 }
 
-/** What the set-up found and built; `looprpt doctor` prints it. */
-export interface EngineBuild {
-  addon: string;
-  libtorch: { version: string; root: string | null; libDir: string; how: string; cuda: boolean };
-  compiler: string;
-  flags: string[];
-}
+const packageRoot = fileURLToPath(new URL('../', import.meta.url));
 
-const packageRoot = new URL('../', import.meta.url);
-
-/** Reads `build/engine.json`, or says which command makes it. */
+/**
+ * What the set-up found and built, the addon's path made absolute. It is `build/engine.json` of this package, or the
+ * file that the environment's LOOPRPT_ENGINE_BUILD names (an addon for another libtorch), in which the addon's path
+ * may be relative to that file.
+ *
+ * @throws if there is none, with the command that makes it
+ */
 export function engineBuild(): EngineBuild {
-  const file = new URL('build/engine.json', packageRoot);
-  if (!existsSync(file))
-    throw new Error('the libtorch addon is not built yet: run `npm run setup` in the project folder');
-  return JSON.parse(readFileSync(file, 'utf8')) as EngineBuild;
+  const other = process.env.LOOPRPT_ENGINE_BUILD;
+  const file = other ? path.resolve(other) : path.join(packageRoot, 'build/engine.json');
+  if (!existsSync(file)) {
+    throw new Error(
+      other
+        ? `LOOPRPT_ENGINE_BUILD names ${file}, which does not exist`
+        : 'the libtorch addon is not built yet: run `npm run setup` in the project folder',
+    );
+  }
+  const build = JSON.parse(readFileSync(file, 'utf8')) as EngineBuild;
+  return { ...build, addon: path.resolve(other ? path.dirname(file) : packageRoot, build.addon) };
 }
 
 function load(): NativeEngine {
   // libgomp reads these once, when it is loaded. Threads that wait must sleep: libtorch's pool and the BLAS' pool
   // otherwise spin against each other on the same cores.
   process.env.OMP_WAIT_POLICY ??= 'passive';
-  const addon = fileURLToPath(new URL(engineBuild().addon, packageRoot));
-  const engine = createRequire(import.meta.url)(addon) as NativeEngine;
+  const engine = createRequire(import.meta.url)(engineBuild().addon) as NativeEngine;
   engine.keepFreedMemory();
-  engine.flushDenormals(true);
   return engine;
 }
 

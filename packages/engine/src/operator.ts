@@ -5,33 +5,43 @@
  * take the schema's default, and a plain object at the end gives arguments by name. Tensors come back as `Tensor`s; an
  * operator that works in place returns the argument that it changed.
  */
-
 import { Generator } from './generator.js';
 import { NativeTensor } from './memory.js';
-import { type Handle, type NativeArgument, native, type ReturnKind } from './native.js';
+import { type ArgumentDescription, type Handle, type NativeArgument, native, type ValueKind } from './native.js';
 import { Tensor } from './tensor.js';
 
-export type Argument =
-  | Tensor
-  | Generator
-  | number
-  | bigint
-  | boolean
-  | string
-  | null
-  | undefined
-  | readonly (Tensor | number | boolean | string | null)[];
+type List = readonly (Tensor | number | bigint | boolean | string | null | List)[];
+export type Argument = Tensor | Generator | number | bigint | boolean | string | null | undefined | List;
 export type NamedArguments = Readonly<Record<string, Argument>>;
-export type Result = Tensor | Tensor[] | number | boolean | string | null | undefined | readonly Result[];
 export type OperatorFunction = <R = Tensor>(...args: (Argument | NamedArguments)[]) => R;
 
-function toNative(argument: Argument): NativeArgument {
-  if (argument instanceof NativeTensor || argument instanceof Generator) return argument.handle;
-  if (Array.isArray(argument))
-    return argument.map((element: unknown) =>
-      element instanceof NativeTensor ? element.handle : element,
-    ) as NativeArgument;
-  return argument as NativeArgument;
+const EXPECTED: Record<ValueKind, string> = {
+  t: 'a tensor',
+  l: 'a list of tensors',
+  g: 'a Generator',
+  v: 'neither a tensor nor a generator',
+};
+
+/** A tensor and a number look alike to the addon, where tensors are handles, so their kinds are checked here. */
+function toNative(value: Argument, { name, kind }: ArgumentDescription, operator: string): NativeArgument {
+  if (value === null || value === undefined) return value;
+  if (kind === 't' && value instanceof NativeTensor) return value.handle;
+  if (kind === 'v' && isPlain(value)) return value as NativeArgument;
+  if (kind === 'l' && Array.isArray(value)) return (value as List).map((element) => toHandles(element, name, operator));
+  if (kind === 'g' && value instanceof Generator) return value.handle;
+  throw new TypeError(`${operator}: argument '${name}': expected ${EXPECTED[kind]}`);
+}
+
+function toHandles(element: List[number], name: string, operator: string): NativeArgument {
+  if (element === null) return null;
+  if (element instanceof NativeTensor) return element.handle;
+  if (Array.isArray(element)) return (element as List).map((inner) => toHandles(inner, name, operator));
+  throw new TypeError(`${operator}: argument '${name}': expected ${EXPECTED.l}`);
+}
+
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isPlain);
+  return !(value instanceof NativeTensor) && !(value instanceof Generator);
 }
 
 function isNamed(argument: Argument | NamedArguments): argument is NamedArguments {
@@ -44,22 +54,56 @@ function isNamed(argument: Argument | NamedArguments): argument is NamedArgument
   );
 }
 
+/** All arguments by position. */
+function positioned(
+  given: readonly (Argument | NamedArguments)[],
+  declared: readonly ArgumentDescription[],
+  operator: string,
+): readonly Argument[] {
+  const named = given.at(-1);
+  if (!isNamed(named)) return given as readonly Argument[];
+  const args = given.slice(0, -1) as Argument[];
+  for (const [name, value] of Object.entries(named)) {
+    const position = declared.findIndex((argument) => argument.name === name);
+    const problem =
+      position < 0 ? 'there is none of that name' : position < given.length - 1 ? 'it is given twice' : null;
+    if (problem) {
+      const names = declared.map((argument) => argument.name).join(', ');
+      throw new TypeError(`${operator}: argument '${name}': ${problem}; the arguments are ${names}`);
+    }
+    args[position] = value;
+  }
+  return args;
+}
+
 function split(name: string): [string, string] {
   const dot = name.indexOf('.');
   return dot < 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)];
 }
 
-function wrap(kind: ReturnKind, value: unknown, args: readonly (Argument | NamedArguments)[]): unknown {
+type Handles = Handle | null | undefined | readonly Handles[];
+
+function toTensors(handles: Handles): unknown {
+  if (handles === null || handles === undefined) return null;
+  return typeof handles === 'number' ? new Tensor(handles) : handles.map(toTensors);
+}
+
+function fromNative(kind: ValueKind | number, value: unknown, args: readonly Argument[]): unknown {
   if (typeof kind === 'number') return args[kind];
-  if (kind === 't') return value === null ? null : new Tensor(value as Handle);
-  if (kind === 'l') return (value as (Handle | null)[]).map((handle) => (handle === null ? null : new Tensor(handle)));
-  return value;
+  return kind === 'v' ? value : toTensors(value as Handles);
+}
+
+/** An operator in place may have given its tensor another shape. */
+function forgetShapes(value: Argument): void {
+  if (value instanceof Tensor) value.forgetShape();
+  else if (Array.isArray(value)) for (const element of value as List) forgetShapes(element);
 }
 
 const known = new Map<string, OperatorFunction>();
 
 /**
- * The operator of that name ("namespace::name.overload") as a function.
+ * The operator of that name ("namespace::name.overload") as a function. Its result is what the schema says: a tensor,
+ * a number, a list of these, an array where there are several results, undefined where there is none.
  *
  * @throws if this libtorch has no such operator
  * @example
@@ -70,22 +114,18 @@ export function op(name: string): OperatorFunction {
   const cached = known.get(name);
   if (cached) return cached;
   const id = native.resolve(...split(name));
-  const { arguments: names, returns } = native.describe(id);
-  const call = (...args: (Argument | NamedArguments)[]): unknown => {
-    const last = args.at(-1);
-    if (isNamed(last)) {
-      args = args.slice(0, -1);
-      for (const [argument, value] of Object.entries(last)) {
-        const position = names.indexOf(argument);
-        if (position < 0) throw new TypeError(`${name} has no argument '${argument}'; it has ${names.join(', ')}`);
-        args[position] = value;
-      }
-    }
-    const native_ = Array.from(args, (argument) => toNative(argument as Argument));
-    const result = native.call(id, ...native_);
-    if (returns.length === 1) return wrap(returns[0]!, result, args);
+  const { arguments: declared, returns } = native.describe(id);
+  const changed = declared.flatMap(({ changes }, position) => (changes ? [position] : []));
+  const call = (...given: (Argument | NamedArguments)[]): unknown => {
+    const args = positioned(given, declared, name);
+    const values: NativeArgument[] = [];
+    // one too many is for the addon to complain about
+    for (let i = 0; i < args.length; i++) values.push(declared[i] && toNative(args[i], declared[i]!, name));
+    const result = native.call(id, ...values);
+    for (const position of changed) forgetShapes(args[position]);
+    if (returns.length === 1) return fromNative(returns[0]!, result, args);
     if (returns.length === 0) return undefined;
-    return returns.map((kind, i) => wrap(kind, (result as unknown[])[i], args));
+    return returns.map((kind, i) => fromNative(kind, (result as unknown[])[i], args));
   };
   known.set(name, call as OperatorFunction);
   return call as OperatorFunction;

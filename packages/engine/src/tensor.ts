@@ -46,6 +46,10 @@ export class Tensor extends NativeTensor {
   get isContiguous(): boolean {
     return native.isContiguous(this.handle);
   }
+  /** For `op()`, whose operators in place may change the shape: it is asked for again when next wanted. */
+  forgetShape(): void {
+    this.#shape = undefined;
+  }
   override toString(): string {
     return `Tensor([${this.shape}], ${this.dtype}, ${this.device})`;
   }
@@ -64,9 +68,7 @@ export class Tensor extends NativeTensor {
   /** The elements in row-major order as numbers, whatever the dtype; a copy. */
   toNumbers(): Float64Array {
     const array = new Float64Array(this.numel);
-    const asDouble = native.call(OP.toDType, this.handle, 'float64') as Handle;
-    native.readBytes(asDouble, array);
-    native.release(asDouble);
+    native.readNumbers(this.handle, array);
     return array;
   }
   /** Nested arrays of numbers of the tensor's shape; a bare number for a tensor without dimensions. */
@@ -81,7 +83,7 @@ export class Tensor extends NativeTensor {
   viewTyped(): TypedArray {
     return new (arrayFor(this.dtype))(native.viewBytes(this.handle));
   }
-  /** Overwrites the elements (contiguous, CPU, same number of bytes). */
+  /** Overwrites the elements (contiguous, CPU, same number of bytes; bool: zeros and ones). */
   write(from: TypedArray): this {
     native.writeBytes(this.handle, from);
     return this;

@@ -25,6 +25,13 @@ export function assign(settings: Settings, assignment: string): void {
   target[last] = yamlValue(assignment, text);
 }
 
+/** Settings made of nothing but assignments. */
+export function assigned(assignments: readonly string[]): Settings {
+  const settings: Settings = {};
+  for (const assignment of assignments) assign(settings, assignment);
+  return settings;
+}
+
 function yamlValue(assignment: string, text: string): unknown {
   try {
     return parseYaml(text);

@@ -4,8 +4,8 @@
  * Invariant: results go to `stdout`, words for people to `stderr`. With `--json`, stdout carries JSON and nothing else.
  */
 
+import { jsonPieces } from './json-pieces.js';
 import type { TerminalStream } from './terminal/output.js';
-import { renderTable } from './terminal/table.js';
 
 export interface Cli {
   readonly stdout: TerminalStream;
@@ -18,7 +18,8 @@ export interface Cli {
 
 /** A result as one line of JSON. Numbers that are not finite become null. */
 export function printJson(cli: Cli, value: unknown): void {
-  cli.stdout.write(`${JSON.stringify(value)}\n`);
+  for (const piece of jsonPieces(value)) cli.stdout.write(piece);
+  cli.stdout.write('\n');
 }
 
 export function printLine(cli: Cli, line: string): void {
@@ -33,11 +34,6 @@ export function printFacts(cli: Cli, facts: readonly (readonly [name: string, va
 export function factLines(facts: readonly (readonly [name: string, value: string | number])[]): string {
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
-}
-
-/** A table on stdout; coloured on a terminal. */
-export function printTable(cli: Cli, ...[columns, rows]: Parameters<typeof renderTable>): void {
-  printLine(cli, renderTable(columns, rows, cli.stdout.isTTY ? {} : { color: false }));
 }
 
 /** A function that prints a line for people, unless they asked for quiet. */

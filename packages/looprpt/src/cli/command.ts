@@ -27,9 +27,13 @@ export function newGroup(cli: Cli, name: string): Command {
     .configureHelp({ groupItems: ownOptionsFirst });
 }
 
-/** A command with the options that every command takes. @param example a whole command line that does something */
+/**
+ * A command with the options that every command takes.
+ * @param description sentences; the first is the command's line in a list @param example a whole command line
+ */
 export function newCommand(cli: Cli, name: string, description: string, example: string) {
   return newGroup(cli, name)
+    .summary(/^.*?\.(?= |$)/.exec(description)![0].slice(0, -1))
     .description(description)
     .addHelpText('after', `\nExample:\n  ${example}`)
     .optionsGroup(COMMON)

@@ -76,7 +76,8 @@ function unknownKey(key: string, path: Path, root: Node, input: unknown): string
   const full = [...path, key].join('.');
   const here = nearest(key, known);
   const prefix = path.length === 0 ? '' : `${path.join('.')}.`;
-  const elsewhere = here === undefined ? allPaths(root).find((other) => other.split('.').at(-1) === key) : undefined;
+  const elsewhere =
+    here === undefined ? allPaths(root).find((other) => other !== full && other.split('.').at(-1) === key) : undefined;
   const meant = here !== undefined ? `${prefix}${here}` : elsewhere;
   if (meant !== undefined) return `${full}: no such key; did you mean ${meant}?`;
   return `${full}: no such key; there are: ${[...known].join(', ')}`;

@@ -11,7 +11,7 @@ const SPLITS = ['train', 'heldout'] as const satisfies readonly NamedSource['spl
 export const documentOptions = {
   dataset: new Option(
     '--dataset <name>',
-    'a data set known by name; --input is its file or folder, without it the Hub',
+    'the text is a data set known by name: its file or folder, or the Hub where no path is given',
   ).choices(DATASETS),
   split: new Option('--split <split>', "which part of a --dataset; gsm8k's test and MATH-500 are held out")
     .choices(SPLITS)

@@ -28,9 +28,9 @@ export function deviceOf(asked: string | undefined, cudaDevices: number): string
   if (asked === 'cpu') return asked;
   const number = Number(/:(\d+)$/.exec(asked)?.[1] ?? 0);
   if (cudaDevices === 0)
-    throw new UserError(`--device ${asked}: this libtorch has no CUDA device; use cpu (\`looprpt doctor\` says more)`);
+    throw new UserError(`device ${asked}: this libtorch has no CUDA device; use cpu (\`looprpt doctor\` says more)`);
   if (number >= cudaDevices)
-    throw new UserError(`--device ${asked}: there are ${cudaDevices} CUDA devices, counted from 0`);
+    throw new UserError(`device ${asked}: there are ${cudaDevices} CUDA devices, counted from 0`);
   return asked;
 }
 

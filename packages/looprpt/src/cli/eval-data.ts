@@ -17,6 +17,7 @@ import { type TokenDocument, tokenizeDocuments } from '../data/shards/token-docu
 import { documentAt, taskConfig } from '../data/tasks/index.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { UserError } from '../user-error.js';
+import { assigned } from './assign.js';
 import { type DocumentOptions, documentSource } from './document-options.js';
 
 export interface EvalDataOptions extends DocumentOptions {
@@ -24,8 +25,9 @@ export interface EvalDataOptions extends DocumentOptions {
   data: string;
   /** Enough documents for so many tokens are read; default all. */
   maxTokens?: number | undefined;
-  /** Documents of a generated task. */
+  /** Documents of a generated task, and its settings as `key=value`. */
   count: number;
+  set?: string[] | undefined;
   seed: number;
   /** Places of a row; default: the longest document, at most 1024. */
   sequenceLength?: number | undefined;
@@ -61,8 +63,8 @@ async function openSource(options: EvalDataOptions, tokenizer: Tokenizer): Promi
   return inMemory(data, tokenizer, documents, options.maxTokens);
 }
 
-function* taskDocuments({ data, count, seed }: EvalDataOptions): Generator<Document> {
-  const config = taskConfig(data.slice(TASK.length));
+function* taskDocuments({ data, count, seed, set = [] }: EvalDataOptions): Generator<Document> {
+  const config = taskConfig(data.slice(TASK.length), assigned(set));
   for (let index = 0; index < count; index++) yield documentAt(config, seed, 'heldout', index);
 }
 

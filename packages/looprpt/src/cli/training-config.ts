@@ -38,7 +38,8 @@ export async function trainingConfig(
     if (options[key] !== undefined) settings[key] = options[key];
   const stored = options.resume ? storedSettings(settings.out) : null;
   settings.threads ??= stored?.threads ?? defaultThreads(process.env);
-  if (typeof settings.threads === 'number') prepareThreads(process.env, settings.threads);
+  if (Number.isInteger(settings.threads) && Number(settings.threads) >= 1)
+    prepareThreads(process.env, Number(settings.threads));
   settings.device ??= stored?.device;
   settings.device = await prepareEngine({ device: deviceText(settings.device) });
   const config = await parse(file, options, settings);

@@ -1,5 +1,4 @@
 /** What `pretrain` and `train` do: a run with a progress bar, Ctrl-C with a checkpoint, a report at the end. */
-import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunOutcome } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
@@ -17,7 +16,7 @@ export async function trainingCommand(cli: Cli, kind: TrainingKind, options: Tra
     await printPlan(cli, config, options);
     return;
   }
-  const outcome = await leavingNoTrace(config.out, () => runWithBar(cli, kind, config, options));
+  const outcome = await runWithBar(cli, kind, config, options);
   const report = outcome.interrupted ? null : await reportOn(cli, config);
   if (outcome.interrupted) {
     say(`interrupted after step ${outcome.step}; --resume goes on from there`);
@@ -61,19 +60,6 @@ async function runWithBar(
   });
   bar?.done();
   return outcome;
-}
-
-/** A run that fails before its first step leaves no folder behind that would be in the way of the next try. */
-async function leavingNoTrace<T>(out: string, work: () => Promise<T>): Promise<T> {
-  const wasThere = existsSync(out);
-  try {
-    return await work();
-  } catch (error) {
-    const metrics = statSync(join(out, 'metrics.jsonl'), { throwIfNoEntry: false });
-    const trained = (metrics?.size ?? 0) > 0 || existsSync(join(out, 'checkpoints'));
-    if (!wasThere && !trained) rmSync(out, { recursive: true, force: true });
-    throw error;
-  }
 }
 
 /** The run's page; null when it has nothing to show. */

@@ -30,8 +30,8 @@ export interface StatesOptions {
   cache?: KVCache;
   /** Applied to the state after every loop's norm, before gate, head and the next loop read it: latent noise. */
   perturb?: (hiddenBTE: Tensor, loop: number) => Tensor;
-  /** Called with every layer's joined, unrotated q, k and v rows [B, T, (H + 2G)·D]; for rollouts over the clean pass. */
-  keep?: (loop: number, layer: number, qkvBTC: Tensor) => void;
+  /** Filled with the joined, unrotated q, k and v rows [B, T, (H + 2G)·D] by loop and layer, detached; for rollouts. */
+  keep?: Tensor[][];
   /** Start from this state, as if it had come out of loop `after` (from 0), instead of the embedding. */
   start?: { hiddenBTE: Tensor; after: number };
 }
@@ -97,11 +97,12 @@ export class LoopLM {
     let hiddenBTE = start ? start.hiddenBTE : embedding(this.weights.embedding, batch.idsBT);
     const states: Tensor[] = [];
     for (let loop = start ? start.after + 1 : 0; loop < loops; loop++) {
-      hiddenBTE = runLoop(this, hiddenBTE, pass, {
+      const result = runLoop(this, hiddenBTE, pass, {
         remember: cache && ((layer, fresh) => cache.append(loop, layer, fresh)),
-        keep: keep && ((layer, qkvBTC) => keep(loop, layer, qkvBTC)),
+        keep: keep !== undefined,
       });
-      if (perturb) hiddenBTE = perturb(hiddenBTE, loop);
+      if (keep) keep[loop] = result.qkv;
+      hiddenBTE = perturb ? perturb(result.hiddenBTE, loop) : result.hiddenBTE;
       states.push(hiddenBTE);
     }
     cache?.advance(batch.idsBT.size(1));

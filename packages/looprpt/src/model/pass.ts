@@ -37,7 +37,7 @@ export class PassContext {
     this.#dtype = dtype;
   }
 
-  /** Per layer, because windows are per layer; made when a plain layer first asks. */
+  /** Per layer, because windows are per layer. Only plain layers need it, so it is made by the first call, in the caller's scope. */
   get visible(): readonly Visibility[] {
     this.#visible ??= this.#makeVisible();
     return this.#visible;

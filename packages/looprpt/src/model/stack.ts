@@ -15,10 +15,11 @@ import {
   fusedRmsNorm,
   fusedSwiglu,
   linear,
+  scope,
   type Tensor,
 } from '@looprpt/engine';
 import type { LoopLMConfig } from './config.js';
-import { type KeysValues, layerForward, layerQueries, rmsNorm } from './layer.js';
+import { type KeysValues, type LayerHooks, layerForward, layerQueries, rmsNorm } from './layer.js';
 import type { PassContext } from './pass.js';
 import type { Weights } from './weights.js';
 
@@ -35,34 +36,50 @@ export interface Stack {
 export interface LoopHooks {
   /** Maps a layer's new keys and values to those attended to; forces plain operators. */
   remember?: ((layer: number, fresh: KeysValues) => KeysValues) | undefined;
-  /** Gets every layer's joined, unrotated q, k and v rows [B, T, C]. */
-  keep?: ((layer: number, qkvBTC: Tensor) => void) | undefined;
+  /** Hand out every layer's joined, unrotated q, k and v rows, detached. */
+  keep?: boolean | undefined;
 }
 
-/** Hidden state before a loop → hidden state after it, normalised; [B, T, E]. */
+export interface LoopResult {
+  /** The state after the loop, normalised, [B, T, E]. */
+  hiddenBTE: Tensor;
+  /** [B, T, C] by layer; empty unless kept. */
+  qkv: Tensor[];
+}
+
+/** Runs one loop on the hidden state before it, [B, T, E]. What it makes on the way is freed, or held by autograd alone. */
 export function runLoop(
   stack: Stack,
   hiddenBTE: Tensor,
   pass: PassContext,
   { remember, keep }: LoopHooks = {},
-): Tensor {
-  const { config, weights } = stack;
-  if (!remember && usesFused(stack, hiddenBTE)) {
-    return fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
-      const qkvBTC = linear(normedBTE, weights.layers[i]!.qkv);
-      keep?.(i, qkvBTC);
-      return fusedAttention(qkvBTC, angles(pass), pass.firstKeyBT, heads(config, i));
+): LoopResult {
+  const fused = !remember && usesFused(stack, hiddenBTE);
+  if (!fused) outliveLoop(pass);
+  return scope(() => {
+    const { config, weights } = stack;
+    const qkv: Tensor[] = [];
+    const keepRows = (qkvBTC: Tensor): void => {
+      if (keep) qkv.push(qkvBTC.detach());
+    };
+    if (fused) {
+      const out = fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
+        const qkvBTC = linear(normedBTE, weights.layers[i]!.qkv);
+        keepRows(qkvBTC);
+        return fusedAttention(qkvBTC, angles(pass), pass.firstKeyBT, heads(config, i));
+      });
+      return { hiddenBTE: out, qkv };
+    }
+    const hooks = (i: number): LayerHooks => ({
+      remember: remember && ((fresh) => remember(i, fresh)),
+      keep: keepRows,
     });
-  }
-  const out = weights.layers.reduce(
-    (xBTE, layer, i) =>
-      layerForward(xBTE, layer, i, config, pass, {
-        remember: remember && ((fresh) => remember(i, fresh)),
-        keep: keep && ((qkvBTC) => keep(i, qkvBTC)),
-      }),
-    hiddenBTE,
-  );
-  return rmsNorm(out, weights.finalNorm, config.rmsNormEps);
+    const out = weights.layers.reduce(
+      (xBTE, layer, i) => layerForward(xBTE, layer, i, config, pass, hooks(i)),
+      hiddenBTE,
+    );
+    return { hiddenBTE: rmsNorm(out, weights.finalNorm, config.rmsNormEps), qkv };
+  });
 }
 
 /**
@@ -76,20 +93,29 @@ export function runLoopQueries(
   clean: PassContext,
   queries: PassContext,
 ): Tensor {
-  const { config, weights } = stack;
-  if (usesFused(stack, hiddenBTE)) {
-    const width = config.heads * config.headDim;
-    const places = { last: queries.placesBT, first: queries.firstKeyBT };
-    return fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
-      const q = linear(normedBTE, weights.layers[i]!.qkv.slice(0, 0, width));
-      return fusedQueryAttention(q, qkvByLayer[i]!, angles(queries), angles(clean), places, heads(config, i));
-    });
-  }
-  const out = weights.layers.reduce(
-    (xBTE, layer, i) => layerQueries(xBTE, layer, i, config, qkvByLayer[i]!, clean, queries),
-    hiddenBTE,
-  );
-  return rmsNorm(out, weights.finalNorm, config.rmsNormEps);
+  const fused = usesFused(stack, hiddenBTE);
+  if (!fused) outliveLoop(queries);
+  return scope(() => {
+    const { config, weights } = stack;
+    if (fused) {
+      const width = config.heads * config.headDim;
+      const places = { last: queries.placesBT, first: queries.firstKeyBT };
+      return fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
+        const q = linear(normedBTE, weights.layers[i]!.qkv.slice(0, 0, width));
+        return fusedQueryAttention(q, qkvByLayer[i]!, angles(queries), angles(clean), places, heads(config, i));
+      });
+    }
+    const out = weights.layers.reduce(
+      (xBTE, layer, i) => layerQueries(xBTE, layer, i, config, qkvByLayer[i]!, clean, queries),
+      hiddenBTE,
+    );
+    return rmsNorm(out, weights.finalNorm, config.rmsNormEps);
+  });
+}
+
+/** Makes what plain layers share before the scope of one loop opens, so that the next loop still has it. */
+function outliveLoop(pass: PassContext): void {
+  void pass.visible;
 }
 
 function usesFused({ kernels }: Stack, like: Tensor): boolean {

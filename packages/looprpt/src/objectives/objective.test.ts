@@ -1,6 +1,8 @@
 import { backward, Generator, liveTensors, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import { loopRptCase, withModels } from '../testing/looprpt-case.js';
+import { assertClose } from '../testing/close.js';
+import { batchWithSilentRow, loopRptCase, withModels } from '../testing/looprpt-case.js';
+import { objectiveNumbers } from '../testing/objective-case.js';
 import { LatentRandomness } from './looprpt/randomness.js';
 import { needsTeacher, type ObjectiveConfig, objectiveConfigSchema, objectiveLoss, trains } from './objective.js';
 
@@ -54,12 +56,26 @@ describe.each(configs)('%o', (config) => {
       backward(objectiveLoss(config, { student, teacher, batch, random: latent() }).loss);
       for (const parameter of student.parameters()) {
         const gradient = parameter.tensor.grad;
-        expect(gradient !== null, parameter.name).toBe(config.kind === 'gate' ? parameter.isGate : true);
+        const trained = config.kind === 'gate' ? ['gateWeight', 'gateBias'].includes(parameter.name) : true;
+        expect([trains(config, parameter), gradient !== null], parameter.name).toEqual([trained, trained]);
         if (gradient) expect(gradient.isfinite().all().item(), parameter.name).toBe(1);
       }
     });
   });
 });
+
+test.each(configs.filter(({ kind }) => kind !== 'looprpt'))(
+  'in float32, with fused operators, as in float64 with plain ones: %o',
+  (config) => {
+    const [fused, plain] = (['float32', 'float64'] as const).map((dtype) =>
+      objectiveNumbers(config, loopRptCase({}, { batch: batchWithSilentRow }), dtype),
+    );
+    assertClose(fused!.loss, plain!.loss, 2e-6, 'loss');
+    assertClose(fused!.exitPdf, plain!.exitPdf, 2e-6, 'π');
+    for (const [name, gradient] of plain!.gradients)
+      assertClose([...(fused!.gradients.get(name) ?? [])], [...(gradient ?? [])], 2e-5, name);
+  },
+);
 
 test('a bfloat16 model has a finite loss and gradients in its own dtype', () => {
   for (const config of configs) {

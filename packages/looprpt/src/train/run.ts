@@ -49,7 +49,7 @@ export const CONFIG_FILE = 'config.json';
  */
 export async function run(config: RunConfig, resume: boolean, hooks: RunHooks = {}): Promise<RunOutcome> {
   setThreads(config.threads);
-  const started = openRunFolder(config, resume);
+  const started = isThere(config, resume);
   const source = await modelSource(config);
   const loader = openRunData(config, source.tokenizer);
   const trainer = new Trainer({
@@ -61,6 +61,8 @@ export async function run(config: RunConfig, resume: boolean, hooks: RunHooks = 
   });
   try {
     const state = started ? await resumed(config, trainer, loader, hooks) : null;
+    // Only now that model and data could be opened: a failed start leaves no folder behind.
+    if (!started) makeRunFolder(config);
     return await train(config, trainer, loader, source, state, hooks);
   } finally {
     trainer[Symbol.dispose]();
@@ -68,28 +70,27 @@ export async function run(config: RunConfig, resume: boolean, hooks: RunHooks = 
   }
 }
 
-/** Makes the folder, or checks that what is there is this run. @returns whether a run is there already */
-function openRunFolder(config: RunConfig, resume: boolean): boolean {
+/** Whether a run is there already; checks that it is this one. */
+function isThere(config: RunConfig, resume: boolean): boolean {
   const file = join(config.out, CONFIG_FILE);
-  if (existsSync(file)) {
-    if (!resume)
-      throw new UserError(
-        `${config.out}: holds a run already; --resume continues it, or give another folder with out=`,
-      );
-    const stored = runConfigSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-    if (!stored.success) throw new UserError(`${file}: not the configuration of a run`);
-    const changed = differingKeys(stored.data, config);
-    if (changed.length > 0)
-      throw new UserError(
-        `${config.out}: the run there has another ${changed.join(', ')}; resume with the same configuration, or give another folder with out=`,
-      );
-    return true;
-  }
+  if (!existsSync(file)) return false;
+  if (!resume)
+    throw new UserError(`${config.out}: holds a run already; --resume continues it, or give another folder with out=`);
+  const stored = runConfigSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  if (!stored.success) throw new UserError(`${file}: not the configuration of a run`);
+  const changed = differingKeys(stored.data, config);
+  if (changed.length > 0)
+    throw new UserError(
+      `${config.out}: the run there has another ${changed.join(', ')}; resume with the same configuration, or give another folder with out=`,
+    );
+  return true;
+}
+
+function makeRunFolder(config: RunConfig): void {
   mkdirSync(config.out, { recursive: true });
   const partial = join(config.out, `.${CONFIG_FILE}.partial`);
   writeFileSync(partial, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
-  renameSync(partial, file);
-  return false;
+  renameSync(partial, join(config.out, CONFIG_FILE));
 }
 
 /** Top-level settings that decide what is computed and differ; where the run lies and what it keeps may change. */

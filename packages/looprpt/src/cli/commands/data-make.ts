@@ -2,7 +2,7 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import { UserError } from '../../user-error.js';
-import { assign, type Settings } from '../assign.js';
+import { assigned } from '../assign.js';
 import { type Cli, printJson, printLine } from '../cli.js';
 import { newCommand } from '../command.js';
 import { progress } from '../terminal/progress.js';
@@ -12,7 +12,7 @@ export function dataMakeCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'make',
-    'Writes a generated reasoning task as JSONL, the same file for the same seed.',
+    'Writes a generated reasoning task as JSONL. The same seed gives the same file.',
     'npx looprpt data make hop --set hops=4 --count 2000 --out hop.jsonl',
   )
     .argument('[task]', 'the name of a task; --list names them')
@@ -35,9 +35,7 @@ export function dataMakeCommand(cli: Cli): CommandUnknownOpts {
       const { out, count, split, seed = 0, quiet = false } = options;
       if (task === undefined) throw new UserError('data make: name a task; `looprpt data make --list` shows them');
       if (out === undefined) throw new UserError(`data make ${task}: give --out FILE`);
-      const settings: Settings = {};
-      for (const assignment of options.set ?? []) assign(settings, assignment);
-      const config = taskConfig(task, settings);
+      const config = taskConfig(task, assigned(options.set ?? []));
       using bar = progress(task, count, { stream: cli.stderr, quiet });
       await writeDocuments(config, { seed, split, count, out, onProgress: (written) => bar.update(written) });
       bar.done();

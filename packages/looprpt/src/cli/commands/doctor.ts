@@ -7,7 +7,7 @@ export function doctorCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'doctor',
-    'Says which libtorch is used and how it was found, threads, CUDA, number formats, and what is missing with the command that mends it. Ends with 1 when the engine cannot be used.',
+    'Says what is there, what is missing and how to mend it. That is: libtorch and how it was found, the addon, threads, BLAS, CUDA, number formats. Ends with 1 when the engine cannot be used.',
     'npx looprpt doctor',
   ).action(async ({ json, threads }) => {
     const { diagnose, doctorFacts } = await import('../diagnosis.js');

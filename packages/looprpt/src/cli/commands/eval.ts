@@ -7,7 +7,7 @@ import { newCommand } from '../command.js';
 import { documentOptions } from '../document-options.js';
 import { prepareEngine } from '../engine.js';
 import { isRunFolder } from '../model-folder.js';
-import { integer, numbers } from '../values.js';
+import { integer, numbers, repeated } from '../values.js';
 import { assertWritable, writeWholeFile } from '../write-file.js';
 
 /** The evaluation that lies in a run folder, where `report` finds it. */
@@ -17,7 +17,7 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'eval',
-    'Evaluates a model on text: after every loop, at a sweep of exit thresholds, by difficulty; or on downstream tasks. The result of a run folder is kept in it, for report.',
+    'Evaluates a model on text or on downstream tasks. On text: after every loop, at a sweep of exit thresholds, by difficulty. The result of a run folder is kept in it as eval.json, for report.',
     'npx looprpt eval --model runs/hop-looprpt --data task:hop --reference runs/hop-base --compare',
   )
     .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')
@@ -40,10 +40,13 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
     .option('--compare', 'paired bootstrap intervals of the model minus the reference')
     .option('--max-tokens <n>', 'stop after so many counted tokens; with --tasks: longest solution', integer(1))
     .option('--count <n>', 'documents of task:NAME', integer(1), 500)
+    .option('--set <key=value>', 'a setting of task:NAME, in YAML (repeatable)', repeated)
     .option('--sequence-length <n>', 'places of a row (default: the longest document, at most 1024)', integer(1))
     .option('--rows <n>', 'rows of a batch (default: about 4096 places)', integer(1))
     .option('--shots <n>', 'with --tasks: solved examples in a prompt', integer(0))
     .option('--limit <n>', 'with --tasks: only the first items of each', integer(1))
+    .addOption(documentOptions.dataset)
+    .addOption(documentOptions.split)
     .addOption(documentOptions.field)
     .addOption(documentOptions.prompt)
     .addOption(documentOptions.completion)

@@ -10,7 +10,7 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'generate',
-    'Continues a prompt and says how many loops its tokens took. With --stream the text appears as it is made; with --json too, one object a line for each piece {"text", "loop"}, and the whole result last.',
+    'Continues a prompt, and says how many loops it took. With --stream the text appears as it is made; with --json too, one object a line for each piece {"text", "loop"}, and the whole result last.',
     'npx looprpt generate --model runs/stories --prompt "Problem: Tom has 3 apples." --exit-threshold 0.7',
   )
     .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')

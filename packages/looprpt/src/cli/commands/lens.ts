@@ -15,7 +15,7 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'lens',
-    'Shows what every loop knows about every token of a short text: likeliest next tokens, log-probabilities, gate and exits.',
+    'Shows what every loop knows about every token. Likeliest next tokens, log-probabilities of the true ones, gate and exits, for a short text.',
     'npx looprpt lens --model runs/hop-looprpt --text "a b c" --tau 0.5 --tau 0.9',
   )
     .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')

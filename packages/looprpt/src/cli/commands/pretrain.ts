@@ -7,7 +7,7 @@ export function pretrainCommand(cli: Cli): CommandUnknownOpts {
   return newTrainingCommand(
     cli,
     'pretrain',
-    "Trains a base LoopLM from scratch (model.architecture) or further (model.from): Ouro's stage I (objective.kind stage1), plain cross-entropy over all loops (uniform-ce), or stage II for the gate (gate, needs model.from).",
+    "Trains a base LoopLM. From scratch (model.architecture) or further (model.from), by objective.kind: Ouro's stage I (stage1), plain cross-entropy over all loops (uniform-ce), or stage II for the gate (gate, needs model.from).",
     'npx looprpt pretrain --config recipes/hop-base.yaml --set steps=500',
   );
 }

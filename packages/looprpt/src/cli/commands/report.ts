@@ -13,7 +13,7 @@ export function reportCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'report',
-    'Makes one self-contained page of runs: training curves, Pareto plot, accuracy by loop and difficulty, tables. A run is a run folder, or a file that eval --json wrote.',
+    'Makes one self-contained page of runs. It has training curves, Pareto plots, accuracy by loop and difficulty, tables. A run is a run folder, or a file that eval --json wrote.',
     'npx looprpt report runs/hop-base runs/hop-looprpt --out report.html',
   )
     .argument('<run...>', 'run folders, and files written by eval --json or eval --out')

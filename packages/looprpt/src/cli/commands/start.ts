@@ -9,6 +9,7 @@ import { integer } from '../values.js';
 
 export function startCommand(cli: Cli): CommandUnknownOpts {
   return newGroup(cli, 'start')
+    .summary('The whole path in a few minutes')
     .description(
       'The whole path in a few minutes: a small base LoopLM, LoopRPT and the strongest baseline on it for the same tokens, their evaluation, a table and a report.',
     )

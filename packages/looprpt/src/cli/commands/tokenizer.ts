@@ -17,7 +17,7 @@ function trainCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'train',
-    'Trains a byte-level BPE tokenizer and writes it as a Hugging Face folder, the same files for the same text.',
+    'Trains a byte-level BPE tokenizer, written as a Hugging Face folder. The same text gives the same files.',
     'npx looprpt tokenizer train --input corpus/ --vocab 4096 --out tokenizer/',
   )
     .requiredOption('--vocab <n>', 'entries, special tokens and the 256 bytes included', integer(1))

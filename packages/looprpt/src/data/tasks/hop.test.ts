@@ -3,10 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { documentAt, taskConfig } from './index.js';
 
 /** Reads a document back: the pairs as written, and for each query the symbol, the hops and where the answer stands. */
-function parse(text: string) {
+function parse(text: string, joined = false) {
   const [head, tail] = text.split(' ask ') as [string, string];
   expect(head.startsWith('map ')).toBe(true);
-  const words = head.slice(4).split(/ , | /);
+  const words = head
+    .slice(4)
+    .split(/ , | /)
+    .flatMap((word) => (joined ? [...word] : [word]));
   const pairs = new Map<string, string>();
   for (let index = 0; index < words.length; index += 2) {
     expect(pairs.has(words[index]!)).toBe(false);
@@ -72,6 +75,14 @@ describe('hop', () => {
     }
     expect([...counts.keys()].sort()).toEqual([1, 2, 3, 4]);
     for (const count of counts.values()) expect(Math.abs(count - 500)).toBeLessThan(100);
+  });
+
+  test('joined pairs are words of two letters, and only of letters', () => {
+    const { text } = documentAt(taskConfig('hop', { joined: true, compact: true }), 0, 'train', 5);
+    const { pairs, queries } = parse(text, true);
+    expect(text).toMatch(/^map( [a-f]{2}){6} ask /);
+    for (const { symbol, hops, answer } of queries) expect(follow(pairs, symbol, hops)).toBe(answer);
+    expect(() => taskConfig('hop', { joined: true, symbols: 27 })).toThrow('at most 26');
   });
 
   test('words are separated by single spaces, and without commas a query has three of them', () => {

@@ -31,12 +31,20 @@ export const hopConfigSchema = z
       .boolean()
       .default(false)
       .describe('only permutations that are one cycle, so that no query of h < n hops has a short cut'),
+    joined: z
+      .boolean()
+      .default(false)
+      .describe('write a pair as one word of two letters, a token of its own: one lookup less to learn'),
     compact: z.boolean().default(false).describe('leave out commas and arrows: three tokens a query instead of five'),
     maskPrompt: z.boolean().default(true).describe('only the answers of the queries count in the loss'),
   })
   .refine((config) => config.alphabet === undefined || config.alphabet >= config.symbols, {
     path: ['alphabet'],
     message: 'must be at least as large as symbols',
+  })
+  .refine(({ joined, symbols, alphabet = symbols }) => !joined || alphabet <= 26, {
+    path: ['joined'],
+    message: 'needs symbols of one letter: at most 26',
   });
 
 export type HopConfig = z.output<typeof hopConfigSchema>;
@@ -73,7 +81,7 @@ export const hop: Task<typeof hopConfigSchema> = {
     const symbols = rng.shuffled([...next.keys()]);
     for (const [index, symbol] of symbols.entries()) {
       separate(index);
-      builder.words(`${symbol} ${next.get(symbol)!}`);
+      builder.words(`${symbol}${config.joined ? '' : ' '}${next.get(symbol)!}`);
     }
     builder.words('ask');
     const levels: number[] = [];

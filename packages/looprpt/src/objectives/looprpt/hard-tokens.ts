@@ -9,7 +9,7 @@
  * Shapes: B rows, T places, K loops, N counted places, M hard places of the batch, Q hard places of the fullest row.
  */
 import assert from 'node:assert/strict';
-import { noGrad, stack, type Tensor, tensor } from '@looprpt/engine';
+import { noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { atStep, exitCdf, exitPdf, exitStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
@@ -97,7 +97,7 @@ function hardTokens(batch: TrainingBatch, chosen: Int32Array): HardTokens {
 /** @throws AssertionError if no place of the batch counts */
 export function hardTokensOf(teacher: LoopLM, batch: TrainingBatch, config: TokenSelection): TeacherView {
   assert(batch.counted.length > 0, 'no place of the batch counts in the loss');
-  return noGrad(() => {
+  const view = (): TeacherView => {
     const statesK = teacher.states(batch);
     const cdfKN = exitCdf(exitPdf(gateLogitsByLoop(teacher, statesK, batch.countedN, false)));
     const referenceStepN = exitStep(cdfKN, config.tau);
@@ -110,7 +110,8 @@ export function hardTokensOf(teacher: LoopLM, batch: TrainingBatch, config: Toke
       referenceStepM: referenceStepN.indexSelect(0, chosenM),
       statesK,
     };
-  });
+  };
+  return noGrad(() => scope(view));
 }
 
 /** The states whose entropy is H_t, [N, E]. */

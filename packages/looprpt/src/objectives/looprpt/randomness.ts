@@ -4,7 +4,7 @@
  *
  * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
  */
-import { empty, type Generator, type Tensor } from '@looprpt/engine';
+import { empty, type Generator, scope, type Tensor } from '@looprpt/engine';
 import type { HardTokens } from './hard-tokens.js';
 
 export interface Randomness {
@@ -48,6 +48,6 @@ export class LatentRandomness implements Randomness {
   #withNoise(hidden: Tensor): Tensor {
     if (this.#sigma === 0) return hidden;
     const { shape, dtype, device } = hidden;
-    return empty(shape, { dtype, device }).normal_(0, this.#sigma, this.#noise).add(hidden);
+    return scope(() => empty(shape, { dtype, device }).normal_(0, this.#sigma, this.#noise).add(hidden));
   }
 }

@@ -1,6 +1,5 @@
-import { noGrad, stack } from '@looprpt/engine';
+import { type DType, noGrad, stack, type Tensor } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import type { KeysValues } from '../../model/layer.js';
 import { LoopLM } from '../../model/loop-lm.js';
 import { assertClose } from '../../testing/close.js';
 import { FixedRandomness } from '../../testing/fixed-randomness.js';
@@ -9,6 +8,7 @@ import {
   fourLoops,
   type LoopRptCase,
   loopRptCase,
+  type ProductModels,
   threeLoops,
   withModels,
 } from '../../testing/looprpt-case.js';
@@ -22,25 +22,23 @@ import { type CleanPass, rollouts } from './rollouts.js';
 
 function cleanPass(student: LoopLM, batch: TrainingBatch): CleanPass {
   const context = student.context(batch);
-  const keysValues: KeysValues[][] = [];
-  const keep = (loop: number, layer: number, kept: KeysValues): void => {
-    keysValues[loop] ??= [];
-    keysValues[loop][layer] = kept;
-  };
-  return { statesK: student.states(batch, { keep }, context), context, keysValues };
+  const qkv: Tensor[][] = [];
+  return { statesK: student.states(batch, { keep: qkv }, context), context, qkv };
 }
 
 /** States [g][m][k][e] of a case whose hard tokens are all counted ones. */
-function productStates(of: LoopRptCase, windows?: (number | null)[]): number[][][][] {
-  return withModels(of, ({ student: model, batch }) =>
-    noGrad(() => {
-      const student = windows ? new LoopLM({ ...model.config, windows }, model.weights) : model;
-      const { hard } = hardTokensOf(student, batch, { ...of.config, rho: 1 });
-      const random = new FixedRandomness(of.slow, countedPlaces(of.slow.batch));
-      const statesK = rollouts(student, batch, hard, cleanPass(student, batch), of.config, random);
-      return stack(statesK).permute(1, 2, 0, 3).toArray<number[][][][]>();
-    }),
-  );
+function productStates(
+  of: LoopRptCase,
+  { windows, dtype = 'float64' }: { windows?: (number | null)[]; dtype?: DType } = {},
+): number[][][][] {
+  const states = ({ student: model, batch }: ProductModels): number[][][][] => {
+    const student = windows ? new LoopLM({ ...model.config, windows }, model.weights) : model;
+    const { hard } = hardTokensOf(student, batch, { ...of.config, rho: 1 });
+    const random = new FixedRandomness(of.slow, countedPlaces(of.slow.batch));
+    const statesK = rollouts(student, batch, hard, cleanPass(student, batch), of.config, random);
+    return stack(statesK).permute(1, 2, 0, 3).toArray<number[][][][]>();
+  };
+  return withModels(of, (models) => noGrad(() => states(models)), dtype);
 }
 
 function slowStates({ student: { config, params }, slow }: LoopRptCase): number[][][][] {
@@ -63,7 +61,9 @@ describe.each([
 ] as const)('%s', (_, student: TinyModel) => {
   test.each(['full', 'hard'] as const)('states of %s rollouts are those of the slow version', (kind) => {
     const of = loopRptCase({ rollouts: kind }, { student, batch: batchWithSilentRow });
-    assertClose(productStates(of), slowStates(of), 1e-12, 'states');
+    const expected = slowStates(of);
+    assertClose(productStates(of), expected, 1e-12, 'states');
+    assertClose(productStates(of, { dtype: 'float32' }), expected, 2e-5, 'states in float32');
   });
 
   test('without noise both are the clean pass; with noise they differ', () => {
@@ -77,10 +77,13 @@ describe.each([
   });
 });
 
-test('hard rollouts see what their place sees under a sliding window', () => {
+test.each([
+  ['float64', 1e-13],
+  ['float32', 2e-5],
+] as const)('hard rollouts see what their place sees under a sliding window, %s', (dtype, tolerance) => {
   // The slow model has no windows; full rollouts without noise are the windowed clean pass.
-  const states = (kind: 'full' | 'hard', windows?: (number | null)[]): number[][][][] =>
-    productStates(loopRptCase({ rollouts: kind, sigma: 0 }), windows);
-  assertClose(states('hard', [2, null]), states('full', [2, null]), 1e-13, 'states');
-  expect(() => assertClose(states('full', [2, null]), states('full'), 1e-3)).toThrow(/expected/);
+  const states = (kind: 'full' | 'hard', windows: (number | null)[]): number[][][][] =>
+    productStates(loopRptCase({ rollouts: kind, sigma: 0 }), { windows, dtype });
+  assertClose(states('hard', [2, null]), states('full', [2, null]), tolerance, 'states');
+  expect(() => assertClose(states('full', [2, null]), states('full', [null, null]), 1e-3)).toThrow(/expected/);
 });

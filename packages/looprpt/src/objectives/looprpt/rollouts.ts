@@ -9,7 +9,7 @@
  *
  * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens, Q hard tokens of the fullest row.
  */
-import { cat, type Tensor } from '@looprpt/engine';
+import { cat, scope, type Tensor } from '@looprpt/engine';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { PassContext } from '../../model/pass.js';
 import { runLoopQueries } from '../../model/stack.js';
@@ -49,12 +49,15 @@ function fullRollouts(
   config: LoopRptConfig,
   random: Randomness,
 ): Tensor[] {
-  const perRolloutK = Array.from({ length: config.rolloutCount }, (_, g) => {
-    const perturb = (hiddenBTE: Tensor, loop: number): Tensor => random.perturb(hiddenBTE, loop, g);
-    const firstBTE = perturb(clean.statesK[0]!, 0);
-    const laterK = model.states(batch, { perturb, start: { hiddenBTE: firstBTE, after: 0 } }, clean.context);
-    return [firstBTE, ...laterK].map((hiddenBTE) => atPlaces(hiddenBTE, hard.placesN).unsqueeze(0));
-  });
+  // A rollout at a time: where no gradient is needed, one pass's states are all that lives at once.
+  const perRolloutK = Array.from({ length: config.rolloutCount }, (_, g) =>
+    scope(() => {
+      const perturb = (hiddenBTE: Tensor, loop: number): Tensor => random.perturb(hiddenBTE, loop, g);
+      const firstBTE = perturb(clean.statesK[0]!, 0);
+      const laterK = model.states(batch, { perturb, start: { hiddenBTE: firstBTE, after: 0 } }, clean.context);
+      return [firstBTE, ...laterK].map((hiddenBTE) => atPlaces(hiddenBTE, hard.placesN).unsqueeze(0));
+    }),
+  );
   return clean.statesK.map((_, k) => cat(perRolloutK.map((ofRollout) => ofRollout[k]!)));
 }
 

@@ -85,7 +85,7 @@ export function loopRptLoss(
   ];
   // A term of weight 0 must not reach the weights at all: 0 · NaN is NaN.
   const active = weighted.filter(([weight]) => weight > 0).map(([weight, term]) => term.mul(weight));
-  const loss = active.reduce((sum, term) => sum.add(term), logProbsKM.mul(0).sum());
+  const loss = active.length > 0 ? active.reduce((sum, term) => sum.add(term)) : logProbsKM.mul(0).sum();
   return {
     loss,
     parts: {
@@ -105,11 +105,7 @@ function deterministicPass(student: LoopLM, batch: TrainingBatch, config: LoopRp
   const context = student.context(batch);
   const wanted = config.alpha > 0 && config.policy === 'rollouts' && config.rollouts === 'hard';
   const qkv: Tensor[][] = [];
-  const keep = (loop: number, layer: number, qkvBTC: Tensor): void => {
-    qkv[loop] ??= [];
-    qkv[loop][layer] = qkvBTC.detach();
-  };
-  const statesK = student.states(batch, wanted ? { keep } : {}, context);
+  const statesK = student.states(batch, wanted ? { keep: qkv } : {}, context);
   return { statesK, context, qkv };
 }
 

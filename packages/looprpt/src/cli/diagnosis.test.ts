@@ -1,0 +1,82 @@
+import { tmpdir } from 'node:os';
+import type { EngineReport } from '@looprpt/engine/setup';
+import { expect, it, describe as suite, test } from 'vitest';
+import { z } from 'zod';
+import { spawnCli } from '../testing/run-cli.js';
+import { type Diagnosis, describe, doctorFacts, type Runtime } from './diagnosis.js';
+
+const libtorch: EngineReport['libtorch'] = {
+  root: '/opt/torch',
+  ...{ version: '2.5.1', major: 2, minor: 5, includeDirs: [], libDir: '/opt/torch/lib', libs: [] },
+  ...{ cuda: true, cxx11Abi: 1, how: 'python3', python: '/usr/bin/python3', stamp: '' },
+};
+const built: EngineReport['build'] = {
+  ...{ addon: 'build/x.node', libtorch, compiler: { command: ['c++'], version: 'c++ 12' } },
+  ...{ flags: [], builtAt: '2026-01-01T00:00:00Z', key: 'x' },
+};
+const report = (change: Partial<EngineReport>): EngineReport => ({
+  ...{ libtorch, notes: [], compiler: built.compiler, blas: 'unknown', addon: 'ready', build: built, mend: [] },
+  ...change,
+});
+const running: Runtime = { version: '2.5.1', threads: 4, cudaDevices: 1, bfloat16: ['cpu', 'cuda'], float16: ['cuda'] };
+
+suite('doctor', () => {
+  const facts = (diagnosis: Diagnosis): Record<string, string> => Object.fromEntries(doctorFacts(diagnosis));
+
+  it('says what is there', () => {
+    const diagnosis = describe(report({}), undefined, running);
+    expect(diagnosis).toMatchObject({ ok: true, threads: 4, missing: [], addon: { state: 'ready' } });
+    expect(facts(diagnosis)).toMatchObject({
+      libtorch: '2.5.1 at /opt/torch (in Python of /usr/bin/python3)',
+      CUDA: '1 device',
+      bfloat16: 'on cpu and cuda',
+      float16: 'on cuda',
+      distributed: 'training on several processes is not part of this version',
+      verdict: 'ready',
+    });
+  });
+
+  it('says what is missing and the command that mends it, before anything is built', () => {
+    const mend = [{ what: 'libtorch is missing', command: 'apt-get install libtorch-dev' }];
+    const bare = report({
+      libtorch: null,
+      addon: 'missing',
+      build: null,
+      compiler: null,
+      mend,
+      notes: ['torch 1.2: old'],
+    });
+    const diagnosis = describe(bare, 3, null);
+    expect(diagnosis).toMatchObject({ ok: false, threads: 3, libtorch: null, runtime: null, missing: mend });
+    expect(facts(diagnosis)).toMatchObject({
+      libtorch: 'not found',
+      addon: 'missing',
+      missing: 'libtorch is missing: apt-get install libtorch-dev',
+      'passed over': 'torch 1.2: old',
+      verdict: 'not ready: run `npm run setup`',
+    });
+  });
+
+  it('tells a libtorch with CUDA and no device from one without CUDA', () => {
+    const none = { ...running, cudaDevices: 0, bfloat16: [], float16: [] };
+    expect(facts(describe(report({}), 1, none)).CUDA).toContain('finds no device');
+    const plain = report({ libtorch: { ...libtorch, cuda: false }, blas: 'reference' });
+    expect(facts(describe(plain, 1, none))).toMatchObject({ CUDA: 'this libtorch has no CUDA' });
+    expect(facts(describe(plain, 1, none)).BLAS).toContain('slow reference BLAS');
+  });
+});
+
+test('doctor --json of the compiled program agrees with its exit code', async () => {
+  const { code, stdout, stderr } = await spawnCli(['doctor', '--json', '--threads', '1'], tmpdir()).ended;
+  expect(stderr).toBe('');
+  const shape = z.object({
+    ok: z.boolean(),
+    node: z.string(),
+    threads: z.literal(1),
+    libtorch: z.object({ version: z.string(), path: z.string(), how: z.string() }).nullable(),
+    addon: z.object({ state: z.enum(['ready', 'stale', 'missing']) }),
+    distributed: z.object({ available: z.literal(false) }),
+    missing: z.array(z.object({ what: z.string(), command: z.string() })),
+  });
+  expect(code).toBe(shape.parse(JSON.parse(stdout)).ok ? 0 : 1);
+});

@@ -1,0 +1,113 @@
+import { readdirSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, test } from 'vitest';
+import { allCommands, cliPage, exampleOf } from '../testing/cli-page.js';
+import { runCli } from '../testing/run-cli.js';
+import { runConfigSchema } from '../train/run-config.js';
+import type { Cli } from './cli.js';
+import { explainConfigError } from './config-error.js';
+import { readSettings } from './config-file.js';
+import { program } from './main.js';
+
+const silent = (): Cli => ({ stdout: new PassThrough(), stderr: new PassThrough(), args: [], exitCode: 0 });
+const commands = allCommands(program(silent()));
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+const COMMON = ['--device', '--dtype', '--threads', '--seed', '--quiet', '--json'];
+const DOCUMENTS = ['--dataset', '--split', '--field', '--prompt', '--completion'];
+const TRAINING = ['--config', '--set', '--out', '--resume', '--dry-run'];
+
+/** The whole command line. A change here is a change of what scripts of users rely on: make it on purpose. */
+const SURFACE: Record<string, string[]> = {
+  start: ['--out', '--threads', '--seed', '--quiet'],
+  doctor: COMMON,
+  'data make': [...COMMON, '[task]', '--out', '--count', '--split', '--set', '--list'],
+  'data prepare': [
+    ...COMMON,
+    ...['--model-or-tokenizer', '--out', '--input', ...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
+    '--shard-tokens',
+  ],
+  'tokenizer train': [
+    ...COMMON,
+    ...['--vocab', '--out', '--input', ...DOCUMENTS, '--text-split', '--on-broken', '--min-frequency'],
+  ],
+  pretrain: [...COMMON, ...TRAINING],
+  train: [...COMMON, ...TRAINING],
+  eval: [
+    ...COMMON,
+    ...['--model', '--data', '--tasks', '--out', '--thresholds', '--buckets', '--reference', '--compare'],
+    ...['--max-tokens', '--count', '--set', '--sequence-length', '--rows', '--shots', '--limit'],
+    ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
+  ],
+  lens: [...COMMON, '--model', '--text', '--ids', '--tau', '--top', '--logits'],
+  generate: [
+    ...COMMON,
+    ...[
+      '--model',
+      '--prompt',
+      '--max-tokens',
+      '--exit-threshold',
+      '--max-loops',
+      '--temperature',
+      '--top-p',
+      '--top-k',
+    ],
+    ...['--min-p', '--repetition-penalty', '--chat', '--stream'],
+  ],
+  report: [...COMMON, '<run...>', '--out', '--title', '--tau'],
+};
+
+describe('the surface', () => {
+  it('is these commands with these options', () => {
+    const actual = Object.fromEntries(
+      commands.map(({ name, command }) => {
+        const words = command.registeredArguments.map((argument) =>
+          argument.required ? `<${argument.name()}${argument.variadic ? '...' : ''}>` : `[${argument.name()}]`,
+        );
+        return [name, [...words, ...command.options.map((option) => option.long!)].sort()];
+      }),
+    );
+    const expected = Object.fromEntries(Object.entries(SURFACE).map(([name, words]) => [name, [...words].sort()]));
+    expect(actual).toEqual(expected);
+  });
+
+  it('has docs/cli.md as its page (after a change: npx vitest run -u packages/looprpt/src/cli/surface.test.ts)', async () => {
+    await expect(cliPage(program(silent()))).toMatchFileSnapshot(`${ROOT}docs/cli.md`);
+  });
+});
+
+describe('help', () => {
+  it.each(commands.map(({ name }) => name))(
+    'of %s ends in an example of that command, and is no error',
+    async (name) => {
+      const { code, stdout, stderr } = await runCli(...name.split(' '), '--help');
+      expect(code).toBe(0);
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(new RegExp(`\\nExample:\\n {2}npx looprpt ${name} ?.*\\n$`));
+      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(200);
+    },
+  );
+
+  it('has examples that parse as far as their options', () => {
+    for (const { name, command } of commands) {
+      const words = exampleOf(command)!.match(/"[^"]*"|\S+/g)!;
+      const given = words.filter((word) => word.startsWith('--'));
+      const known = command.options.map((option) => option.long);
+      expect(known, `${name}: ${given}`).toEqual(expect.arrayContaining(given));
+    }
+  });
+
+  it('of the program and of groups, and the version', async () => {
+    expect(await runCli('--help')).toMatchObject({ code: 0, stderr: '' });
+    expect((await runCli('data', '--help')).stdout).toContain('npx looprpt data make');
+    expect((await runCli('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await runCli()).code).toBe(1);
+  });
+});
+
+test.each(readdirSync(`${ROOT}recipes`))('recipes/%s is a valid configuration', (file) => {
+  const settings = readSettings(`${ROOT}recipes/${file}`);
+  const parsed = runConfigSchema.safeParse(settings);
+  expect(parsed.success ? '' : explainConfigError(runConfigSchema, settings, parsed.error)).toBe('');
+});

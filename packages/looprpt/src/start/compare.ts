@@ -1,0 +1,76 @@
+/** Base and arms judged on the same held-out documents, and against each other by paired bootstrap. */
+import { loadModel } from '../checkpoint/load-model.js';
+import type { PackedBatch } from '../data/loader/batch.js';
+import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
+import { TokenizedTaskSource } from '../data/loader/tokenized-source.js';
+import { documentAt } from '../data/tasks/index.js';
+import { pairedBootstrap } from '../eval/bootstrap.js';
+import { difficultyOf, splitByDifficulty } from '../eval/buckets.js';
+import { evaluate } from '../eval/evaluate.js';
+import type { ComparisonResult, EvalResult } from '../eval/result.js';
+import { tableFromModel } from '../eval/table-from-model.js';
+import type { TokenTable } from '../eval/token-table.js';
+import type { LoopLMConfig } from '../model/config.js';
+import { Tokenizer } from '../text/tokenizer.js';
+import { BASE_MODEL, TASK } from './arms.js';
+
+/** Held-out documents; each has 24 answers that count. */
+const DOCUMENTS = 600;
+
+export interface Judged {
+  name: string;
+  model: string;
+}
+
+export interface Comparison {
+  evaluations: EvalResult[];
+  comparisons: ComparisonResult[];
+}
+
+export async function heldOutBatches(): Promise<PackedBatch[]> {
+  const tokenizer = await Tokenizer.load(BASE_MODEL);
+  const source = new TokenizedTaskSource({
+    id: 'held-out documents',
+    documentAt: (index) => documentAt(TASK, 0, 'heldout', index),
+    tokenizer,
+    length: DOCUMENTS,
+  });
+  const settings = { batchSize: 32, sequenceLength: 128, pack: 'whole', shuffle: false } as const;
+  const loader = new PackedLoader(source, loaderConfig.parse(settings), { padId: tokenizer.padId });
+  const batches: PackedBatch[] = [];
+  for await (const batch of loader) batches.push(batch);
+  return batches;
+}
+
+/**
+ * @param models the first one is the base: its entropies tell easy tokens from hard ones for all of them
+ * @param onModel called before each model
+ */
+export async function compareModels(models: readonly Judged[], onModel: (name: string) => void): Promise<Comparison> {
+  const batches = await heldOutBatches();
+  const tables: { name: string; table: TokenTable; config: LoopLMConfig }[] = [];
+  for (const { name, model: folder } of models) {
+    onModel(name);
+    const model = loadModel(folder);
+    tables.push({ name, table: await tableFromModel(model, batches), config: model.config });
+    model.dispose();
+  }
+  const base = tables[0]!;
+  const entropy = difficultyOf(base.table);
+  const data = `${DOCUMENTS} held-out documents of task:hop`;
+  const evaluations = tables.map(({ name, table, config }) =>
+    evaluate(table, { model: name, data, config, reference: { name: base.name, entropy } }),
+  );
+  const { thresholds } = evaluations[0]!;
+  const hard = ({ name, table }: (typeof tables)[number]) => ({
+    name,
+    table: splitByDifficulty(table, entropy, thresholds).hard,
+  });
+  // The first arm against everything else.
+  const [, arm, ...others] = tables;
+  const comparisons = [base, ...others].flatMap((other) => [
+    ...pairedBootstrap(arm!, other),
+    ...pairedBootstrap(hard(arm!), hard(other), { suffix: ' (hard)' }),
+  ]);
+  return { evaluations, comparisons };
+}

@@ -1,0 +1,62 @@
+/** The first-contact job's result for the terminal. Accuracies in per cent. */
+import { renderTable } from '../cli/terminal/table.js';
+import type { ComparisonResult, EvalResult } from '../eval/result.js';
+import { fixed, percent, signed } from '../report/format.js';
+import type { Comparison } from './compare.js';
+
+/** The threshold at which the adaptive columns stand. */
+const TAU = 0.5;
+
+export function startTables({ evaluations, comparisons }: Comparison, color: boolean): string {
+  return [modelTable(evaluations, color), differenceTable(comparisons, color), verdict(comparisons)].join('\n\n');
+}
+
+function modelTable(evaluations: readonly EvalResult[], color: boolean): string {
+  const { loops, perLoop } = evaluations[0]!;
+  const columns = [
+    'accuracy, %',
+    ...perLoop.map(({ loop }) => `loop ${loop}`),
+    `at τ ${TAU}`,
+    'mean loops',
+    'area',
+    'area, hard',
+  ];
+  const rows = evaluations.map((evaluation) => {
+    const { model, adaptive, area, buckets } = evaluation;
+    const at = adaptive.find(({ tau }) => tau === TAU)!;
+    const areaOf = (value: number | undefined): string => (value === undefined ? '–' : percent(value));
+    return [
+      model,
+      ...Array.from({ length: loops }, (_, k) => percent(evaluation.perLoop[k]!.accuracy)),
+      percent(at.accuracy),
+      fixed(at.meanLoops, 2),
+      areaOf(area?.gate),
+      areaOf(buckets.hard.area?.gate),
+    ];
+  });
+  return renderTable(columns, rows, { color });
+}
+
+/** The rows that answer the question: the area, over all tokens and over the hard ones. */
+function differenceTable(comparisons: readonly ComparisonResult[], color: boolean): string {
+  const rows = comparisons
+    .filter(({ metric }) => metric.startsWith('area'))
+    .map(({ a, b, metric, delta, low, high }) => [
+      `${a} − ${b}`,
+      metric,
+      signed(100 * delta, 2),
+      `${signed(100 * low, 2)} to ${signed(100 * high, 2)}`,
+    ]);
+  return renderTable(['difference, points', 'measure', 'mean', '95 % interval'], rows, { color });
+}
+
+function verdict(comparisons: readonly ComparisonResult[]): string {
+  return comparisons
+    .filter(({ metric }) => metric === 'area')
+    .map(({ a, b, low, high }) => {
+      if (low > 0) return `${a} is better than ${b}.`;
+      if (high < 0) return `${a} is worse than ${b}.`;
+      return `${a} and ${b} cannot be told apart here.`;
+    })
+    .join(' ');
+}
