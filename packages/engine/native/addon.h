@@ -162,5 +162,6 @@ void registerFiles(napi_env env, napi_value exports, Addon* addon);
 void registerAutograd(napi_env env, napi_value exports, Addon* addon);
 void registerGenerators(napi_env env, napi_value exports, Addon* addon);
 void registerRuntime(napi_env env, napi_value exports, Addon* addon);
+void registerProfile(napi_env env, napi_value exports, Addon* addon);
 
 }  // namespace looprpt

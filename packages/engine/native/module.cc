@@ -36,6 +36,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
   registerAutograd(env, exports, addon);
   registerGenerators(env, exports, addon);
   registerRuntime(env, exports, addon);
+  registerProfile(env, exports, addon);
   return exports;
 }
 

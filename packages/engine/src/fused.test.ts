@@ -6,6 +6,7 @@ import {
   cat,
   fusedAdamW_,
   fusedAttention,
+  fusedLinear,
   fusedNextTokenEntropy,
   fusedQueryAttention,
   fusedResidualNorm,
@@ -175,6 +176,34 @@ describe('the LM head', () => {
         'target 5 lies outside the vocabulary of 5',
       );
     }));
+});
+
+describe('linear', () => {
+  it.each([
+    [1, 3, 5],
+    [70, 12, 37],
+    [130, 48, 96],
+  ])('%i rows, %i → %i', (rows, from, to) =>
+    scope(() =>
+      compare(
+        [normal(2, rows, from), normal(to, from)],
+        ([x, w]) => [fusedLinear(x!, w!)],
+        ([x, w]) => [linear(x!, w!)],
+      ),
+    ),
+  );
+
+  it('takes rows that are not contiguous, and a weight that is a slice', () =>
+    scope(() =>
+      compare(
+        [normal(6, 9), normal(14, 6)],
+        ([x, w]) => [fusedLinear(x!.transpose(0, 1), w!.slice(0, 3, 10))],
+        ([x, w]) => [linear(x!.transpose(0, 1), w!.slice(0, 3, 10))],
+      ),
+    ));
+
+  it('refuses sizes that do not fit', () =>
+    scope(() => expect(() => fusedLinear(normal(2, 3), normal(4, 5))).toThrow('[2, 3] and [4, 5]')));
 });
 
 interface AttentionCase {

@@ -18,6 +18,8 @@ const OP = {
   queryAttention: id('query_attention'),
   targetLogProb: id('target_log_prob'),
   nextTokenEntropy: id('next_token_entropy'),
+  linear: id('linear'),
+  gemmProvider: id('gemm_provider'),
   adamw: id('adamw_'),
 } as const;
 
@@ -53,6 +55,16 @@ export function fusedResidualNorm(
 /** silu(gate) ⊙ up of joined = [gate, up]: [..., 2F] → [..., F]. */
 export function fusedSwiglu(joined: Tensor): Tensor {
   return new Tensor(native.call(OP.swiglu, joined.handle) as Handle);
+}
+
+/** y = x·Wᵀ: x [..., in], weight [out, in]. */
+export function fusedLinear(x: Tensor, weight: Tensor): Tensor {
+  return new Tensor(native.call(OP.linear, x.handle, weight.handle) as Handle);
+}
+
+/** Whose float32 matrix product the fused operators use: 'oneDNN' or 'libtorch'. */
+export function gemmProvider(): string {
+  return native.call(OP.gemmProvider) as string;
 }
 
 export interface AttentionHeads {

@@ -12,16 +12,20 @@ export {
   fusable,
   fusedAdamW_,
   fusedAttention,
+  fusedLinear,
   fusedNextTokenEntropy,
   fusedQueryAttention,
   fusedResidualNorm,
   fusedRmsNorm,
   fusedSwiglu,
   fusedTargetLogProb,
+  gemmProvider,
 } from './fused.js';
+export { fusedPagedAttention, fusedRowLinear, type PagedMemory, type PagedRows } from './fused-decode.js';
 export { Generator } from './generator.js';
 export { liveTensors, scope } from './memory.js';
 export { type EngineBuild, engineBuild } from './native.js';
 export { type Argument, hasOperator, op, operatorNames, schema } from './operator.js';
+export { type NativeEntry, type OperatorTime, profile, watchNative } from './profile.js';
 export { cudaDevices, getThreads, libtorchConfiguration, libtorchVersion, setThreads, synchronize } from './runtime.js';
 export { Tensor } from './tensor.js';

@@ -35,6 +35,13 @@ export interface OperatorDescription {
   returns: (ValueKind | number)[];
 }
 
+export interface OperatorTotal {
+  operator: string;
+  backward: boolean;
+  calls: number;
+  milliseconds: number;
+}
+
 export interface NativeEngine {
   resolve(name: string, overload: string): number;
   describe(id: number): OperatorDescription;
@@ -99,6 +106,9 @@ export interface NativeEngine {
   synchronize(device: string): void;
   adjustExternalMemory(bytes: number): number;
   describeBuild(): string;
+
+  startProfile(): void;
+  stopProfile(): OperatorTotal[];
 }
 
 const packageRoot = fileURLToPath(new URL('../', import.meta.url));

@@ -12,6 +12,7 @@
 
 #include <cmath>
 
+#include "gemm.h"
 #include "simd.h"
 
 namespace looprpt {
@@ -87,6 +88,13 @@ void logitGradient(const float* p, int64_t n, int64_t V, const int64_t* targets,
   });
 }
 
+// logits [n, V] of rows from..from + n
+void headLogits(const Tensor& hidden, const Tensor& weight, int64_t from, int64_t n, const Tensor& logits) {
+  const int64_t E = hidden.size(1);
+  gemm(false, true, n, weight.size(0), E, hidden.data_ptr<float>() + from * E, weight.data_ptr<float>(), logits.data_ptr<float>(),
+       false);
+}
+
 struct TargetLogProb : Function<TargetLogProb> {
   static Variable forward(AutogradContext* ctx, const Variable& hidden, const Variable& weight, const Variable& targets,
                           bool differentiable) {
@@ -102,7 +110,7 @@ struct TargetLogProb : Function<TargetLogProb> {
     for (int64_t from = 0; from < N; from += chunk) {
       const int64_t n = std::min(chunk, N - from);
       Tensor logits = keep ? kept.narrow(0, from, n) : at::empty({n, V}, hidden.options());
-      at::mm_out(logits, hidden.narrow(0, from, n), weight.t());
+      headLogits(hidden, weight, from, n, logits);
       softmaxRows(logits.data_ptr<float>(), n, V, chosen + from, logProb.data_ptr<float>() + from);
     }
     ctx->save_for_backward({hidden, weight, targets, kept});
@@ -112,7 +120,7 @@ struct TargetLogProb : Function<TargetLogProb> {
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const variable_list saved = ctx->get_saved_variables();
     const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3];
-    const int64_t N = hidden.size(0), V = weight.size(0), chunk = rowsPerChunk(V);
+    const int64_t N = hidden.size(0), V = weight.size(0), E = hidden.size(1), chunk = rowsPerChunk(V);
     const int64_t* targets = saved[2].data_ptr<int64_t>();
     const Tensor g = gradients[0].contiguous();
     const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1);
@@ -120,27 +128,18 @@ struct TargetLogProb : Function<TargetLogProb> {
     Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor();
     for (int64_t from = 0; from < N; from += chunk) {
       const int64_t n = std::min(chunk, N - from);
-      const Tensor rows = hidden.narrow(0, from, n);
       Tensor dLogits = at::empty({n, V}, hidden.options());
       const float* p = kept.data_ptr<float>() + from * V;
       if (kept.size(0) == 0) {
-        at::mm_out(dLogits, rows, weight.t());
+        headLogits(hidden, weight, from, n, dLogits);
         Tensor ignored = at::empty({n}, hidden.options());
         softmaxRows(dLogits.data_ptr<float>(), n, V, targets + from, ignored.data_ptr<float>());
         p = dLogits.data_ptr<float>();
       }
       logitGradient(p, n, V, targets + from, g.data_ptr<float>() + from, dLogits.data_ptr<float>());
-      if (wantHidden) {
-        Tensor to = dHidden.narrow(0, from, n);
-        at::mm_out(to, dLogits, weight);
-      }
-      if (wantWeight) {
-        if (from == 0) {
-          at::mm_out(dWeight, dLogits.t(), rows);
-        } else {
-          dWeight.addmm_(dLogits.t(), rows);
-        }
-      }
+      const float* d = dLogits.data_ptr<float>();
+      if (wantHidden) gemm(false, false, n, E, V, d, weight.data_ptr<float>(), dHidden.data_ptr<float>() + from * E, false);
+      if (wantWeight) gemm(true, false, V, E, n, d, hidden.data_ptr<float>() + from * E, dWeight.data_ptr<float>(), from > 0);
     }
     return {dHidden, dWeight, Variable(), Variable()};
   }
@@ -148,7 +147,7 @@ struct TargetLogProb : Function<TargetLogProb> {
 
 Tensor targetLogProb(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {
   const bool differentiable = at::GradMode::is_enabled() && (hidden.requires_grad() || weight.requires_grad());
-  return TargetLogProb::apply(hidden.contiguous(), weight, targets, differentiable);
+  return TargetLogProb::apply(hidden.contiguous(), weight.contiguous(), targets, differentiable);
 }
 
 // H = log Σ e^(l − m) − Σ p (l − m), from e = e^(l − m): p (l − m) = e log(e) / total
@@ -161,7 +160,8 @@ Tensor nextTokenEntropy(const Tensor& hidden, const Tensor& weight) {
   float* to = entropy.data_ptr<float>();
   for (int64_t from = 0; from < N; from += chunk) {
     const int64_t n = std::min(chunk, N - from);
-    const Tensor logits = at::mm(rows.narrow(0, from, n), weight.t());
+    const Tensor logits = at::empty({n, V}, rows.options());
+    headLogits(rows, weight, from, n, logits);
     const float* data = logits.data_ptr<float>();
     at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {

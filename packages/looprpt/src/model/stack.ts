@@ -10,11 +10,11 @@
 import {
   fusable,
   fusedAttention,
+  fusedLinear,
   fusedQueryAttention,
   fusedResidualNorm,
   fusedRmsNorm,
   fusedSwiglu,
-  linear,
   scope,
   type Tensor,
 } from '@looprpt/engine';
@@ -64,7 +64,7 @@ export function runLoop(
     };
     if (fused) {
       const out = fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
-        const qkvBTC = linear(normedBTE, weights.layers[i]!.qkv);
+        const qkvBTC = fusedLinear(normedBTE, weights.layers[i]!.qkv);
         keepRows(qkvBTC);
         return fusedAttention(qkvBTC, angles(pass), pass.firstKeyBT, heads(config, i));
       });
@@ -101,7 +101,7 @@ export function runLoopQueries(
       const width = config.heads * config.headDim;
       const places = { last: queries.placesBT, first: queries.firstKeyBT };
       return fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
-        const q = linear(normedBTE, weights.layers[i]!.qkv.slice(0, 0, width));
+        const q = fusedLinear(normedBTE, weights.layers[i]!.qkv.slice(0, 0, width));
         return fusedQueryAttention(q, qkvByLayer[i]!, angles(queries), angles(clean), places, heads(config, i));
       });
     }
@@ -131,9 +131,9 @@ function fusedLoop(
   let residual = hiddenBTE;
   let normed = fusedRmsNorm(hiddenBTE, weights.layers[0]!.normBeforeAttention, eps);
   weights.layers.forEach((layer, i) => {
-    const mixed = linear(mix(normed, i), layer.out);
+    const mixed = fusedLinear(mix(normed, i), layer.out);
     [residual, normed] = fusedResidualNorm(mixed, residual, layer.normAfterAttention, layer.normBeforeMlp, eps);
-    const expanded = linear(fusedSwiglu(linear(normed, layer.gateUp)), layer.down);
+    const expanded = fusedLinear(fusedSwiglu(fusedLinear(normed, layer.gateUp)), layer.down);
     const next = weights.layers[i + 1]?.normBeforeAttention ?? weights.finalNorm;
     [residual, normed] = fusedResidualNorm(expanded, residual, layer.normAfterMlp, next, eps);
   });

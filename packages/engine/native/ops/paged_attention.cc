@@ -1,0 +1,202 @@
+// paged_decode_attention: N single positions of any sequences, each over its own scattered keys and values.
+//
+//   paged_decode_attention(qkv [N, (H + 2G)·D], cos, sin [places, P], keys!, values! [slots, G, D], rows int32 [N, 3],
+//                          lines int32 [M], heads, kv_heads, window) -> [N, H·D]
+//
+// Row n is (position, slot to write, start of its line): its rotated key and its value go to that slot, then it attends to the slots
+// lines[start .. start + position], one per position up to its own; window > 0 leaves only the last `window` of them. All rows write
+// before any reads, so rows of one sequence may see each other. What a row gives depends on its own slots alone, to the last bit.
+// float32 on the CPU, contiguous.
+//
+// Shapes: H query heads, G key heads, R = H/G, D head size, P = D/2.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "lane_sums.h"
+
+namespace looprpt {
+namespace {
+
+using at::Tensor;
+using namespace simd;
+
+constexpr float kUnseen = -1e30f;
+constexpr int64_t kFloatsPerTask = 1 << 14;
+
+struct Row {
+  int32_t position, slot, line;
+};
+
+struct Problem {
+  const float *qkv, *cos, *sin;
+  float *keys, *values;
+  const Row* rows;
+  const int32_t* lines;
+  int64_t N, H, G, D, window;
+  int64_t width() const { return (H + 2 * G) * D; }
+};
+
+void rotate(const float* x, const float* cos, const float* sin, int64_t P, float scale, float* to) {
+  for (int64_t j = 0; j < P; ++j) {
+    const float a = x[j], b = x[j + P];
+    to[j] = scale * (a * cos[j] - b * sin[j]);
+    to[j + P] = scale * (b * cos[j] + a * sin[j]);
+  }
+}
+
+void writeRow(const Problem& p, int64_t n) {
+  const Row& row = p.rows[n];
+  const int64_t P = p.D / 2;
+  const float* k = p.qkv + n * p.width() + p.H * p.D;
+  const float* v = k + p.G * p.D;
+  for (int64_t g = 0; g < p.G; ++g)
+    rotate(k + g * p.D, p.cos + row.position * P, p.sin + row.position * P, P, 1.0f, p.keys + (row.slot * p.G + g) * p.D);
+  std::copy(v, v + p.G * p.D, p.values + row.slot * p.G * p.D);
+}
+
+// Scores of kLanes keys; beyond the last key they are those of the last key again.
+Vec scoresOf(const Problem& p, const float* q, const int32_t* line, int64_t count, int64_t g) {
+  Vec sums[kLanes];
+  for (int i = 0; i < kLanes; ++i) {
+    const float* key = p.keys + (line[std::min<int64_t>(i, count - 1)] * p.G + g) * p.D;
+    Vec sum{};
+    int64_t d = 0;
+    for (; d + kLanes <= p.D; d += kLanes) sum += load(q + d) * load(key + d);
+    if (d < p.D) sum += loadPart(q + d, p.D - d) * loadPart(key + d, p.D - d);
+    sums[i] = sum;
+  }
+  return laneSums(sums);
+}
+
+// out += Σ_s weights[s]·values[line[s]]: `kVectors` vectors of a head at a time, to keep the sums in registers.
+template <int kVectors>
+void mixValues(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values, float* out) {
+  Vec sums[kVectors] = {};
+  for (int64_t s = 0; s < count; ++s) {
+    const float* value = values + line[s] * p.G * p.D;
+    const Vec weight = splat(weights[s]);
+    for (int v = 0; v < kVectors; ++v) sums[v] += weight * load(value + v * kLanes);
+  }
+  for (int v = 0; v < kVectors; ++v) store(out + v * kLanes, sums[v]);
+}
+
+void mixTail(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values, int64_t width,
+             float* out) {
+  Vec sum{};
+  for (int64_t s = 0; s < count; ++s) sum += splat(weights[s]) * loadPart(values + line[s] * p.G * p.D, width);
+  std::memcpy(out, &sum, width * sizeof(float));
+}
+
+void attend(const Problem& p, int64_t n, int64_t g, std::vector<float>& scratch, float* out) {
+  const Row& row = p.rows[n];
+  const int64_t P = p.D / 2, R = p.H / p.G, S = row.position + 1;
+  const int64_t first = p.window > 0 ? std::max<int64_t>(0, S - p.window) : 0, count = S - first;
+  const int64_t padded = (count + kLanes - 1) / kLanes * kLanes;
+  const int32_t* line = p.lines + row.line + first;
+  if (static_cast<int64_t>(scratch.size()) < padded + p.D) scratch.resize(padded + p.D);
+  float *scores = scratch.data(), *q = scores + padded;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
+  for (int64_t h = g * R; h < (g + 1) * R; ++h) {
+    rotate(p.qkv + n * p.width() + h * p.D, p.cos + row.position * P, p.sin + row.position * P, P, scale, q);
+    Vec most = splat(kUnseen);
+    for (int64_t s = 0; s < count; s += kLanes) {
+      Vec score = scoresOf(p, q, line + s, count - s, g);
+      if (s + kLanes > count) score = select(iota() < static_cast<int32_t>(count - s), score, splat(kUnseen));
+      store(scores + s, score);
+      most = select(score > most, score, most);
+    }
+    const float largest = simd::max(most);
+    Vec totals{};
+    for (int64_t s = 0; s < count; s += kLanes) {
+      const Vec weight = simd::exp(load(scores + s) - largest);
+      const Vec seen = s + kLanes > count ? select(iota() < static_cast<int32_t>(count - s), weight, Vec{}) : weight;
+      store(scores + s, seen);
+      totals += seen;
+    }
+    float* to = out + (n * p.H + h) * p.D;
+    const float* values = p.values + g * p.D;
+    int64_t d = 0;
+    for (; d + 4 * kLanes <= p.D; d += 4 * kLanes) mixValues<4>(p, scores, line, count, values + d, to + d);
+    for (; d + 2 * kLanes <= p.D; d += 2 * kLanes) mixValues<2>(p, scores, line, count, values + d, to + d);
+    for (; d + kLanes <= p.D; d += kLanes) mixValues<1>(p, scores, line, count, values + d, to + d);
+    if (d < p.D) mixTail(p, scores, line, count, values + d, p.D - d, to + d);
+    const float inverse = 1.0f / simd::sum(totals);
+    for (int64_t i = 0; i < p.D; ++i) to[i] *= inverse;
+  }
+}
+
+void check(const Tensor& t, at::ScalarType type, const char* name) {
+  TORCH_CHECK(t.is_cpu() && t.scalar_type() == type && t.is_contiguous(), "paged_decode_attention: ", name, ": a contiguous ",
+              type, " tensor on the CPU is needed");
+}
+
+// Every slot and place that a row names exists. Returns the sum of the positions.
+int64_t checkRows(const Problem& p, int64_t places, int64_t slots, int64_t lineLength) {
+  int64_t total = 0, checkedFrom = 0, checkedTo = 0;
+  for (int64_t n = 0; n < p.N; ++n) {
+    const Row& row = p.rows[n];
+    const int64_t from = row.line, to = from + row.position + 1;
+    TORCH_CHECK(row.position >= 0 && row.position < places && row.slot >= 0 && row.slot < slots && from >= 0 && to <= lineLength,
+                "paged_decode_attention: row ", n, " names a place, slot or line that does not exist");
+    total += row.position;
+    // Rows of one sequence share a line; what was looked at for the row before is not looked at again.
+    for (int64_t i = from == checkedFrom ? checkedTo : from; i < to; ++i)
+      TORCH_CHECK(p.lines[i] >= 0 && p.lines[i] < slots, "paged_decode_attention: slot ", p.lines[i], " does not exist");
+    checkedTo = from == checkedFrom ? std::max(checkedTo, to) : to;
+    checkedFrom = from;
+  }
+  return total;
+}
+
+Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, Tensor& keys, Tensor& values,
+                            const Tensor& rows, const Tensor& lines, int64_t heads, int64_t kvHeads, int64_t window) {
+  for (const Tensor* t : {&qkv, &cos, &sin, static_cast<const Tensor*>(&keys), static_cast<const Tensor*>(&values)})
+    check(*t, at::kFloat, "qkv, cos, sin, keys, values");
+  check(rows, at::kInt, "rows");
+  check(lines, at::kInt, "lines");
+  TORCH_CHECK(keys.dim() == 3 && keys.sizes() == values.sizes() && keys.size(1) == kvHeads && heads % kvHeads == 0,
+              "paged_decode_attention: keys and values must be [slots, ", kvHeads, ", D], not ", keys.sizes());
+  const int64_t N = qkv.size(0), D = keys.size(2), slots = keys.size(0);
+  TORCH_CHECK(qkv.dim() == 2 && qkv.size(1) == (heads + 2 * kvHeads) * D && D % 2 == 0 && cos.dim() == 2 && cos.size(1) == D / 2 &&
+                  cos.sizes() == sin.sizes() && rows.dim() == 2 && rows.size(0) == N && rows.size(1) == 3 && lines.dim() == 1,
+              "paged_decode_attention: the shapes do not belong together");
+  const Problem p{qkv.data_ptr<float>(),
+                  cos.data_ptr<float>(),
+                  sin.data_ptr<float>(),
+                  keys.data_ptr<float>(),
+                  values.data_ptr<float>(),
+                  reinterpret_cast<const Row*>(rows.data_ptr<int32_t>()),
+                  lines.data_ptr<int32_t>(),
+                  N,
+                  heads,
+                  kvHeads,
+                  D,
+                  window};
+  const int64_t positions = checkRows(p, cos.size(0), slots, lines.numel());
+  Tensor out = at::empty({N, heads * D}, qkv.options());
+  float* to = out.data_ptr<float>();
+  at::parallel_for(0, N, std::max<int64_t>(1, kFloatsPerTask / (kvHeads * D)), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) writeRow(p, n);
+  });
+  const int64_t perTask = (positions / std::max<int64_t>(1, N) + 1) * D * (heads / kvHeads);
+  at::parallel_for(0, N * kvHeads, std::max<int64_t>(1, kFloatsPerTask / perTask), [&](int64_t begin, int64_t end) {
+    std::vector<float> scratch;
+    for (int64_t task = begin; task < end; ++task) attend(p, task / kvHeads, task % kvHeads, scratch, to);
+  });
+  return out;
+}
+
+}  // namespace
+}  // namespace looprpt
+
+TORCH_LIBRARY_FRAGMENT(looprpt, m) {
+  m.def(
+      "paged_decode_attention(Tensor qkv, Tensor cos, Tensor sin, Tensor(a!) keys, Tensor(b!) values, Tensor rows, Tensor lines, "
+      "int heads, int kv_heads, int window) -> Tensor",
+      looprpt::pagedDecodeAttention);
+}

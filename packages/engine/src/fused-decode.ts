@@ -1,0 +1,49 @@
+/**
+ * Fused operators for decoding many sequences at once: attention of single positions over scattered keys and values, and a
+ * product whose rows do not depend on each other's company.
+ *
+ * They work on contiguous float32 tensors on the CPU (`fusable`) and have no gradients. A row's result has the same bits
+ * whatever other rows it is computed with, which a general matrix product does not promise.
+ *
+ * Shapes: N rows, H query heads, G key heads, D head size, P = D/2, M slots named by all lines together.
+ */
+import type { AttentionHeads } from './fused.js';
+import { type Handle, native } from './native.js';
+import { Tensor } from './tensor.js';
+
+const ROW_LINEAR = native.resolve('looprpt::row_linear', '');
+const PAGED_ATTENTION = native.resolve('looprpt::paged_decode_attention', '');
+
+/** x·Wᵀ with every row computed alone: x [N, in], weight [out, in] → [N, out]. */
+export function fusedRowLinear(x: Tensor, weight: Tensor): Tensor {
+  return new Tensor(native.call(ROW_LINEAR, x.handle, weight.handle) as Handle);
+}
+
+/** Keys (rotated) and values of one layer, [slots, G, D] each. */
+export interface PagedMemory {
+  keys: Tensor;
+  values: Tensor;
+}
+
+export interface PagedRows {
+  /** int32 [N, 3]: position, slot to write, start of the row's line in `lines`. */
+  rows: Tensor;
+  /** int32 [M]: of each line the slots of positions 0, 1, …; a row reads position + 1 of them. */
+  lines: Tensor;
+}
+
+/**
+ * Rotates and stores the rows' keys and values, then lets each row attend to the slots of its line.
+ * @param qkv [N, (H + 2G)·D], unrotated @param angles cos and sin by position, [places, P]
+ * @returns [N, H·D]
+ */
+export function fusedPagedAttention(
+  qkv: Tensor,
+  angles: { cos: Tensor; sin: Tensor },
+  { keys, values }: PagedMemory,
+  { rows, lines }: PagedRows,
+  { heads, kvHeads, window }: AttentionHeads,
+): Tensor {
+  const tensors = [qkv, angles.cos, angles.sin, keys, values, rows, lines].map((tensor) => tensor.handle);
+  return new Tensor(native.call(PAGED_ATTENTION, ...tensors, heads, kvHeads, window ?? 0) as Handle);
+}

@@ -1,0 +1,62 @@
+/**
+ * A worker as the benchmark holds it: a process with the threads that were asked for, which waits for a line and answers it.
+ * Only one worker is asked at a time, so that each has the machine to itself.
+ *
+ * The benchmark itself must make no tensors: on Linux the peak memory of a process begins with that of whoever started it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { z } from 'zod';
+import { prepareThreads } from '../cli/threads.js';
+import { toArgv, type WorkerArguments } from './arguments.js';
+
+/** How a program of either side is started, before the worker's arguments. */
+export type Program = readonly [command: string, ...args: string[]];
+
+export const OUR_PROGRAM: Program = [process.execPath, fileURLToPath(new URL('./worker.js', import.meta.url))];
+
+function start([command, ...before]: Program, args: WorkerArguments): ChildProcess {
+  const env = { ...process.env };
+  prepareThreads(env, args.threads);
+  return spawn(command, [...before, ...toArgv(args)], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+/** Runs a worker that asks for nothing. @throws if it fails */
+export async function runToEnd(program: Program, args: WorkerArguments): Promise<void> {
+  const [code] = await once(start(program, args), 'close');
+  if (code !== 0) throw new Error(`the worker '${args.worker}' ended with ${code}`);
+}
+
+export class WorkerProcess {
+  readonly #name: string;
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #closed: Promise<unknown>;
+
+  constructor(program: Program, args: WorkerArguments) {
+    this.#name = `${program === OUR_PROGRAM ? 'ours' : 'peer'} ${args.worker}`;
+    this.#child = start(program, args);
+    this.#closed = once(this.#child, 'close');
+    // A worker that has died is noticed by its missing answer.
+    this.#child.stdin!.on('error', () => {});
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** @throws if the worker has ended, with how */
+  async ask<S extends z.ZodType>(line: string, reply: S): Promise<z.output<S>> {
+    this.#child.stdin!.write(`${line}\n`);
+    const answer = await this.#lines.next();
+    if (!answer.done) return reply.parse(JSON.parse(answer.value));
+    await this.#closed;
+    const { signalCode, exitCode } = this.#child;
+    const how = signalCode === 'SIGKILL' ? 'was killed, probably for want of memory' : `ended with ${exitCode}`;
+    throw new Error(`the worker '${this.#name}' ${how}`);
+  }
+
+  async close(): Promise<void> {
+    this.#child.stdin!.end();
+    await this.#closed;
+  }
+}
