@@ -43,8 +43,9 @@ function merged(totals: readonly OperatorTotal[]): OperatorTime[] {
   return [...byName.values()];
 }
 
-/** Steps of a backward pass have the names of their C++ classes. */
+/** Steps of a backward pass have the names of their C++ classes; the engine's own work around them is one row. */
 function readable(operator: string): string {
+  if (operator.startsWith('autograd::engine::')) return 'autograd::engine';
   const own = /^torch::autograd::CppNode<(.*)>$/.exec(operator)?.[1];
   return (own ?? operator).replace('(anonymous namespace)::', '').replace('torch::autograd::', '');
 }

@@ -16,6 +16,12 @@ export interface Agreement {
 /** Relative to the number itself, or to 1 if that is larger. */
 const TOLERANCE = 1e-4;
 
+/**
+ * For means over hard tokens. The entropies of a random model are so close that a row's last hard token can hang on their
+ * last digit; another choice moves a mean over some hundred tokens by a thousandth. A difference in meaning moves it by more.
+ */
+const SELECTION_TOLERANCE = 5e-3;
+
 /** Parts of LoopRPT's loss before any random number: ours, the peer's name. */
 const PARTS = [
   ['representation', 'rep'],
@@ -28,19 +34,18 @@ export function agreements({ mode, ours, peer }: ModeMeasurement): Agreement[] {
   if (!mode.same || !ours || !peer) return [];
   const a = ours.first;
   const b = peer.first;
-  const compared: [string, number, number][] =
-    mode.objective.kind === 'looprpt'
-      ? PARTS.map(([own, theirs]) => [own, part(a, own), part(b, theirs)])
-      : [['loss', a.loss, b.loss]];
-  return [['parameters', a.parameters, b.parameters] as [string, number, number], ...compared].map(
-    ([what, ours, peer]) => ({ mode: mode.name, what, ours, peer, agree: close(ours, peer) }),
-  );
+  const compare = (what: string, ours: number, peer: number, tolerance: number): Agreement => {
+    const agree = Math.abs(ours - peer) <= tolerance * Math.max(1, Math.abs(ours));
+    return { mode: mode.name, what, ours, peer, agree };
+  };
+  return [
+    compare('parameters', a.parameters, b.parameters, 0),
+    ...(mode.objective.kind === 'looprpt'
+      ? PARTS.map(([own, theirs]) => compare(own, part(a, own), part(b, theirs), SELECTION_TOLERANCE))
+      : [compare('loss', a.loss, b.loss, TOLERANCE)]),
+  ];
 }
 
 function part({ parts }: StepReply, name: string): number {
   return parts[name] ?? Number.NaN;
-}
-
-function close(a: number, b: number): boolean {
-  return Math.abs(a - b) <= TOLERANCE * Math.max(1, Math.abs(a));
 }

@@ -49,6 +49,8 @@ export interface Row {
   shareOfMatmul: { median: number; best: number } | null;
   /** Share of a step of ours spent outside the addon: in JavaScript. */
   outsideNative: number | null;
+  /** The same outside libtorch's operators: with the addon's conversions. Only with a profile. */
+  outsideOperators: number | null;
   parts: PartTime[];
   operators: OperatorsReply | null;
 }
@@ -76,6 +78,7 @@ function rowOf({ model, shape }: BenchCase, measured: ModeMeasurement, matmul: M
       best: usefulGflop / ours.seconds.min / matmul.best,
     },
     outsideNative: parts.length > 0 ? outside(parts) : null,
+    outsideOperators: operators && 1 - operatorSeconds(operators) / operators.seconds,
     ...{ parts, operators },
   };
 }
@@ -109,4 +112,9 @@ export function outside(parts: readonly PartTime[]): number {
   const total = parts.reduce((sum, { seconds }) => sum + seconds, 0);
   const native = parts.reduce((sum, part) => sum + part.native, 0);
   return 1 - native / total;
+}
+
+/** Time inside operators. */
+export function operatorSeconds({ operators }: OperatorsReply): number {
+  return operators.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / 1000;
 }

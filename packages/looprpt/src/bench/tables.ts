@@ -1,7 +1,6 @@
 /** The benchmark's rows, for reading: one table a model and shape, and the profile of a mode. */
 import { renderTable } from '../cli/terminal/table.js';
-import type { Row, SideSummary } from './rows.js';
-import { outside } from './rows.js';
+import { operatorSeconds, outside, type Row, type SideSummary } from './rows.js';
 
 const NONE = '–';
 
@@ -44,7 +43,6 @@ export function profileTables({ model, B, T, mode, parts, operators }: Row): str
   const byPart = parts
     .filter(({ seconds }) => seconds > 0)
     .map((part) => [part.part, ms(part.seconds), percent(part.seconds / whole), percent(outside([part]))]);
-  const inOperators = operators.operators.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / 1000;
   const line = (name: string, calls: number, milliseconds: number): (string | number)[] => [
     name,
     calls,
@@ -63,7 +61,7 @@ export function profileTables({ model, B, T, mode, parts, operators }: Row): str
       rest.reduce((sum, { calls }) => sum + calls, 0),
       rest.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
     ),
-    line('outside operators', 0, 1000 * (operators.seconds - inOperators)),
+    line('outside operators', 0, 1000 * (operators.seconds - operatorSeconds(operators))),
   ];
   return [
     `${model.name}, ${B} x ${T}, ${mode}: one step`,

@@ -115,7 +115,7 @@ function curvePanel({ Plot }: Canvas, { title, lines }: CurvePanel, styles: Seri
           stroke,
           strokeWidth: 1.7,
           clip: true,
-          ariaLabel: `${title}, ${name}`,
+          ariaLabel: () => `${title}, ${name}`,
         }),
       ];
     }),

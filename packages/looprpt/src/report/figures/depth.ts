@@ -81,7 +81,13 @@ function depthPanel({ Plot }: Canvas, panel: DepthPanel, series: Series[], metri
             strokeOpacity: 0.6,
           },
         ),
-        Plot.line(perLoop, { x: 'loop', y, stroke: style.color, strokeWidth: 2, ariaLabel: `${metric} of ${name}` }),
+        Plot.line(perLoop, {
+          x: 'loop',
+          y,
+          stroke: style.color,
+          strokeWidth: 2,
+          ariaLabel: () => `${metric} of ${name}`,
+        }),
         Plot.dot(perLoop, {
           x: 'loop',
           y,
@@ -89,7 +95,7 @@ function depthPanel({ Plot }: Canvas, panel: DepthPanel, series: Series[], metri
           symbol: style.symbol,
           fill: style.color,
           stroke: style.color,
-          ariaLabel: `${metric} by loop of ${name}`,
+          ariaLabel: () => `${metric} by loop of ${name}`,
           title: label,
         }),
       ];

@@ -49,7 +49,7 @@ function exitPanel({ Plot }: Canvas, panel: ExitPanel, { style }: Series, highes
     x: { label: 'Exit loop', type: 'band', padding: 0.28, tickFormat: 'd' },
     y: { label: 'Tokens (%)', domain: [0, Math.min(112, 115 * highest)], ticks: 5 },
     marks: [
-      Plot.barY(bars, { x: 'loop', y: 'share', fill: style.color, ariaLabel: `exits of ${panel.name}` }),
+      Plot.barY(bars, { x: 'loop', y: 'share', fill: style.color, ariaLabel: () => `exits of ${panel.name}` }),
       Plot.text(label, {
         x: 'loop',
         y: 'share',

@@ -188,7 +188,7 @@ function paretoPanel(
           y,
           stroke: style.color,
           strokeWidth: rule === 'gate' ? 2.4 : 1.2,
-          ariaLabel: `${rule} of ${model.name}`,
+          ariaLabel: () => `${rule} of ${model.name}`,
           ...(rule !== 'gate' &&
             rule !== 'static' &&
             RULE_STYLE[rule].dash && { strokeDasharray: RULE_STYLE[rule].dash }),
@@ -202,7 +202,7 @@ function paretoPanel(
         fill: color('surface'),
         stroke: style.color,
         strokeWidth: 1.8,
-        ariaLabel: `static loops of ${model.name}`,
+        ariaLabel: () => `static loops of ${model.name}`,
         title: (point: CurvePoint) => `${model.name}, loop ${point.setting}: ${percent(point.accuracy.mean, 2)} %`,
       }),
     ];
@@ -229,7 +229,7 @@ function rulesPanel({ Plot }: Canvas, title: string, model: ParetoModel, domain:
       ...model.curves.flatMap(({ rule, points }) => {
         if (rule === 'static') return [];
         const { stroke, width, dash } = RULE_STYLE[rule];
-        const line = { x: 'meanLoops', y, stroke, strokeWidth: width, ariaLabel: `${rule} of ${model.name}` };
+        const line = { x: 'meanLoops', y, stroke, strokeWidth: width, ariaLabel: () => `${rule} of ${model.name}` };
         return [Plot.line(points, { ...line, ...(dash && { strokeDasharray: dash }) })];
       }),
       Plot.dot(model.static, {
@@ -238,7 +238,7 @@ function rulesPanel({ Plot }: Canvas, title: string, model: ParetoModel, domain:
         r: 3.8,
         fill: color('surface'),
         stroke: color('ink'),
-        ariaLabel: `static loops of ${model.name}`,
+        ariaLabel: () => `static loops of ${model.name}`,
         title: (point: CurvePoint) => `loop ${point.setting}: ${percent(point.accuracy.mean, 2)} %`,
       }),
     ],

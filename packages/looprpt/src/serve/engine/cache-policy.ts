@@ -1,0 +1,44 @@
+/**
+ * What a later token sees of an earlier one at a loop that the earlier one never reached, and whether prompts leave early.
+ * The two are separate settings: a prompt is read once and decides everything after it.
+ */
+import { z } from 'zod';
+
+export const cachePolicyConfig = z.strictObject({
+  decode: z
+    .enum(['per-loop', 'last'])
+    .default('per-loop')
+    .describe(
+      'per-loop: a slot for every loop; above the loop at which a token left, its keys and values of that loop are seen ' +
+        'again. last: one slot, with the keys and values of the loop at which it left, seen at every loop: 1/K of the memory',
+    ),
+  prefill: z
+    .enum(['all', 'adaptive'])
+    .default('all')
+    .describe(
+      'all: every token of a prompt but the last, which decoding starts from, runs all loops. adaptive: each leaves by the ' +
+        "request's exit rule. While a prompt is read its tokens always see each other loop by loop",
+    ),
+});
+
+export type CachePolicy = z.output<typeof cachePolicyConfig>;
+
+/** The most pages that one sequence holds, and how many of them only until its prompt is read. */
+export interface PageNeed {
+  total: number;
+  prefillOnly: number;
+}
+
+/**
+ * @param loops most loops that a token of the sequence runs @param prompt tokens read before decoding starts
+ * @param capacity tokens that the cache will hold in the end
+ */
+export function pageNeed(
+  { decode }: CachePolicy,
+  pagesFor: (tokens: number) => number,
+  { loops, prompt, capacity }: { loops: number; prompt: number; capacity: number },
+): PageNeed {
+  if (decode === 'per-loop') return { total: loops * pagesFor(capacity), prefillOnly: 0 };
+  const prefillOnly = (loops - 1) * pagesFor(prompt);
+  return { total: pagesFor(capacity) + prefillOnly, prefillOnly };
+}

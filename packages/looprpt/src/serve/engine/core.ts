@@ -1,0 +1,211 @@
+/**
+ * The depth-adaptive batched engine, pass by pass. A pass advances every active sequence by one loop, at whatever loop it
+ * stands; those whose exit rule says so are read out and sampled, and start their next token in the next pass.
+ *
+ * Synchronous and without a clock: engine.ts drives it. Between passes the states of the rows under way are its only tensors
+ * besides the cache's. Invariants: a sequence holds its pages from admission to its last event, and no page is left when all
+ * have ended; each sequence has its own random stream; with `reproducible` on the CPU in float32 what a sequence yields has the
+ * same bits whatever else is in the passes.
+ *
+ * Shapes: N rows of a pass, E hidden, V vocabulary.
+ */
+import { elementBytes, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
+import { z } from 'zod';
+import type { LoopLM } from '../../model/loop-lm.js';
+import { UserError } from '../../user-error.js';
+import { cachePolicyConfig, pageNeed } from './cache-policy.js';
+import { type EvidenceKind, ExitDecision, evidenceOf } from './exit-rule.js';
+import { KVMemory } from './kv-memory.js';
+import { PagePool } from './page-pool.js';
+import { chooseTokens } from './read-out.js';
+import { type EngineRequest, Sequence, type TokenEvent } from './request.js';
+import { type PassRow, Scheduler } from './scheduler.js';
+import { SequenceSlots } from './sequence-slots.js';
+import { Step } from './step.js';
+
+export const engineConfig = z.strictObject({
+  maxSequences: z.int().min(1).default(32).describe('sequences that run at once; more wait'),
+  maxLength: z.int().min(1).default(2048).describe('most tokens of a sequence, prompt and text together'),
+  pageSize: z.int().min(1).default(16).describe('tokens of a cache page, which holds one loop of them'),
+  pages: z.int().min(1).optional().describe('cache pages; by default enough for all sequences at half of maxLength'),
+  prefillRows: z.int().min(1).default(64).describe('most prompt tokens that share a pass with decoding'),
+  cache: cachePolicyConfig.prefault({}),
+  reproducible: z
+    .boolean()
+    .default(true)
+    .describe(
+      'products row by row, so that a seed gives the same text whatever else is in the batch, to the last bit (float32 on the ' +
+        "CPU; elsewhere a sequence's numbers can change in their last bits with its company). false: the library's " +
+        'general product, whose additions are ordered by the shape of the batch',
+    ),
+});
+
+export type EngineConfig = z.output<typeof engineConfig>;
+
+export class EngineCore implements Disposable {
+  readonly config: EngineConfig;
+  readonly pool: PagePool;
+  readonly #model: LoopLM;
+  readonly #memory: KVMemory;
+  readonly #step: Step;
+  readonly #scheduler: Scheduler<Sequence>;
+  readonly #decisions = new Map<Sequence, Map<number, ExitDecision>>();
+  #stateNE: Tensor | null = null;
+
+  constructor(model: LoopLM, options: z.input<typeof engineConfig> = {}) {
+    this.config = engineConfig.parse(options);
+    const { maxSequences, maxLength, pageSize, prefillRows, cache, reproducible } = this.config;
+    const tables = cache.decode === 'last' ? 1 : model.config.loops;
+    const pages =
+      this.config.pages ?? Math.ceil((maxSequences * tables * maxLength) / 2 / pageSize) + model.config.loops;
+    this.#model = model;
+    this.pool = new PagePool(pages, pageSize);
+    this.#memory = new KVMemory(model.config, { slots: pages * pageSize, dtype: model.dtype, device: model.device });
+    this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
+    this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
+  }
+
+  /** Bytes of keys and values. */
+  get cacheBytes(): number {
+    const { config, dtype } = this.#model;
+    return this.#memory.slots * KVMemory.bytesPerSlot(config, elementBytes(dtype));
+  }
+  get waiting(): number {
+    return this.#scheduler.waiting;
+  }
+  get running(): number {
+    return this.#scheduler.running;
+  }
+
+  /** Puts a request in the queue. @throws UserError for one that can never run */
+  add(request: EngineRequest): Sequence {
+    const { maxLength, cache } = this.config;
+    const sequence = new Sequence(request, this.#model.config);
+    const length = sequence.size.capacity + 1;
+    if (length > maxLength)
+      throw new UserError(`prompt and max tokens come to ${length} tokens; this engine takes ${maxLength} at most`);
+    const { total } = pageNeed(cache, (tokens) => this.pool.pagesFor(tokens), sequence.size);
+    if (total > this.pool.pages)
+      throw new UserError(
+        `the request needs ${total} cache pages, the engine has ${this.pool.pages}: ask for fewer tokens`,
+      );
+    this.#scheduler.add(sequence);
+    return sequence;
+  }
+
+  /** Ends a sequence now and frees its pages; null if it had ended before. */
+  cancel(sequence: Sequence): TokenEvent | null {
+    if (sequence.finish !== null) return null;
+    const event = sequence.cancel();
+    this.#end(sequence);
+    return event;
+  }
+
+  /** Runs one pass. @returns every token that it completed; null when there was nothing to run */
+  pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
+    const rows = this.#scheduler.plan();
+    if (rows.length === 0) return null;
+    const { stateNE, leaves, tokens } = noGrad(() => scope(() => this.#compute(rows)));
+    this.#stateNE?.dispose();
+    this.#stateNE = stateNE;
+    rows.forEach(({ job, position, loop }, n) => {
+      if (!leaves[n]) return;
+      job.slots!.leave(position, loop);
+      this.#decisions.get(job)!.delete(position);
+    });
+    const settled = this.#scheduler.settle(rows, leaves);
+    for (const sequence of settled.prompts) noGrad(() => this.#memory.copy(sequence.slots!.endPrefill()));
+    const events = tokens.map(([sequence, choice]): [Sequence, TokenEvent] => [sequence, sequence.take(choice)]);
+    for (const [sequence] of events) if (sequence.finish !== null) this.#end(sequence);
+    return { rows: rows.length, events };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stateNE?.dispose();
+    this.#step[Symbol.dispose]();
+    this.#memory[Symbol.dispose]();
+  }
+
+  #admit(sequence: Sequence): boolean {
+    sequence.slots = SequenceSlots.reserve(this.pool, this.config.cache, sequence.size);
+    if (sequence.slots) this.#decisions.set(sequence, new Map());
+    return sequence.slots !== null;
+  }
+
+  #end(sequence: Sequence): void {
+    this.#scheduler.remove(sequence);
+    this.#decisions.delete(sequence);
+    sequence.slots?.release();
+    sequence.slots = null;
+  }
+
+  #compute(rows: readonly PassRow<Sequence>[]) {
+    const stepRows = rows.map(({ job, position, loop, source }) => {
+      const slots = job.slots!;
+      return { id: job.ids[position]!, position, source, slot: slots.slot(position, loop), line: slots.line(loop) };
+    });
+    const stateNE = this.#step.run(stepRows, this.#stateNE);
+    const evidence = this.#evidence(rows, stateNE);
+    const leaves = rows.map((row, n) => this.#decision(row).leaves(row.loop + 1, evidence[n]!));
+    const read = [...rows.keys()].filter((n) => leaves[n] && !rows[n]!.isPrompt);
+    if (read.length === 0) return { stateNE: stateNE.persist(), leaves, tokens: [] };
+    const readRows = read.map((n) => ({ sequence: rows[n]!.job, loop: rows[n]!.loop + 1 }));
+    const choices = chooseTokens(readRows, this.#logits(stateNE, read));
+    const tokens = readRows.map(({ sequence }, m) => [sequence, choices[m]!] as const);
+    return { stateNE: stateNE.persist(), leaves, tokens };
+  }
+
+  #decision({ job, position, isPrompt }: PassRow<Sequence>): ExitDecision {
+    const decisions = this.#decisions.get(job)!;
+    let decision = decisions.get(position);
+    if (!decision) {
+      const { loops } = job.size;
+      const runsAll = isPrompt && this.config.cache.prefill === 'all';
+      decision = runsAll ? new ExitDecision({ rule: 'loops', loops }, loops, position) : job.decisionAt(position);
+      decisions.set(position, decision);
+    }
+    return decision;
+  }
+
+  /** By row what its exit rule wants to know; 0 where it wants nothing. */
+  #evidence(rows: readonly PassRow<Sequence>[], stateNE: Tensor): Float64Array {
+    const evidence = new Float64Array(rows.length);
+    const wanted = rows.map(({ job, loop, isPrompt }) =>
+      loop + 1 === job.size.loops || (isPrompt && this.config.cache.prefill === 'all') ? 'none' : evidenceOf(job.exit),
+    );
+    const fill = (kind: EvidenceKind, values: (which: number[]) => Float64Array): void => {
+      const which = [...wanted.keys()].filter((n) => wanted[n] === kind);
+      if (which.length === 0) return;
+      const numbers = values(which);
+      which.forEach((n, i) => {
+        evidence[n] = numbers[i]!;
+      });
+    };
+    const { gateWeight, gateBias } = this.#model.weights;
+    fill('gate', (which) => this.#step.product(this.#rows(stateNE, which), gateWeight).add(gateBias).toNumbers());
+    fill('change', (which) => this.#changes(rows, which, stateNE));
+    fill('confidence', (which) => this.#logits(stateNE, which).softmax(-1).amax(-1).toNumbers());
+    return evidence;
+  }
+
+  /** ‖h − h'‖ / ‖h‖ with the state h' before the loop, which at the first loop is the embedding. */
+  #changes(rows: readonly PassRow<Sequence>[], which: readonly number[], stateNE: Tensor): Float64Array {
+    const stepRows = which.map((n) => {
+      const { job, position, source } = rows[n]!;
+      return { id: job.ids[position]!, source };
+    });
+    const before = this.#step.states(stepRows, this.#stateNE).to({ dtype: 'float32' });
+    const after = this.#rows(stateNE, which).to({ dtype: 'float32' });
+    const norm = (x: Tensor): Tensor => x.square().sum(-1).sqrt();
+    return norm(after.sub(before)).div(norm(after)).toNumbers();
+  }
+
+  #logits(stateNE: Tensor, which: readonly number[]): Tensor {
+    return this.#step.product(this.#rows(stateNE, which), this.#model.weights.head);
+  }
+
+  #rows(stateNE: Tensor, which: readonly number[]): Tensor {
+    if (which.length === stateNE.size(0)) return stateNE;
+    return stateNE.indexSelect(0, tensor([...which], { dtype: 'int64', device: stateNE.device }));
+  }
+}

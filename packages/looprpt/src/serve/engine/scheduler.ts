@@ -1,0 +1,142 @@
+/**
+ * Who runs in the next pass of the stack, and at which loop. Knows nothing of tensors, tokens or pages, so that it can be
+ * tested by replaying invented exits.
+ *
+ * A pass advances every sequence that is decoding by one loop, at whatever loop it stands, and up to `prefillRows` tokens of
+ * prompts beside them, which run in chunks: the tokens of a chunk start together and each goes on until it leaves. A job's last
+ * prompt token is its first decoding step. Jobs start in the order in which they came; one that does not fit makes the later
+ * ones wait, so none starves.
+ *
+ * Loops count from 0. Invariants: a decoding job has exactly one row in every pass, so it never waits for another's loop; rows of
+ * prompts never exceed the limit; within a job, token n + 1 starts decoding in the pass after token n left.
+ */
+import assert from 'node:assert/strict';
+
+/** What the scheduler needs to know of a sequence. */
+export interface Job {
+  /** Tokens to be read before decoding starts; may be 0. */
+  readonly promptTokens: number;
+}
+
+export interface PassRow<J> {
+  job: J;
+  position: number;
+  loop: number;
+  isPrompt: boolean;
+  /** Row of the pass before that this one continues; null for a token at its first loop. */
+  source: number | null;
+}
+
+/** What a pass completed. */
+export interface Settled<J> {
+  /** Jobs whose prompt has been read; they decode from the next pass on. */
+  prompts: J[];
+  /** Rows of decoding jobs whose token left, as indices into the pass. */
+  tokens: number[];
+}
+
+export interface SchedulerOptions<J> {
+  maxSequences: number;
+  /** Most rows of prompts in a pass. */
+  prefillRows: number;
+  /** Asked for the job that has waited longest; takes what the job needs, or says no and takes nothing. */
+  admit: (job: J) => boolean;
+}
+
+interface Token {
+  position: number;
+  loop: number;
+  source: number | null;
+}
+
+interface Running {
+  /** Prompt tokens that have been started. */
+  started: number;
+  /** Tokens under way: those of a chunk, or the one that is decoded. */
+  tokens: Token[];
+}
+
+export class Scheduler<J extends Job> {
+  readonly #options: SchedulerOptions<J>;
+  readonly #waiting: J[] = [];
+  readonly #running = new Map<J, Running>();
+
+  constructor(options: SchedulerOptions<J>) {
+    assert(options.maxSequences >= 1 && options.prefillRows >= 1);
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+  get running(): number {
+    return this.#running.size;
+  }
+
+  add(job: J): void {
+    this.#waiting.push(job);
+  }
+
+  /** The job is done or not wanted any more. @returns whether it had been admitted */
+  remove(job: J): boolean {
+    const at = this.#waiting.indexOf(job);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    return this.#running.delete(job);
+  }
+
+  /** The rows of the next pass, decoding ones first; none when there is nothing to do. */
+  plan(): PassRow<J>[] {
+    this.#admit();
+    const decoding: PassRow<J>[] = [];
+    const prompts: PassRow<J>[] = [];
+    for (const [job, { tokens }] of this.#running)
+      for (const token of tokens) {
+        const isPrompt = token.position < job.promptTokens;
+        (isPrompt ? prompts : decoding).push({ job, isPrompt, ...token });
+      }
+    for (const [job, running] of this.#running) {
+      const room = this.#options.prefillRows - prompts.length;
+      const size = running.tokens.length === 0 ? Math.min(room, job.promptTokens - running.started) : 0;
+      for (let i = 0; i < size; i++) {
+        const token = { position: running.started++, loop: 0, source: null };
+        running.tokens.push(token);
+        prompts.push({ job, isPrompt: true, ...token });
+      }
+    }
+    return [...decoding, ...prompts];
+  }
+
+  /** Takes a pass's outcome. @param rows what `plan` gave @param leaves by row, whether its token ran its last loop */
+  settle(rows: readonly PassRow<J>[], leaves: readonly boolean[]): Settled<J> {
+    const settled: Settled<J> = { prompts: [], tokens: [] };
+    const byJob = new Map<J, Token[]>();
+    rows.forEach(({ job, position, loop, isPrompt }, source) => {
+      const tokens = byJob.get(job) ?? [];
+      byJob.set(job, tokens);
+      if (!leaves[source]) tokens.push({ position, loop: loop + 1, source });
+      else if (!isPrompt) {
+        settled.tokens.push(source);
+        tokens.push({ position: position + 1, loop: 0, source: null });
+      }
+    });
+    for (const [job, tokens] of byJob) {
+      const running = this.#running.get(job);
+      assert(running, 'a job of the pass is not running');
+      running.tokens = tokens;
+      if (tokens.length > 0 || running.started < job.promptTokens) continue;
+      settled.prompts.push(job);
+      running.tokens = [{ position: job.promptTokens, loop: 0, source: null }];
+    }
+    return settled;
+  }
+
+  #admit(): void {
+    while (this.#running.size < this.#options.maxSequences) {
+      const job = this.#waiting[0];
+      if (job === undefined || !this.#options.admit(job)) return;
+      this.#waiting.shift();
+      const first = { position: 0, loop: 0, source: null };
+      this.#running.set(job, { started: 0, tokens: job.promptTokens === 0 ? [first] : [] });
+    }
+  }
+}

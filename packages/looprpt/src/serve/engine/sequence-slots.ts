@@ -1,0 +1,118 @@
+/**
+ * All slot arithmetic of the cache: in which slot a token writes its keys and values at a loop, and which slots a token at that
+ * loop reads, one for each earlier token and itself.
+ *
+ * What is read is a "line": entry t is the slot of token t as seen from that loop. A token that leaves at loop e has its entries
+ * in the lines of all later loops pointed at its slot of loop e, so nothing is copied. With the policy `last` there is one line for
+ * all loops of decoding; while the prompt is read there are as many as loops, and the pages of all but the last loop are freed
+ * when it has been.
+ *
+ * Loops count from 0 here. Invariants: every page is taken once, when the sequence is admitted, and given back once, by
+ * `endPrefill` or `release`; no two live tokens of any sequence share a slot.
+ */
+import assert from 'node:assert/strict';
+import { type CachePolicy, pageNeed } from './cache-policy.js';
+import type { PagePool } from './page-pool.js';
+
+export interface SequenceSize {
+  /** Most loops that a token of the sequence runs. */
+  loops: number;
+  /** Tokens that are read before decoding starts: the prompt without its last. */
+  prompt: number;
+  /** Tokens that the cache will hold in the end. */
+  capacity: number;
+}
+
+/** Slots whose contents are to be copied, pairwise. */
+export interface SlotMoves {
+  from: number[];
+  to: number[];
+}
+
+export class SequenceSlots {
+  readonly size: SequenceSize;
+  readonly #pool: PagePool;
+  readonly #policy: CachePolicy;
+  /** By loop, the pages of its slots; empty once given back. */
+  readonly #pages: Int32Array[];
+  readonly #lines: Int32Array[];
+  /** By token of the prompt: the loop at which it left. */
+  readonly #left: Uint8Array;
+  #prefilling: boolean;
+
+  private constructor(pool: PagePool, policy: CachePolicy, size: SequenceSize) {
+    const { loops, prompt, capacity } = size;
+    this.size = size;
+    this.#pool = pool;
+    this.#policy = policy;
+    const long = pool.pagesFor(capacity);
+    const short = policy.decode === 'last' ? pool.pagesFor(prompt) : long;
+    this.#pages = Array.from({ length: loops }, (_, loop) => pool.take(loop === loops - 1 ? long : short));
+    this.#lines = this.#pages.map((pages) => Int32Array.from({ length: capacity }, (_, t) => slotIn(pages, t, pool)));
+    this.#left = new Uint8Array(prompt);
+    this.#prefilling = true;
+    if (prompt === 0) this.endPrefill();
+  }
+
+  /** Slots for a sequence of at most this size, or null where the pool has not enough pages now. */
+  static reserve(pool: PagePool, policy: CachePolicy, size: SequenceSize): SequenceSlots | null {
+    const { total } = pageNeed(policy, (tokens) => pool.pagesFor(tokens), size);
+    return total > pool.free ? null : new SequenceSlots(pool, policy, size);
+  }
+
+  /** The slots that a token at `loop` reads, its own included; changes with `leave`. */
+  line(loop: number): Int32Array {
+    return this.#lines[this.#lineOf(loop)]!;
+  }
+
+  /** Where the token at `position` writes at `loop`. */
+  slot(position: number, loop: number): number {
+    const line = this.#lineOf(loop);
+    return slotIn(this.#pages[line]!, position, this.#pool);
+  }
+
+  /** The token at `position` has run loop `loop` as its last. */
+  leave(position: number, loop: number): void {
+    if (this.#prefilling && position < this.size.prompt) this.#left[position] = loop;
+    if (this.#lines.length === 1) return;
+    const slot = this.slot(position, loop);
+    for (let above = loop + 1; above < this.size.loops; above++) this.#lines[above]![position] = slot;
+  }
+
+  /** The prompt has been read. @returns what must be copied before anything else is written anywhere */
+  endPrefill(): SlotMoves {
+    assert(this.#prefilling, 'the prompt ends once');
+    this.#prefilling = false;
+    const moves: SlotMoves = { from: [], to: [] };
+    if (this.#policy.decode === 'per-loop') return moves;
+    const last = this.size.loops - 1;
+    for (const [position, loop] of this.#left.entries()) {
+      if (loop === last) continue;
+      moves.from.push(this.slot(position, loop));
+      moves.to.push(this.slot(position, last));
+    }
+    const kept = this.#pages.pop()!;
+    for (const pages of this.#pages) this.#pool.give(pages);
+    this.#pages.splice(0, last, kept);
+    const line = Int32Array.from({ length: this.size.capacity }, (_, t) => slotIn(kept, t, this.#pool));
+    this.#lines.splice(0, this.size.loops, line);
+    return moves;
+  }
+
+  /** Gives back all pages; nothing may be asked afterwards. */
+  release(): void {
+    for (const pages of this.#pages.splice(0)) this.#pool.give(pages);
+    this.#lines.length = 0;
+  }
+
+  #lineOf(loop: number): number {
+    assert(loop < this.size.loops && this.#lines.length > 0);
+    return this.#lines.length === 1 ? 0 : loop;
+  }
+}
+
+function slotIn(pages: Int32Array, position: number, { pageSize }: PagePool): number {
+  const page = pages[Math.floor(position / pageSize)];
+  // A token of a loop whose pages cover the prompt only has no slot there.
+  return page === undefined ? -1 : page * pageSize + (position % pageSize);
+}

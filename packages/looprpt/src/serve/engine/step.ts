@@ -1,0 +1,158 @@
+/**
+ * One pass of the stack over N single tokens, each at its own loop and over its own cached tokens. Which loop a row stands at
+ * shows only in where it writes and what it reads; the layers are the same for all.
+ *
+ * On the CPU in float32 attention and norms are fused operators, and with `reproducible` so are the products, with rows that
+ * have the same bits whatever else is in the pass. Everywhere else it is the model's own plain forward pass over gathered keys.
+ *
+ * Shapes: N rows, E hidden, S most keys of a row, G key heads, D head size, P = D/2, M slots of all lines.
+ */
+import {
+  arange,
+  cat,
+  embedding,
+  fusable,
+  fusedLinear,
+  fusedPagedAttention,
+  fusedResidualNorm,
+  fusedRmsNorm,
+  fusedRowLinear,
+  fusedSwiglu,
+  linear,
+  scope,
+  type Tensor,
+  tensor,
+} from '@looprpt/engine';
+import type { KeysValues } from '../../model/layer.js';
+import type { LoopLM } from '../../model/loop-lm.js';
+import { PassContext } from '../../model/pass.js';
+import { ropeTables } from '../../model/rope.js';
+import { runLoop } from '../../model/stack.js';
+import type { KVMemory } from './kv-memory.js';
+
+export interface StepRow {
+  id: number;
+  position: number;
+  /** Row of the state given to `run` that this row goes on from; null: it starts from its embedding. */
+  source: number | null;
+  /** Where its keys and values go. */
+  slot: number;
+  /** Slots of positions 0, 1, … as seen from its loop; position + 1 of them are read. */
+  line: Int32Array;
+}
+
+export class Step implements Disposable {
+  readonly #model: LoopLM;
+  readonly #memory: KVMemory;
+  readonly #fused: boolean;
+  readonly #angles: { cos: Tensor; sin: Tensor };
+  /** x·Wᵀ for x [N, in]. */
+  readonly product: (xNI: Tensor, weightOI: Tensor) => Tensor;
+
+  /** @param places positions that a sequence can have */
+  constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
+    this.#model = model;
+    this.#memory = memory;
+    this.#fused = model.kernels === 'fused' && fusable(model.weights.embedding);
+    this.product = this.#fused ? (reproducible ? fusedRowLinear : fusedLinear) : linear;
+    this.#angles = scope(() => {
+      const { cosBTP, sinBTP } = ropeTables(
+        model.config,
+        arange(0, places, { device: model.device }).unsqueeze(0),
+        model.dtype,
+      );
+      return { cos: cosBTP.select(0, 0).clone(), sin: sinBTP.select(0, 0).clone() };
+    });
+    for (const table of Object.values(this.#angles)) table.persist();
+  }
+
+  /**
+   * Runs one loop for every row; keys and values go to their slots. To be called without gradients.
+   * @param beforeNE the state that the call before returned; null where no row has a source
+   * @returns the rows' states after the loop, normalised, [N, E]
+   */
+  run(rows: readonly StepRow[], beforeNE: Tensor | null): Tensor {
+    return scope(() => {
+      const hiddenNE = this.states(rows, beforeNE);
+      return this.#fused ? this.#runFused(rows, hiddenNE) : this.#runPlain(rows, hiddenNE);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#angles.cos.dispose();
+    this.#angles.sin.dispose();
+  }
+
+  /** The rows' states before the loop, [N, E]; arguments as for `run`. */
+  states(rows: readonly Pick<StepRow, 'id' | 'source'>[], beforeNE: Tensor | null): Tensor {
+    const { device, weights } = this.#model;
+    const int64 = (data: number[]): Tensor => tensor(data, { dtype: 'int64', device });
+    const starting = rows.filter(({ source }) => source === null);
+    const freshNE = starting.length > 0 ? embedding(weights.embedding, int64(starting.map(({ id }) => id))) : null;
+    if (starting.length === rows.length) return freshNE!;
+    const known = beforeNE!.size(0);
+    let fresh = known;
+    const order = int64(rows.map(({ source }) => source ?? fresh++));
+    return (freshNE ? cat([beforeNE!, freshNE]) : beforeNE!).indexSelect(0, order);
+  }
+
+  #runFused(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
+    const { config, weights } = this.#model;
+    const { heads, kvHeads, rmsNormEps: eps } = config;
+    const { product } = this;
+    const paged = pagedRows(rows);
+    let residual = hiddenNE;
+    let normed = fusedRmsNorm(hiddenNE, weights.layers[0]!.normBeforeAttention, eps);
+    weights.layers.forEach((layer, i) => {
+      const mixed = fusedPagedAttention(product(normed, layer.qkv), this.#angles, this.#memory.layers[i]!, paged, {
+        ...{ heads, kvHeads, window: config.windows[i]! },
+      });
+      const attended = product(mixed, layer.out);
+      [residual, normed] = fusedResidualNorm(attended, residual, layer.normAfterAttention, layer.normBeforeMlp, eps);
+      const expanded = product(fusedSwiglu(product(normed, layer.gateUp)), layer.down);
+      const next = weights.layers[i + 1]?.normBeforeAttention ?? weights.finalNorm;
+      [residual, normed] = fusedResidualNorm(expanded, residual, layer.normAfterMlp, next, eps);
+    });
+    return normed;
+  }
+
+  #runPlain(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
+    const { config, device, dtype } = this.#model;
+    const N = rows.length;
+    const S = Math.max(...rows.map(({ position }) => position)) + 1;
+    const int64 = (data: number[] | number[][]): Tensor => tensor(data, { dtype: 'int64', device });
+    const placesN1 = int64(rows.map(({ position }) => [position]));
+    // Places after a row's own are masked; any slot will do for them.
+    const readNS = int64(rows.map(({ line, slot }) => Array.from({ length: S }, (_, s) => line[s] ?? slot)));
+    const writeN = int64(rows.map(({ slot }) => slot));
+    const pass = new PassContext(config, { placesBT: placesN1, positionsBT: placesN1, firstKeyBT: null, S }, dtype);
+    const through = (table: Tensor, fresh: Tensor): Tensor => {
+      table.indexCopy_(0, writeN, fresh.select(1, 0));
+      return table.indexSelect(0, readNS.view(-1)).view(N, S, config.kvHeads, config.headDim);
+    };
+    const remember = (layer: number, { kBSGD, vBSGD }: KeysValues): KeysValues => {
+      const { keys, values } = this.#memory.layers[layer]!;
+      return { kBSGD: through(keys, kBSGD), vBSGD: through(values, vBSGD) };
+    };
+    return runLoop(this.#model, hiddenNE.unsqueeze(1), pass, { remember }).hiddenBTE.select(1, 0);
+  }
+}
+
+/** The rows' metadata as the fused operator takes it; rows with the same line share it. */
+function pagedRows(rows: readonly StepRow[]): { rows: Tensor; lines: Tensor } {
+  const reach = new Map<Int32Array, number>();
+  for (const { line, position } of rows) reach.set(line, Math.max(reach.get(line) ?? 0, position + 1));
+  const lines = new Int32Array([...reach.values()].reduce((sum, length) => sum + length, 0));
+  const starts = new Map<Int32Array, number>();
+  let end = 0;
+  for (const [line, length] of reach) {
+    lines.set(line.subarray(0, length), end);
+    starts.set(line, end);
+    end += length;
+  }
+  const table = new Int32Array(3 * rows.length);
+  rows.forEach(({ position, slot, line }, n) => {
+    table.set([position, slot, starts.get(line)!], 3 * n);
+  });
+  return { rows: tensor(table, { shape: [rows.length, 3] }), lines: tensor(lines) };
+}
