@@ -1,16 +1,12 @@
 // adamw_: one AdamW update of one tensor in a single pass over its memory. float32 on the CPU, contiguous.
 //
 //   g ← scale·grad;  m ← β1 m + (1 − β1) g;  v ← β2 v + (1 − β2) g²;  θ ← keep·θ − step · m / (√(v · varianceScale) + ε)
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <torch/library.h>
-
 #include <cmath>
+
+#include "operator.h"
 
 namespace looprpt {
 namespace {
-
-using at::Tensor;
 
 void adamw(const Tensor& parameter, const Tensor& gradient, const Tensor& mean, const Tensor& variance, double scale, double beta1,
            double beta2, double keep, double step, double varianceScale, double epsilon) {

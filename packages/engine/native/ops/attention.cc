@@ -6,19 +6,11 @@
 //
 // The second is for queries apart from the pass that made the keys and values, which are constants for it: `kv` is that pass's
 // qkv. float32 on the CPU; window 0 means all keys.
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
-
 #include "attention_kernel.h"
+#include "operator.h"
 
 namespace looprpt {
 namespace {
-
-using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
 
 Tensor orUndefined(const c10::optional<Tensor>& t) { return t.has_value() ? *t : Tensor(); }
 

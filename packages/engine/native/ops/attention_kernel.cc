@@ -51,12 +51,27 @@ const float* ropeRow(const float* table, const Rope& rope, int64_t b, int64_t pl
 }
 
 // Rotates one head by its place; `sign` −1 rotates back.
-void rotate(const float* x, const float* cos, const float* sin, int64_t P, float scale, float sign, float* to) {
+void rotate(const float* __restrict x, const float* __restrict cos, const float* __restrict sin, int64_t P, float scale, float sign,
+            float* __restrict to) {
   for (int64_t j = 0; j < P; ++j) {
     const float a = x[j], b = x[j + P], s = sign * sin[j];
     to[j] = scale * (a * cos[j] - b * s);
     to[j + P] = scale * (b * cos[j] + a * s);
   }
+}
+
+// Copies n elements and returns their dot product with others.
+float copyAndDot(const float* from, const float* with, int64_t n, float* to) {
+  Vec sums{};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const Vec v = load(from + i);
+    store(to + i, v);
+    sums += v * load(with + i);
+  }
+  float total = simd::sum(sums);
+  for (; i < n; ++i) total += (to[i] = from[i]) * with[i];
+  return total;
 }
 
 struct View {
@@ -93,13 +108,31 @@ HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int
   return t;
 }
 
-// A block of at most kBlock queries of one head: their rotated, scaled rows and the keys that any of them sees.
-struct QueryBlock {
-  int64_t from, count;          // queries
-  int64_t firstKey, keyEnd;     // keys, firstKey a multiple of kLanes
-  View views[kBlock];
-  float* rows;                  // [kBlock][pad.D]
+// Keys from..end, `from` a multiple of kLanes.
+struct KeyRange {
+  int64_t from, end;
+  int64_t columns() const { return roundUp(end - from, kLanes); }
 };
+
+// A block of at most kBlock queries of one head: their rotated, scaled rows, and the keys that they see. Keys are bounded for every
+// tile of kRows queries apart, so that little of the hidden half of a causal table is computed.
+struct QueryBlock {
+  int64_t from, count;
+  View views[kBlock];
+  KeyRange keys;                      // of the whole block
+  KeyRange tileKeys[kBlock / kRows];  // of queries i..i + kRows
+  float* rows;                        // [kBlock][pad.D]
+};
+
+KeyRange rangeOf(const View* views, int64_t count) {
+  int64_t first = INT64_MAX, end = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (views[i].first > views[i].last) continue;
+    first = std::min(first, views[i].first);
+    end = std::max(end, views[i].last + 1);
+  }
+  return end == 0 ? KeyRange{0, 0} : KeyRange{first / kLanes * kLanes, end};
+}
 
 void packQueries(const AttentionProblem& p, const Padded& pad, int64_t b, int64_t h, int64_t from, QueryBlock& block) {
   const int64_t P = p.D / 2;
@@ -107,19 +140,16 @@ void packQueries(const AttentionProblem& p, const Padded& pad, int64_t b, int64_
   block.from = from;
   block.count = std::min(kBlock, p.C - from);
   block.rows = scratch.zeros(kQueries, kBlock * pad.D);
-  int64_t first = p.S, end = 0;
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t c = from + i;
     block.views[i] = viewOf(p, b, c);
-    first = std::min(first, block.views[i].first);
-    end = std::max(end, block.views[i].last + 1);
     const float* q = p.q.data + b * p.q.batchStride + c * p.q.placeStride + h * p.D;
     rotate(q, ropeRow(p.queryRope.cos, p.queryRope, b, c, P), ropeRow(p.queryRope.sin, p.queryRope, b, c, P), P, scale, 1.0f,
            block.rows + i * pad.D);
   }
   for (int64_t i = block.count; i < kBlock; ++i) block.views[i] = {0, -1};  // padding sees nothing
-  block.firstKey = first / kLanes * kLanes;
-  block.keyEnd = std::max(end, block.firstKey);
+  block.keys = rangeOf(block.views, block.count);
+  for (int64_t i = 0; i < kBlock; i += kRows) block.tileKeys[i / kRows] = rangeOf(block.views + i, kRows);
 }
 
 // Scores of one query over the block's keys, hidden ones marked. Returns the largest.
@@ -153,11 +183,48 @@ float exponentiate(float* scores, float shift, int64_t firstKey, int64_t keyEnd)
 
 Padded paddingFor(const AttentionProblem& p) { return {roundUp(p.D, kLanes), roundUp(p.S, 2 * kLanes) + 2 * kLanes}; }
 
+// scores [kBlock][pad.S] ← rows · tableᵀ, over the keys of each tile.
 void scoreBlock(const QueryBlock& block, const Padded& pad, const float* rows, const float* tableT, int64_t D, float* scores) {
-  const int64_t columns = roundUp(block.keyEnd - block.firstKey, kLanes);
-  for (int64_t i = 0; i < block.count; i += kRows)
-    rowsTimes(rows + i * pad.D, pad.D, 1, tableT + block.firstKey, pad.S, D, scores + i * pad.S + block.firstKey, pad.S, columns,
-              false);
+  for (int64_t i = 0; i < block.count; i += kRows) {
+    const KeyRange keys = block.tileKeys[i / kRows];
+    rowsTimes(rows + i * pad.D, pad.D, 1, tableT + keys.from, pad.S, D, scores + i * pad.S + keys.from, pad.S, keys.columns(), false);
+  }
+}
+
+// result [kBlock][pad.D] ← weights [kBlock][pad.S] · table, over the keys of each tile.
+void weighBlock(const QueryBlock& block, const Padded& pad, const float* weights, const float* table, float* result) {
+  for (int64_t i = 0; i < block.count; i += kRows) {
+    const KeyRange keys = block.tileKeys[i / kRows];
+    rowsTimes(weights + i * pad.S + keys.from, pad.S, 1, table + keys.from * pad.D, pad.D, keys.end - keys.from, result + i * pad.D,
+              pad.D, pad.D, false);
+  }
+}
+
+// Zeros what a tile did not compute of the block's keys, for products that run over the block.
+void clearOutside(const QueryBlock& block, const Padded& pad, float* table) {
+  const int64_t end = block.keys.from + block.keys.columns();
+  for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
+    const KeyRange keys = block.tileKeys[i / kRows];
+    float* row = table + i * pad.S;
+    if (keys.from == keys.end) {
+      std::fill(row + block.keys.from, row + end, 0.0f);
+      continue;
+    }
+    std::fill(row + block.keys.from, row + keys.from, 0.0f);
+    std::fill(row + std::min(end, keys.from + keys.columns()), row + end, 0.0f);
+  }
+}
+
+// The queries of the block, in whole tiles, of which any may see keys j..j + kRows.
+KeyRange queriesSeeing(const QueryBlock& block, int64_t j) {
+  KeyRange seeing{block.count, 0};
+  for (int64_t i = 0; i < block.count; i += kRows) {
+    const KeyRange keys = block.tileKeys[i / kRows];
+    if (keys.from >= j + kRows || keys.end <= j) continue;
+    seeing.from = std::min(seeing.from, i);
+    seeing.end = std::min(i + kRows, block.count);
+  }
+  return seeing;
 }
 
 }  // namespace
@@ -177,19 +244,18 @@ void attentionForward(const AttentionProblem& p, float* out, float* logSumExp) {
           packQueries(p, pad, b, h, from, block);
           scoreBlock(block, pad, block.rows, tables.keysT, p.D, scores);
           float scale[kBlock] = {};
-          const int64_t keyEnd = roundUp(block.keyEnd, kLanes);
           for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
             float* row = scores + i * pad.S;
-            const float most = hideAndMax(row, block.views[i], block.firstKey, keyEnd);
-            const float total = exponentiate(row, most, block.firstKey, keyEnd);
+            const KeyRange keys = block.tileKeys[i / kRows];
+            const int64_t keyEnd = keys.from + keys.columns();
+            const float most = hideAndMax(row, block.views[i], keys.from, keyEnd);
+            const float total = exponentiate(row, most, keys.from, keyEnd);
             if (i >= block.count) continue;
             // A query that sees nothing (left padding) gives zeros.
             scale[i] = total > 0 ? 1.0f / total : 0.0f;
             logSumExp[(b * p.H + h) * p.C + from + i] = total > 0 ? most + std::log(total) : 0.0f;
           }
-          for (int64_t i = 0; i < block.count; i += kRows)
-            rowsTimes(scores + i * pad.S + block.firstKey, pad.S, 1, tables.values + block.firstKey * pad.D, pad.D,
-                      block.keyEnd - block.firstKey, result + i * pad.D, pad.D, pad.D, false);
+          weighBlock(block, pad, scores, tables.values, result);
           for (int64_t i = 0; i < block.count; ++i) {
             float* to = out + ((b * p.C + from + i) * p.H + h) * p.D;
             for (int64_t d = 0; d < p.D; ++d) to[d] = result[i * pad.D + d] * scale[i];
@@ -223,27 +289,22 @@ void attentionBackward(const AttentionProblem& p, const float* out, const float*
           float delta[kBlock] = {};
           for (int64_t i = 0; i < block.count; ++i) {
             const int64_t at = ((b * p.C + from + i) * p.H + h) * p.D;
-            for (int64_t d = 0; d < p.D; ++d) {
-              dRows[i * pad.D + d] = dOut[at + d];
-              delta[i] += dOut[at + d] * out[at + d];
-            }
+            delta[i] = copyAndDot(dOut + at, out + at, p.D, dRows + i * pad.D);
           }
           // P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ)
           scoreBlock(block, pad, block.rows, tables.keysT, p.D, probabilities);
           scoreBlock(block, pad, dRows, tables.valuesT, p.D, dScores);
-          const int64_t keyEnd = roundUp(block.keyEnd, kLanes);
-          const int64_t rows = roundUp(block.count, kRows);
-          for (int64_t i = 0; i < rows; ++i) {
+          for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
             float* probability = probabilities + i * pad.S;
             float* dScore = dScores + i * pad.S;
-            hideAndMax(probability, block.views[i], block.firstKey, keyEnd);
-            exponentiate(probability, i < block.count ? logSumExp[(b * p.H + h) * p.C + from + i] : 0.0f, block.firstKey, keyEnd);
-            for (int64_t j = block.firstKey; j < keyEnd; j += kLanes)
+            const KeyRange keys = block.tileKeys[i / kRows];
+            const int64_t keyEnd = keys.from + keys.columns();
+            hideAndMax(probability, block.views[i], keys.from, keyEnd);
+            exponentiate(probability, i < block.count ? logSumExp[(b * p.H + h) * p.C + from + i] : 0.0f, keys.from, keyEnd);
+            for (int64_t j = keys.from; j < keyEnd; j += kLanes)
               store(dScore + j, load(probability + j) * (load(dScore + j) - delta[i]));
           }
-          for (int64_t i = 0; i < block.count; i += kRows)
-            rowsTimes(dScores + i * pad.S + block.firstKey, pad.S, 1, tables.keys + block.firstKey * pad.D, pad.D,
-                      block.keyEnd - block.firstKey, dQueries + i * pad.D, pad.D, pad.D, false);
+          weighBlock(block, pad, dScores, tables.keys, dQueries);
           for (int64_t i = 0; i < block.count; ++i) {
             const int64_t c = from + i;
             rotate(dQueries + i * pad.D, ropeRow(p.queryRope.cos, p.queryRope, b, c, P),
@@ -251,9 +312,14 @@ void attentionBackward(const AttentionProblem& p, const float* out, const float*
                    dq.data + b * dq.batchStride + c * dq.placeStride + h * p.D);
           }
           if (constantKeys) continue;
-          for (int64_t j = block.firstKey; j < keyEnd; j += kRows) {
-            rowsTimes(probabilities + j, 1, pad.S, dRows, pad.D, block.count, dValues + j * pad.D, pad.D, pad.D, true);
-            rowsTimes(dScores + j, 1, pad.S, block.rows, pad.D, block.count, dKeys + j * pad.D, pad.D, pad.D, true);
+          clearOutside(block, pad, probabilities);
+          clearOutside(block, pad, dScores);
+          for (int64_t j = block.keys.from; j < block.keys.end; j += kRows) {
+            const KeyRange seeing = queriesSeeing(block, j);
+            if (seeing.from >= seeing.end) continue;
+            const int64_t rows = seeing.end - seeing.from, first = seeing.from * pad.S + j;
+            rowsTimes(probabilities + first, 1, pad.S, dRows + seeing.from * pad.D, pad.D, rows, dValues + j * pad.D, pad.D, pad.D, true);
+            rowsTimes(dScores + first, 1, pad.S, block.rows + seeing.from * pad.D, pad.D, rows, dKeys + j * pad.D, pad.D, pad.D, true);
           }
         }
       }

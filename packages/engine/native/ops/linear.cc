@@ -1,18 +1,9 @@
 // linear(x [..., in], weight [out, in]) -> x·Wᵀ [..., out] with gradients, by the product of gemm.h. float32 on the CPU.
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
-
 #include "gemm.h"
+#include "operator.h"
 
 namespace looprpt {
 namespace {
-
-using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
 
 struct Linear : Function<Linear> {
   static Variable forward(AutogradContext* ctx, const Variable& x, const Variable& weight) {

@@ -6,23 +6,13 @@
 //
 // float32 on the CPU, contiguous, the last dimension E is normalised. Gradients of weights are summed in blocks of rows of a fixed
 // size, so they do not depend on the number of threads.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
-
 #include <cmath>
 
+#include "operator.h"
 #include "simd.h"
 
 namespace looprpt {
 namespace {
-
-using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
 
 constexpr int64_t kRowBlock = 64;
 

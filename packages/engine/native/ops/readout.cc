@@ -5,25 +5,16 @@
 //
 // Rows go through the head in chunks. For the backward pass the probabilities are kept where they are small, else the chunk's
 // product is done again. float32 on the CPU.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
-
 #include <cmath>
 
 #include "gemm.h"
+#include "operator.h"
 #include "simd.h"
 
 namespace looprpt {
 namespace {
 
-using at::Tensor;
 using simd::Vec;
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
 
 constexpr int64_t kChunkElements = 4 << 20;   // logits of a chunk
 constexpr int64_t kKeptElements = 16 << 20;   // probabilities kept for the backward pass

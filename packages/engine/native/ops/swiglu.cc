@@ -1,20 +1,11 @@
 // swiglu(joined [..., 2F]) -> silu(gate) ⊙ up [..., F], where joined = [gate, up]. Keeps only its input. float32 on the CPU.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
-
+#include "operator.h"
 #include "simd.h"
 
 namespace looprpt {
 namespace {
 
-using at::Tensor;
 using simd::Vec;
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
 
 Vec sigmoid(Vec x) { return 1.0f / (1.0f + simd::exp(-x)); }
 

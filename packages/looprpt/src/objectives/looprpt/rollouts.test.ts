@@ -35,7 +35,8 @@ function productStates(
     const student = windows ? new LoopLM({ ...model.config, windows }, model.weights) : model;
     const { hard } = hardTokensOf(student, batch, { ...of.config, rho: 1 });
     const random = new FixedRandomness(of.slow, countedPlaces(of.slow.batch));
-    const statesK = rollouts(student, batch, hard, cleanPass(student, batch), of.config, random);
+    const clean = cleanPass(student, batch);
+    const statesK = rollouts({ model: student, batch, hard, clean, random }, of.config);
     return stack(statesK).permute(1, 2, 0, 3).toArray<number[][][][]>();
   };
   return withModels(of, (models) => noGrad(() => states(models)), dtype);

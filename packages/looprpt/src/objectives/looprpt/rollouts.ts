@@ -27,30 +27,22 @@ export interface CleanPass {
   qkv: readonly (readonly Tensor[])[];
 }
 
-/** States of the rollouts at the hard tokens: K tensors [G, M, E], each as gate and head see it (noise included). */
-export function rollouts(
-  model: LoopLM,
-  batch: TrainingBatch,
-  hard: HardTokens,
-  clean: CleanPass,
-  config: LoopRptConfig,
-  random: Randomness,
-): Tensor[] {
-  return config.rollouts === 'full'
-    ? fullRollouts(model, batch, hard, clean, config, random)
-    : hardRollouts(model, batch, hard, clean, config, random);
+export interface RolloutInputs {
+  model: LoopLM;
+  batch: TrainingBatch;
+  hard: HardTokens;
+  clean: CleanPass;
+  random: Randomness;
 }
 
-function fullRollouts(
-  model: LoopLM,
-  batch: TrainingBatch,
-  hard: HardTokens,
-  clean: CleanPass,
-  config: LoopRptConfig,
-  random: Randomness,
-): Tensor[] {
+/** States of the rollouts at the hard tokens: K tensors [G, M, E], each as gate and head see it (noise included). */
+export function rollouts(inputs: RolloutInputs, { rollouts, rolloutCount }: LoopRptConfig): Tensor[] {
+  return rollouts === 'full' ? fullRollouts(inputs, rolloutCount) : hardRollouts(inputs, rolloutCount);
+}
+
+function fullRollouts({ model, batch, hard, clean, random }: RolloutInputs, G: number): Tensor[] {
   // A rollout at a time: where no gradient is needed, one pass's states are all that lives at once.
-  const perRolloutK = Array.from({ length: config.rolloutCount }, (_, g) =>
+  const perRolloutK = Array.from({ length: G }, (_, g) =>
     scope(() => {
       const perturb = (hiddenBTE: Tensor, loop: number): Tensor => random.perturb(hiddenBTE, loop, g);
       const firstBTE = perturb(clean.statesK[0]!, 0);
@@ -61,15 +53,7 @@ function fullRollouts(
   return clean.statesK.map((_, k) => cat(perRolloutK.map((ofRollout) => ofRollout[k]!)));
 }
 
-function hardRollouts(
-  model: LoopLM,
-  batch: TrainingBatch,
-  hard: HardTokens,
-  clean: CleanPass,
-  config: LoopRptConfig,
-  random: Randomness,
-): Tensor[] {
-  const G = config.rolloutCount;
+function hardRollouts({ model, batch, hard, clean, random }: RolloutInputs, G: number): Tensor[] {
   const [B, Q] = hard.placesBQ.shape as [number, number];
   const E = model.config.hiddenSize;
   const context = queryContext(model, batch, hard, G);

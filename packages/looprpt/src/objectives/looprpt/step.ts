@@ -115,7 +115,7 @@ function sampledPolicy(
   config: LoopRptConfig,
   random: Randomness,
 ): { loss: Tensor; rewardsGM: Tensor } {
-  const run = (): Tensor[] => rollouts(student, batch, hard, clean, config, random);
+  const run = (): Tensor[] => rollouts({ model: student, batch, hard, clean, random }, config);
   const statesK = config.policyGradient === 'gate' ? noGrad(run) : run();
   const logPdfKGM = exitLogPdf(rolloutGateLogits(student, statesK));
   const exitsGM = random.sampleExits(logPdfKGM.detach().exp());

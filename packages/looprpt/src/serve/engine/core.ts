@@ -54,10 +54,8 @@ export class EngineCore implements Disposable {
 
   constructor(model: LoopLM, options: z.input<typeof engineConfig> = {}) {
     this.config = engineConfig.parse(options);
-    const { maxSequences, maxLength, pageSize, prefillRows, cache, reproducible } = this.config;
-    const tables = cache.decode === 'last' ? 1 : model.config.loops;
-    const pages =
-      this.config.pages ?? Math.ceil((maxSequences * tables * maxLength) / 2 / pageSize) + model.config.loops;
+    const { maxSequences, maxLength, pageSize, prefillRows, reproducible } = this.config;
+    const pages = this.config.pages ?? defaultPages(this.config, model.config.loops);
     this.#model = model;
     this.pool = new PagePool(pages, pageSize);
     this.#memory = new KVMemory(model.config, { slots: pages * pageSize, dtype: model.dtype, device: model.device });
@@ -208,4 +206,11 @@ export class EngineCore implements Disposable {
     if (which.length === stateNE.size(0)) return stateNE;
     return stateNE.indexSelect(0, tensor([...which], { dtype: 'int64', device: stateNE.device }));
   }
+}
+
+/** One sequence of the greatest length always fits, also while its prompt is read. */
+function defaultPages({ maxSequences, maxLength, pageSize, cache }: EngineConfig, loops: number): number {
+  const long = Math.ceil(maxLength / pageSize);
+  const each = cache.decode === 'last' ? long : loops * long;
+  return Math.max(Math.ceil((maxSequences * each) / 2), loops * long);
 }

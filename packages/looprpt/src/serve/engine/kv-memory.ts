@@ -3,7 +3,7 @@
  *
  * Shapes: L layers, Z slots, G key heads, D head size.
  */
-import { type DType, empty, type PagedMemory, scope, tensor, zeros } from '@looprpt/engine';
+import { type DType, empty, type PagedMemory, scope, tensor } from '@looprpt/engine';
 import type { LoopLMConfig } from '../../model/config.js';
 import type { SlotMoves } from './sequence-slots.js';
 
@@ -15,9 +15,7 @@ export class KVMemory implements Disposable {
   constructor(config: LoopLMConfig, { slots, dtype, device }: { slots: number; dtype: DType; device: string }) {
     this.slots = slots;
     const shape = [slots, config.kvHeads, config.headDim];
-    // Zeros on devices where whole rectangles are read and masked: what lies in unused slots must be finite.
-    const make = device === 'cpu' && dtype === 'float32' ? empty : zeros;
-    const table = () => make(shape, { dtype, device }).persist();
+    const table = () => empty(shape, { dtype, device }).persist();
     this.layers = Array.from({ length: config.layers }, () => ({ keys: table(), values: table() }));
   }
 

@@ -122,8 +122,10 @@ export class Step implements Disposable {
     const S = Math.max(...rows.map(({ position }) => position)) + 1;
     const int64 = (data: number[] | number[][]): Tensor => tensor(data, { dtype: 'int64', device });
     const placesN1 = int64(rows.map(({ position }) => [position]));
-    // Places after a row's own are masked; any slot will do for them.
-    const readNS = int64(rows.map(({ line, slot }) => Array.from({ length: S }, (_, s) => line[s] ?? slot)));
+    // Places after a row's own are masked; its own slot stands for them, because that one holds finite numbers.
+    const readNS = int64(
+      rows.map(({ line, slot, position }) => Array.from({ length: S }, (_, s) => (s < position ? line[s]! : slot))),
+    );
     const writeN = int64(rows.map(({ slot }) => slot));
     const pass = new PassContext(config, { placesBT: placesN1, positionsBT: placesN1, firstKeyBT: null, S }, dtype);
     const through = (table: Tensor, fresh: Tensor): Tensor => {

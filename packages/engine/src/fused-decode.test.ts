@@ -1,0 +1,216 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fusedPagedAttention, fusedRowLinear, linear, randn, scope, type Tensor, tensor, zeros } from './index.js';
+
+const floats = (t: Tensor): Float32Array => t.toTyped() as Float32Array;
+
+describe('fusedRowLinear', () => {
+  const sizes = fc.record({
+    N: fc.integer({ min: 1, max: 13 }),
+    I: fc.integer({ min: 1, max: 70 }),
+    O: fc.integer({ min: 1, max: 45 }),
+  });
+
+  it('is the product', () => {
+    fc.assert(
+      fc.property(sizes, ({ N, I, O }) =>
+        scope(() => {
+          const x = randn([N, I]);
+          const weight = randn([O, I]);
+          const expected = floats(linear(x, weight));
+          floats(fusedRowLinear(x, weight)).forEach((y, i) => {
+            expect(Math.abs(y - expected[i]!)).toBeLessThan(1e-4);
+          });
+        }),
+      ),
+    );
+  });
+
+  it('gives a row the same bits alone and among others, at any place', () => {
+    fc.assert(
+      fc.property(sizes, ({ N, I, O }) =>
+        scope(() => {
+          const x = randn([N, I]);
+          const weight = randn([O, I]);
+          const together = floats(fusedRowLinear(x, weight));
+          for (let n = 0; n < N; n++)
+            expect(floats(fusedRowLinear(x.slice(0, n, n + 1), weight))).toEqual(together.slice(n * O, (n + 1) * O));
+        }),
+      ),
+    );
+  });
+
+  it('refuses what it cannot multiply', () => {
+    scope(() => {
+      expect(() => fusedRowLinear(zeros([2, 3]), zeros([4, 2]))).toThrow(/row_linear: contiguous x \[N, in\]/);
+      expect(() => fusedRowLinear(zeros([2, 3], { dtype: 'float64' }), zeros([4, 3]))).toThrow(/float32/);
+    });
+  });
+});
+
+interface Case {
+  heads: number;
+  kvHeads: number;
+  D: number;
+  window: number | null;
+  positions: number[];
+}
+
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    kvHeads: fc.integer({ min: 1, max: 3 }),
+    group: fc.integer({ min: 1, max: 3 }),
+    D: fc.constantFrom(2, 6, 16, 18, 32, 48, 50),
+    window: fc.option(fc.integer({ min: 1, max: 9 })),
+    positions: fc.array(fc.nat(40), { minLength: 1, maxLength: 5 }),
+  })
+  .map(({ group, ...rest }) => ({ ...rest, heads: group * rest.kvHeads }));
+
+const PLACES = 41;
+
+/** Inputs with every row's line scattered over slots of its own; slots already hold keys and values. */
+function inputs({ heads, kvHeads, D, positions }: Case) {
+  const slots = positions.reduce((sum, position) => sum + position + 1, 0);
+  const scattered = Int32Array.from({ length: slots }, (_, i) => (i * 7919 + 3) % slots);
+  let start = 0;
+  const rows = positions.map((position) => {
+    const row = [position, scattered[start + position]!, start];
+    start += position + 1;
+    return row;
+  });
+  return {
+    qkv: randn([positions.length, (heads + 2 * kvHeads) * D]),
+    angles: { cos: randn([PLACES, D / 2]), sin: randn([PLACES, D / 2]) },
+    memory: { keys: randn([slots, kvHeads, D]), values: randn([slots, kvHeads, D]) },
+    paged: { rows: tensor(rows, { dtype: 'int32' }), lines: tensor(scattered) },
+    rows,
+    scattered,
+  };
+}
+
+/** By definition, in float64, one head and one key at a time. Also what the memory holds afterwards. */
+function slow(one: Case, made: ReturnType<typeof inputs>): { out: number[]; keys: number[]; values: number[] } {
+  const { heads, kvHeads, D, window, positions } = one;
+  const numbers = (t: Tensor): number[] => [...t.toNumbers()];
+  const [qkv, cos, sin] = [made.qkv, made.angles.cos, made.angles.sin].map(numbers) as [number[], number[], number[]];
+  const [keys, values] = [numbers(made.memory.keys), numbers(made.memory.values)] as const;
+  const half = D / 2;
+  const head = (n: number, h: number): number[] => {
+    const at = (n * (heads + 2 * kvHeads) + h) * D;
+    return qkv.slice(at, at + D);
+  };
+  const turn = (x: number[], place: number): number[] =>
+    x.map((value, d) => {
+      const j = d % half;
+      const [c, s] = [cos[place * half + j]!, sin[place * half + j]!];
+      return d < half ? value * c - x[d + half]! * s : value * c + x[d - half]! * s;
+    });
+  positions.forEach((position, n) => {
+    for (let g = 0; g < kvHeads; g++) {
+      const at = (made.rows[n]![1]! * kvHeads + g) * D;
+      keys.splice(at, D, ...turn(head(n, heads + g), position));
+      values.splice(at, D, ...head(n, heads + kvHeads + g));
+    }
+  });
+  const out = positions.flatMap((position, n) =>
+    Array.from({ length: heads }, (_, h) => {
+      const g = Math.floor(h / (heads / kvHeads));
+      const q = turn(head(n, h), position);
+      const line = [...made.scattered.slice(made.rows[n]![2]!, made.rows[n]![2]! + position + 1)].slice(
+        -(window ?? 1000),
+      );
+      const scores = line.map(
+        (slot) => q.reduce((sum, x, d) => sum + x * keys[(slot * kvHeads + g) * D + d]!, 0) / Math.sqrt(D),
+      );
+      const largest = Math.max(...scores);
+      const weights = scores.map((score) => Math.exp(score - largest));
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      return Array.from({ length: D }, (_, d) =>
+        line.reduce((sum, slot, s) => sum + (weights[s]! / total) * values[(slot * kvHeads + g) * D + d]!, 0),
+      );
+    }).flat(),
+  );
+  return { out, keys, values };
+}
+
+function expectClose(actual: Tensor, expected: readonly number[]): void {
+  actual.toNumbers().forEach((value, i) => {
+    expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-4 * (1 + Math.abs(expected[i]!)));
+  });
+}
+
+describe('fusedPagedAttention', () => {
+  it('writes and attends as the definition says', () => {
+    fc.assert(
+      fc.property(cases, (one) =>
+        scope(() => {
+          const made = inputs(one);
+          const expected = slow(one, made);
+          expectClose(fusedPagedAttention(made.qkv, made.angles, made.memory, made.paged, one), expected.out);
+          expectClose(made.memory.keys, expected.keys);
+          expectClose(made.memory.values, expected.values);
+        }),
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('gives a row the same bits alone and among others', () => {
+    fc.assert(
+      fc.property(cases, (one) =>
+        scope(() => {
+          const { qkv, angles, memory, paged, rows } = inputs(one);
+          const together = floats(fusedPagedAttention(qkv, angles, memory, paged, one));
+          const width = one.heads * one.D;
+          rows.forEach((row, n) => {
+            const alone = { rows: tensor([row], { dtype: 'int32' }), lines: paged.lines };
+            expect(floats(fusedPagedAttention(qkv.slice(0, n, n + 1), angles, memory, alone, one))).toEqual(
+              together.slice(n * width, (n + 1) * width),
+            );
+          });
+        }),
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('lets rows of one sequence see each other in the same call', () => {
+    scope(() => {
+      const one: Case = { heads: 2, kvHeads: 1, D: 4, window: null, positions: [2] };
+      const { angles, memory } = inputs(one);
+      const qkv = randn([3, 16]);
+      const lines = tensor(Int32Array.of(2, 0, 1));
+      const rows = [
+        [0, 2, 0],
+        [1, 0, 0],
+        [2, 1, 0],
+      ];
+      const int32 = { dtype: 'int32' } as const;
+      const copy = { keys: memory.keys.clone(), values: memory.values.clone() };
+      const together = floats(fusedPagedAttention(qkv, angles, memory, { rows: tensor(rows, int32), lines }, one));
+      const inTurn = rows.flatMap((row, n) => [
+        ...floats(
+          fusedPagedAttention(qkv.slice(0, n, n + 1), angles, copy, { rows: tensor([row], int32), lines }, one),
+        ),
+      ]);
+      expect([...together]).toEqual(inTurn);
+    });
+  });
+
+  it('refuses slots and places that do not exist', () => {
+    scope(() => {
+      const one: Case = { heads: 1, kvHeads: 1, D: 4, window: null, positions: [2] };
+      const { qkv, angles, memory } = inputs(one);
+      const call = (row: number[], lines: number[]) => () =>
+        fusedPagedAttention(
+          ...([qkv, angles, memory] as const),
+          { rows: tensor([row], { dtype: 'int32' }), lines: tensor(Int32Array.from(lines)) },
+          one,
+        );
+      expect(call([2, 3, 0], [0, 1, 2])).toThrow(/row 0 names a place, slot or line/);
+      expect(call([2, 0, 1], [0, 1, 2])).toThrow(/row 0 names a place, slot or line/);
+      expect(call([41, 0, 0], new Array(50).fill(0))).toThrow(/row 0 names a place, slot or line/);
+      expect(call([2, 0, 0], [0, 7, 1])).toThrow(/slot 7 does not exist/);
+    });
+  });
+});

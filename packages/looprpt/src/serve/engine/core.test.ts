@@ -1,0 +1,283 @@
+import { liveTensors } from '@looprpt/engine';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { GOLDEN, goldenCase, tinyLoopLM } from '../../eval/test-models.js';
+import { decode } from '../../generate/decode.js';
+import { samplingConfig } from '../../generate/sampling.js';
+import type { LoopLM } from '../../model/loop-lm.js';
+import type { CachePolicy } from './cache-policy.js';
+import { EngineCore, type engineConfig } from './core.js';
+import type { ExitRule } from './exit-rule.js';
+import type { EngineRequest, Sequence, TokenEvent } from './request.js';
+import { type SlowText, slowText } from './testing/slow-engine.js';
+
+const disposables: (Disposable | LoopLM)[] = [];
+afterEach(() => {
+  for (const thing of disposables.splice(0).reverse())
+    if (Symbol.dispose in thing) thing[Symbol.dispose]();
+    else thing.dispose();
+});
+function tiny(seed: number, overrides = {}) {
+  const made = tinyLoopLM(seed, overrides);
+  disposables.push(made.model);
+  return made;
+}
+function coreOf(model: LoopLM, options: z.input<typeof engineConfig> = {}): EngineCore {
+  const core = new EngineCore(model, { maxLength: 64, pageSize: 4, ...options });
+  disposables.push(core);
+  return core;
+}
+
+/** A request and the pass before which it arrives. */
+interface Arrival {
+  at: number;
+  request: EngineRequest;
+}
+
+const nothing = (): SlowText => ({ tokens: [], loops: [], logProbs: [] });
+
+/** Runs everything; what each request yielded. All pages must be free afterwards. */
+function run(
+  core: EngineCore,
+  arrivals: readonly Arrival[],
+  beforePass?: (n: number, all: Sequence[]) => void,
+): SlowText[] {
+  const texts = new Map<Sequence, SlowText>();
+  const sequences: Sequence[] = [];
+  for (let n = 0; sequences.length < arrivals.length || core.running + core.waiting > 0; n++) {
+    for (const { request } of arrivals.filter(({ at }) => at === n)) {
+      const sequence = core.add(request);
+      sequences.push(sequence);
+      texts.set(sequence, nothing());
+    }
+    beforePass?.(n, sequences);
+    for (const [sequence, event] of core.pass()?.events ?? []) record(texts.get(sequence)!, event);
+  }
+  expect(core.pool.free).toBe(core.pool.pages);
+  const inOrder = [...arrivals].sort((a, b) => a.at - b.at);
+  return arrivals.map((arrival) => texts.get(sequences[inOrder.indexOf(arrival)]!)!);
+}
+
+function record(text: SlowText, { token }: TokenEvent): void {
+  if (!token) return;
+  text.tokens.push(token.id);
+  text.loops.push(token.loop);
+  text.logProbs.push(token.logProb);
+}
+
+function expectSame(texts: SlowText[], expected: SlowText[]): void {
+  texts.forEach((text, i) => {
+    expect(text.tokens).toEqual(expected[i]!.tokens);
+    expect(text.loops).toEqual(expected[i]!.loops);
+    text.logProbs.forEach((logProb, n) => {
+      expect(logProb).toBeCloseTo(expected[i]!.logProbs[n]!, 3);
+    });
+  });
+}
+
+const prompts = [[3, 1, 4, 1, 5, 9, 2], [6, 5], [10], [8, 9, 7, 9, 3, 2, 3, 8, 4, 6, 2, 6], [0, 0, 7]];
+const rules: ExitRule[] = [
+  { rule: 'loops', loops: 3 },
+  { rule: 'loops', loops: 1 },
+  { rule: 'gate', threshold: 0.6 },
+  { rule: 'gate', threshold: 0.5, maxLoops: 2 },
+  { rule: 'hidden-change', tolerance: 0.5 },
+  { rule: 'confidence', probability: 0.5 },
+  { rule: 'replay', loops: [1, 3, 2, 2, 1] },
+];
+const policies: CachePolicy[] = (['per-loop', 'last'] as const).flatMap((decode) =>
+  (['all', 'adaptive'] as const).map((prefill) => ({ decode, prefill })),
+);
+const sampled = samplingConfig.parse({ temperature: 1.3, topP: 0.95, repetitionPenalty: 1.1 });
+
+describe.each(policies)('the batched engine with cache $decode, prefill $prefill', (cache) => {
+  it.each(rules)('equals the slow one with $rule, for ragged prompts, joins and leaves', (exit) => {
+    const { model, slow } = tiny(11);
+    const arrivals = prompts.map((prompt, i) => ({
+      at: [0, 0, 3, 4, 9][i]!,
+      request: {
+        prompt,
+        maxTokens: 9 - i,
+        exit,
+        seed: i,
+        sampling: i % 2 ? sampled : samplingConfig.parse({ temperature: 0 }),
+      },
+    }));
+    const expected = arrivals.map(({ request }) => slowText(slow, request, cache));
+    expectSame(run(coreOf(model, { cache, maxSequences: 3, prefillRows: 4 }), arrivals), expected);
+  });
+});
+
+describe('the batched engine', () => {
+  it('equals the slow one for any mix of rules, prompts and arrivals', () => {
+    const { model, slow } = tiny(3);
+    const request = fc.record({
+      prompt: fc.array(fc.nat(10), { minLength: 1, maxLength: 9 }),
+      maxTokens: fc.integer({ min: 1, max: 6 }),
+      exit: fc.constantFrom(...rules),
+      seed: fc.nat(1000),
+      sampling: fc.constantFrom(sampled, samplingConfig.parse({ temperature: 0 })),
+      stopIds: fc.constantFrom([], [4, 7]),
+    });
+    const arrivals = fc.array(fc.record({ at: fc.nat(12), request }), { minLength: 1, maxLength: 6 });
+    const settings = fc.record({
+      maxSequences: fc.integer({ min: 1, max: 4 }),
+      prefillRows: fc.integer({ min: 1, max: 7 }),
+      pageSize: fc.integer({ min: 1, max: 5 }),
+      pages: fc.integer({ min: 45, max: 90 }),
+      reproducible: fc.boolean(),
+      cache: fc.constantFrom(...policies),
+    });
+    fc.assert(
+      fc.property(arrivals, settings, (arrivals, settings) => {
+        using core = new EngineCore(model, { ...settings, maxLength: 16 });
+        expectSame(
+          run(core, arrivals),
+          arrivals.map(({ request }) => slowText(slow, request, settings.cache)),
+        );
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('with grouped heads, a sliding window and tied embeddings equals its own plain operators', () => {
+    const { model } = tiny(5, { heads: 4, kvHeads: 2, tieEmbeddings: true });
+    const windows = [3, null];
+    const windowed = Object.assign(Object.create(Object.getPrototypeOf(model)), model, {
+      config: { ...model.config, windows },
+    }) as LoopLM;
+    const arrivals = prompts.map((prompt, i) => ({ at: i, request: { prompt, maxTokens: 8, exit: rules[2]! } }));
+    const fused = run(coreOf(windowed), arrivals);
+    windowed.kernels = 'plain';
+    expectSame(run(coreOf(windowed), arrivals), fused);
+    expect(fused).not.toEqual(run(coreOf(model), arrivals));
+  });
+
+  it.each(GOLDEN)('at full depth decodes %s as the golden file and as plain decoding do', (name) => {
+    const { model, golden } = goldenCase(name);
+    disposables.push(model);
+    const { new_tokens: maxTokens, exit_at_step: fixed } = golden.generation;
+    const loops = model.config.loops;
+    for (const reproducible of [true, false]) {
+      const arrivals = golden.input_ids.map((prompt) => ({ at: 0, request: { prompt, maxTokens } }));
+      const texts = run(coreOf(model, { reproducible }), arrivals);
+      expect(texts.map(({ tokens }) => tokens)).toEqual(fixed[String(loops - 1)]!.tokens);
+      const drawn = golden.input_ids.map((prompt, seed) => ({ prompt, maxTokens: 20, seed, sampling: sampled }));
+      const plain = decode(model, drawn, { exit: { threshold: null, maxLoops: loops } });
+      expectSame(
+        run(
+          coreOf(model, { reproducible }),
+          drawn.map((request) => ({ at: 0, request })),
+        ),
+        plain,
+      );
+    }
+  });
+
+  it('gives a request the same bits whatever else is in the batch', () => {
+    const { model } = goldenCase('gqa96');
+    disposables.push(model);
+    const request = { prompt: [5, 6, 7, 8, 9], maxTokens: 12, seed: 3, sampling: sampled, exit: rules[2]! };
+    const others = Array.from({ length: 20 }, (_, i) => ({
+      at: i % 7,
+      request: {
+        prompt: Array.from({ length: 1 + (i % 11) }, (_, t) => (i * 13 + t * 5) % 90),
+        maxTokens: 1 + (i % 9),
+      },
+    }));
+    const [alone] = run(coreOf(model), [{ at: 0, request }]);
+    for (const at of [0, 2, 5]) {
+      const [together] = run(coreOf(model, { prefillRows: 3 + at, maxSequences: 9 + at }), [
+        { at, request },
+        ...others,
+      ]);
+      expect(together).toEqual(alone);
+    }
+  });
+
+  it('frees pages at once when a request is cancelled, wherever it stands, and disturbs nobody', () => {
+    const { model, slow } = tiny(7);
+    const before = liveTensors();
+    fc.assert(
+      fc.property(fc.nat(12), fc.nat(2), fc.constantFrom(...policies), (when, which, cache) => {
+        using core = new EngineCore(model, { maxLength: 32, pageSize: 2, maxSequences: 2, prefillRows: 3, cache });
+        const requests = prompts.slice(0, 3).map((prompt) => ({ prompt, maxTokens: 5, exit: rules[2]! }));
+        let cancelled = -1;
+        const texts = run(
+          core,
+          requests.map((request) => ({ at: 0, request })),
+          (n, sequences) => {
+            const sequence = sequences[which]!;
+            if (n !== when || sequence.finish !== null) return;
+            const held = core.pool.free;
+            const admitted = sequence.slots !== null;
+            expect(core.cancel(sequence)).toEqual({ token: null, text: '', finish: 'cancelled' });
+            expect(core.cancel(sequence)).toBeNull();
+            expect(core.pool.free > held).toBe(admitted);
+            cancelled = which;
+          },
+        );
+        requests.forEach((request, i) => {
+          const whole = slowText(slow, request, cache);
+          if (i !== cancelled) expectSame([texts[i]!], [whole]);
+          else expect(texts[i]!.tokens).toEqual(whole.tokens.slice(0, texts[i]!.tokens.length));
+        });
+      }),
+      { numRuns: 25 },
+    );
+    expect(liveTensors()).toBe(before);
+  });
+
+  it('ends at stop ids and stop strings, obeys a bias, lists the likeliest tokens', () => {
+    const { model } = tiny(4);
+    const core = coreOf(model);
+    const [free] = run(core, [{ at: 0, request: { prompt: [1, 2], maxTokens: 10 } }]);
+    const letters = 'abcdefghijk';
+    const spelled = free!.tokens.map((id) => letters[id]).join('');
+    const stop = spelled.slice(4, 6);
+    const decoder = { push: (id: number) => letters[id]!, end: () => '' };
+    const sequence = core.add({ prompt: [1, 2], maxTokens: 10, topLogProbs: 3, text: { decoder, stop: [stop] } });
+    const events: TokenEvent[] = [];
+    while (core.running + core.waiting > 0) events.push(...core.pass()!.events.map(([, event]) => event));
+    expect(events.map(({ text }) => text).join('')).toBe(spelled.slice(0, spelled.indexOf(stop)));
+    expect(sequence.finish).toBe('stop');
+    for (const { token } of events) {
+      expect(token!.top).toHaveLength(3);
+      expect(token!.top[0]).toEqual({ id: token!.id, logProb: token!.logProb });
+    }
+    const stopped = core.add({ prompt: [1, 2], maxTokens: 10, stopIds: [free!.tokens[2]!] });
+    const forbidden = core.add({ prompt: [1, 2], maxTokens: 1, logitBias: new Map([[free!.tokens[0]!, -100]]) });
+    while (core.running + core.waiting > 0) core.pass();
+    expect(stopped.finish).toBe('stop');
+    expect(stopped.ids.slice(2)).toEqual(free!.tokens.slice(0, free!.tokens.indexOf(free!.tokens[2]!)));
+    expect(forbidden.ids[2]).not.toBe(free!.tokens[0]);
+  });
+
+  it('holds a quarter of the pages with one slot a layer once the prompt is read', () => {
+    const { model } = tiny(4, { loops: 4 });
+    const pagesHeld = (cache: CachePolicy): number[] => {
+      const core = coreOf(model, { cache });
+      const held: number[] = [];
+      run(core, [{ at: 0, request: { prompt: [1, 2, 3, 4, 5, 6, 7, 8, 9], maxTokens: 8 } }], () => {
+        held.push(core.pool.pages - core.pool.free);
+      });
+      return held.slice(1);
+    };
+    expect(new Set(pagesHeld({ decode: 'per-loop', prefill: 'all' }))).toEqual(new Set([16]));
+    expect(new Set(pagesHeld({ decode: 'last', prefill: 'all' }))).toEqual(new Set([10, 4]));
+  });
+
+  it('refuses what can never run, in one line', () => {
+    const { model } = tiny(4);
+    const core = coreOf(model, { pages: 6 });
+    const add = (request: Partial<EngineRequest>) => () => core.add({ prompt: [1], maxTokens: 2, ...request });
+    expect(add({ prompt: [] })).toThrow(/prompt is empty/);
+    expect(add({ prompt: [11] })).toThrow(/token id 11/);
+    expect(add({ maxTokens: 0 })).toThrow(/max tokens: 0/);
+    expect(add({ maxTokens: 64 })).toThrow(/65 tokens; this engine takes 64/);
+    expect(add({ maxTokens: 20 })).toThrow(/needs 15 cache pages/);
+    expect(add({ exit: { rule: 'loops', loops: 4 } })).toThrow(/4 loops are asked for, the model has 3/);
+    expect(add({ logitBias: new Map([[12, 1]]) })).toThrow(/logit bias: token id 12/);
+  });
+});

@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Job, type PassRow, Scheduler } from './scheduler.js';
+
+/** A job with invented exits: token n of it runs `exits[n]` loops; it ends after the last. */
+interface Replay extends Job {
+  name: number;
+  at: number;
+  pages: number;
+  exits: number[];
+}
+
+interface Log {
+  /** By pass, "job:position:loop" of every row. */
+  passes: string[][];
+  /** By job, the pass at which each decoded token left. */
+  left: number[][];
+}
+
+interface Limits {
+  maxSequences: number;
+  prefillRows: number;
+  pages: number;
+}
+
+const label = ({ name }: Replay, position: number, loop: number): string => `${name}:${position}:${loop}`;
+
+function replay(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): Log {
+  let free = pages;
+  const scheduler = new Scheduler<Replay>({
+    maxSequences,
+    prefillRows,
+    admit: (job) => {
+      if (job.pages > free) return false;
+      free -= job.pages;
+      return true;
+    },
+  });
+  const log: Log = { passes: [], left: jobs.map(() => []) };
+  for (let n = 0; ; n++) {
+    for (const job of jobs) if (job.at === n) scheduler.add(job);
+    const rows = scheduler.plan();
+    if (rows.length === 0 && !jobs.some(({ at }) => at > n)) return log;
+    const before = log.passes.at(-1);
+    const name = ({ job, position, loop }: PassRow<Replay>): string => label(job, position, loop);
+    for (const row of rows)
+      if (row.source === null) expect(row.loop).toBe(0);
+      else expect(before![row.source]).toBe(label(row.job, row.position, row.loop - 1));
+    log.passes.push(rows.map(name));
+    const leaves = rows.map(({ job, position, loop }) => loop + 1 === job.exits[position]);
+    for (const index of scheduler.settle(rows, leaves).tokens) {
+      const { job, position } = rows[index]!;
+      log.left[job.name]!.push(n);
+      if (position < job.exits.length - 1) continue;
+      expect(scheduler.remove(job)).toBe(true);
+      free += job.pages;
+    }
+  }
+}
+
+/**
+ * By definition, a pass at a time: who is in; every decoding job's token moves; the prompts' tokens that are under way move,
+ * then new chunks start where there is room, oldest job first.
+ */
+function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): Log {
+  const log: Log = { passes: [], left: jobs.map(() => []) };
+  const queue: Replay[] = [];
+  const inside: { job: Replay; chunk: number[]; nextPrompt: number; position: number; loop: number }[] = [];
+  for (let n = 0; ; n++) {
+    queue.push(...jobs.filter(({ at }) => at === n));
+    const used = () => inside.reduce((sum, { job }) => sum + job.pages, 0);
+    while (queue.length > 0 && inside.length < maxSequences && used() + queue[0]!.pages <= pages)
+      inside.push({ job: queue.shift()!, chunk: [], nextPrompt: 0, position: -1, loop: 0 });
+    for (const one of inside)
+      if (one.position < 0 && one.nextPrompt === one.job.promptTokens && one.chunk.length === 0) {
+        one.position = one.job.promptTokens;
+        one.loop = 0;
+      }
+    let room = prefillRows - inside.reduce((sum, { chunk }) => sum + chunk.length, 0);
+    for (const one of inside) {
+      if (one.chunk.length > 0) continue;
+      one.loop = one.position < 0 ? 0 : one.loop;
+      while (room > 0 && one.nextPrompt < one.job.promptTokens) {
+        one.chunk.push(one.nextPrompt++);
+        room--;
+      }
+    }
+    const rows: string[] = [];
+    for (const { job, position, loop } of inside) if (position >= 0) rows.push(label(job, position, loop));
+    for (const { job, chunk, loop } of inside) for (const position of chunk) rows.push(label(job, position, loop));
+    if (rows.length === 0 && queue.length === 0 && !jobs.some(({ at }) => at > n)) return log;
+    log.passes.push(rows.sort());
+    for (const one of [...inside]) {
+      one.loop++;
+      one.chunk = one.chunk.filter((position) => one.job.exits[position]! > one.loop);
+      if (one.position < 0 || one.job.exits[one.position]! > one.loop) continue;
+      log.left[one.job.name]!.push(n);
+      one.loop = 0;
+      if (++one.position === one.job.exits.length) inside.splice(inside.indexOf(one), 1);
+    }
+  }
+}
+
+const jobsArbitrary = fc
+  .array(
+    fc.record({
+      at: fc.nat(15),
+      pages: fc.integer({ min: 1, max: 4 }),
+      prompt: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 7 }),
+      text: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
+    }),
+    { minLength: 1, maxLength: 7 },
+  )
+  .map((jobs) =>
+    jobs
+      .sort((a, b) => a.at - b.at)
+      .map(({ at, pages, prompt, text }, name) => ({
+        ...{ name, at, pages, promptTokens: prompt.length },
+        exits: [...prompt, ...text],
+      })),
+  );
+const limitsArbitrary = fc.record({
+  maxSequences: fc.integer({ min: 1, max: 4 }),
+  prefillRows: fc.integer({ min: 1, max: 5 }),
+  pages: fc.integer({ min: 4, max: 9 }),
+});
+
+describe('the scheduler', () => {
+  it('replays invented exits as the simulation does, and every row goes on from the right one', () => {
+    fc.assert(
+      fc.property(jobsArbitrary, limitsArbitrary, (jobs, limits) => {
+        const real = replay(jobs, limits);
+        const simulated = simulate(jobs, limits);
+        expect(real.left).toEqual(simulated.left);
+        expect(real.passes.map((rows) => [...rows].sort())).toEqual(simulated.passes);
+      }),
+    );
+  });
+
+  it('lets no decoding sequence wait: from its first to its last decoded token, one loop a pass', () => {
+    fc.assert(
+      fc.property(jobsArbitrary, limitsArbitrary, (jobs, limits) => {
+        const { passes, left } = replay(jobs, limits);
+        for (const job of jobs) {
+          const text = job.exits.slice(job.promptTokens);
+          const first = passes.findIndex((rows) => rows.includes(label(job, job.promptTokens, 0)));
+          const ends = text.map((_, i) => first - 1 + text.slice(0, i + 1).reduce((sum, loops) => sum + loops, 0));
+          expect(left[job.name]).toEqual(ends);
+        }
+      }),
+    );
+  });
+
+  it('forgets a removed job, waiting or running, and carries the others on', () => {
+    const job = (name: number): Replay => ({ name, at: 0, pages: 1, promptTokens: 1, exits: [2, 3, 3] });
+    const [a, b, c] = [job(0), job(1), job(2)] as const;
+    const scheduler = new Scheduler<Replay>({ maxSequences: 2, prefillRows: 8, admit: () => true });
+    for (const each of [a, b, c]) scheduler.add(each);
+    scheduler.settle(scheduler.plan(), [false, false]);
+    expect([scheduler.running, scheduler.waiting]).toEqual([2, 1]);
+    expect(scheduler.remove(c)).toBe(false);
+    expect(scheduler.remove(a)).toBe(true);
+    const rows = scheduler.plan();
+    expect(rows).toEqual([{ job: b, position: 0, loop: 1, isPrompt: true, source: 1 }]);
+    expect(scheduler.settle(rows, [true])).toEqual({ prompts: [b], tokens: [] });
+    expect(scheduler.remove(b)).toBe(true);
+    expect(scheduler.plan()).toEqual([]);
+  });
+});

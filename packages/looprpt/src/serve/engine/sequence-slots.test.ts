@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CachePolicy } from './cache-policy.js';
+import { PagePool } from './page-pool.js';
+import { type SequenceSize, SequenceSlots } from './sequence-slots.js';
+
+const sizeArbitrary: fc.Arbitrary<SequenceSize & { exits: number[] }> = fc
+  .record({ loops: fc.integer({ min: 1, max: 4 }), prompt: fc.nat(9), text: fc.integer({ min: 1, max: 9 }) })
+  .chain(({ loops, prompt, text }) =>
+    fc
+      .array(fc.nat(loops - 1), { minLength: prompt + text, maxLength: prompt + text })
+      .map((exits) => ({ loops, prompt, capacity: prompt + text, exits })),
+  );
+const policyArbitrary: fc.Arbitrary<CachePolicy> = fc.record({
+  decode: fc.constantFrom('per-loop', 'last'),
+  prefill: fc.constantFrom('all', 'adaptive'),
+});
+
+describe('slots', () => {
+  it('let every token see the loops of earlier ones that the policy says', () => {
+    fc.assert(
+      fc.property(
+        policyArbitrary,
+        fc.array(sizeArbitrary, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 1, max: 5 }),
+        (policy, sizes, pageSize) => {
+          const pool = new PagePool(150, pageSize);
+          // What was written last into each slot: "sequence:token:loop".
+          const memory = new Map<number, string>();
+          const all = sizes.map((size) => SequenceSlots.reserve(pool, policy, size)!);
+          const moveAll = (s: number): void => {
+            const { from, to } = all[s]!.endPrefill();
+            const values = from.map((slot) => memory.get(slot)!);
+            to.forEach((slot, i) => void memory.set(slot, values[i]!));
+          };
+          const longest = Math.max(...sizes.map(({ capacity }) => capacity));
+          for (let position = 0; position < longest; position++)
+            for (const [s, { prompt, capacity, exits }] of sizes.entries()) {
+              if (position >= capacity) continue;
+              if (position === prompt && prompt > 0) moveAll(s);
+              const slots = all[s]!;
+              const isPrompt = position < prompt;
+              for (let loop = 0; loop <= exits[position]!; loop++) {
+                const slot = slots.slot(position, loop);
+                memory.set(slot, `${s}:${position}:${loop}`);
+                const line = slots.line(loop);
+                expect(line[position]).toBe(slot);
+                for (let t = 0; t < position; t++) {
+                  const seen = isPrompt || policy.decode === 'per-loop' ? Math.min(loop, exits[t]!) : exits[t]!;
+                  expect(memory.get(line[t]!)).toBe(`${s}:${t}:${seen}`);
+                }
+              }
+              slots.leave(position, exits[position]!);
+            }
+          for (const slots of all) slots.release();
+          expect(pool.free).toBe(pool.pages);
+        },
+      ),
+    );
+  });
+
+  it('are refused as a whole where the pages do not suffice', () => {
+    const pool = new PagePool(5, 2);
+    const size = { loops: 3, prompt: 2, capacity: 4 };
+    expect(SequenceSlots.reserve(pool, { decode: 'per-loop', prefill: 'all' }, size)).toBeNull();
+    expect(pool.free).toBe(5);
+    expect(SequenceSlots.reserve(pool, { decode: 'last', prefill: 'all' }, size)).not.toBeNull();
+    expect(pool.free).toBe(1);
+  });
+});
+
+describe('the page pool', () => {
+  it('hands every page out once at a time and refuses one that comes back twice', () => {
+    const pool = new PagePool(6, 4);
+    const a = pool.take(2);
+    const b = pool.take(3);
+    expect(new Set([...a, ...b]).size).toBe(5);
+    expect([pool.free, pool.pagesFor(0), pool.pagesFor(4), pool.pagesFor(5)]).toEqual([1, 0, 1, 2]);
+    pool.give(a);
+    expect(() => pool.give(a.subarray(0, 1))).toThrow(/given back twice/);
+    expect(() => pool.take(4)).toThrow(/4 pages are wanted, 3 are free/);
+    pool.give(b);
+    expect([...pool.take(6)].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});
