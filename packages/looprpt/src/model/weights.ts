@@ -128,7 +128,10 @@ export function emptyWeights(config: LoopLMConfig, options: { dtype: DType; devi
   };
 }
 
-/** Upstream's initialisation: matrices normal(0, initializer_range), norms 1, the gate's bias 0. */
+/**
+ * Upstream's initialisation: matrices normal(0, initializer_range), norms 1, the gate's bias 0. Drawn on the CPU in float32, so that
+ * a seed gives the same model on every device.
+ */
 export function initialWeights(
   config: LoopLMConfig,
   generator: Generator,
@@ -136,7 +139,7 @@ export function initialWeights(
 ): Weights {
   const weights = emptyWeights(config, options);
   for (const { tensor, decays } of namedParameters(weights))
-    if (decays) tensor.normal_(0, config.initializerRange, generator);
+    if (decays) scope(() => tensor.copy_(empty(tensor.shape).normal_(0, config.initializerRange, generator)));
   return weights;
 }
 

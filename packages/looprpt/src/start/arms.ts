@@ -10,7 +10,7 @@ import { type RunConfig, type RunConfigInput, runConfigSchema } from '../train/r
 export const BASE_MODEL = fileURLToPath(new URL('../../models/hop-base', import.meta.url));
 
 /** Multi-hop lookup: the plainest task on which depth matters, with easy and hard tokens in every document. */
-export const TASK = taskConfig('hop', { compact: true, joined: true });
+export const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 10 });
 
 export interface Arm {
   name: string;
