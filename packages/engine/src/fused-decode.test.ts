@@ -1,7 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fusedPagedAttention, fusedRowLinear, linear, randn, scope, type Tensor, tensor, zeros } from './index.js';
+import {
+  fusedPagedAttention,
+  fusedRowLinear,
+  getThreads,
+  linear,
+  randn,
+  scope,
+  setThreads,
+  type Tensor,
+  tensor,
+  zeros,
+} from './index.js';
 
+function withThreads<T>(threads: number, body: () => T): T {
+  const before = getThreads();
+  setThreads(threads);
+  const result = body();
+  setThreads(before);
+  return result;
+}
 const floats = (t: Tensor): Float32Array => t.toTyped() as Float32Array;
 
 describe('fusedRowLinear', () => {
@@ -38,6 +56,15 @@ describe('fusedRowLinear', () => {
         }),
       ),
     );
+  });
+
+  it('does not depend on the number of threads', () => {
+    scope(() => {
+      const x = randn([37, 130]);
+      const weight = randn([301, 130]);
+      const [one, three] = [1, 3].map((threads) => withThreads(threads, () => floats(fusedRowLinear(x, weight))));
+      expect(three).toEqual(one);
+    });
   });
 
   it('refuses what it cannot multiply', () => {
@@ -171,6 +198,22 @@ describe('fusedPagedAttention', () => {
         }),
       ),
       { numRuns: 40 },
+    );
+  });
+
+  it('does not depend on the number of threads', () => {
+    fc.assert(
+      fc.property(cases, (one) =>
+        scope(() => {
+          const long = { ...one, positions: Array.from({ length: 40 }, (_, n) => n % PLACES) };
+          for (const positions of [long.positions, one.positions]) {
+            const { qkv, angles, memory, paged } = inputs({ ...one, positions });
+            const run = () => floats(fusedPagedAttention(qkv, angles, memory, paged, one));
+            expect(withThreads(3, run)).toEqual(withThreads(1, run));
+          }
+        }),
+      ),
+      { numRuns: 20 },
     );
   });
 

@@ -59,6 +59,13 @@ void writeRow(const Problem& p, int64_t n) {
   std::copy(v, v + p.G * p.D, p.values + row.slot * p.G * p.D);
 }
 
+// Asks for one head of a block of slots before it is needed: they are scattered, so the processor cannot foresee them.
+void prefetch(const Problem& p, const float* table, const int32_t* line, int64_t count, int64_t g) {
+  constexpr int64_t kFloatsPerCacheLine = 16;
+  for (int64_t i = 0; i < std::min<int64_t>(count, kLanes); ++i)
+    for (int64_t d = 0; d < p.D; d += kFloatsPerCacheLine) __builtin_prefetch(table + (line[i] * p.G + g) * p.D + d);
+}
+
 // Scores of kLanes keys; beyond the last key they are those of the last key again.
 Vec scoresOf(const Problem& p, const float* q, const int32_t* line, int64_t count, int64_t g) {
   Vec sums[kLanes];
@@ -73,10 +80,11 @@ Vec scoresOf(const Problem& p, const float* q, const int32_t* line, int64_t coun
   return laneSums(sums);
 }
 
-// out += Σ_s weights[s]·values[line[s]]: `kVectors` vectors of a head at a time, to keep the sums in registers.
+// out += Σ_s weights[s]·values[line[s]] for `kVectors` vectors of a head.
 template <int kVectors>
-void mixValues(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values, float* out) {
-  Vec sums[kVectors] = {};
+void mixVectors(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values, float* out) {
+  Vec sums[kVectors];
+  for (int v = 0; v < kVectors; ++v) sums[v] = load(out + v * kLanes);
   for (int64_t s = 0; s < count; ++s) {
     const float* value = values + line[s] * p.G * p.D;
     const Vec weight = splat(weights[s]);
@@ -85,49 +93,72 @@ void mixValues(const Problem& p, const float* weights, const int32_t* line, int6
   for (int v = 0; v < kVectors; ++v) store(out + v * kLanes, sums[v]);
 }
 
-void mixTail(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values, int64_t width,
-             float* out) {
-  Vec sum{};
-  for (int64_t s = 0; s < count; ++s) sum += splat(weights[s]) * loadPart(values + line[s] * p.G * p.D, width);
-  std::memcpy(out, &sum, width * sizeof(float));
+// The same for a whole head.
+void mixHead(const Problem& p, const float* weights, const int32_t* line, int64_t count, int64_t g, float* out) {
+  const float* values = p.values + g * p.D;
+  int64_t d = 0;
+  for (; d + 4 * kLanes <= p.D; d += 4 * kLanes) mixVectors<4>(p, weights, line, count, values + d, out + d);
+  for (; d + 2 * kLanes <= p.D; d += 2 * kLanes) mixVectors<2>(p, weights, line, count, values + d, out + d);
+  for (; d + kLanes <= p.D; d += kLanes) mixVectors<1>(p, weights, line, count, values + d, out + d);
+  if (d == p.D) return;
+  Vec sum = loadPart(out + d, p.D - d);
+  for (int64_t s = 0; s < count; ++s)
+    sum += splat(weights[s]) * loadPart(values + line[s] * p.G * p.D + d, p.D - d);
+  std::memcpy(out + d, &sum, (p.D - d) * sizeof(float));
 }
 
-void attend(const Problem& p, int64_t n, int64_t g, std::vector<float>& scratch, float* out) {
+// scores ← exp(scores − largest), 0 beyond the last; both arrays end at a multiple of kLanes. Returns the sum.
+float exponentiate(float* scores, int64_t count) {
+  Vec most = splat(kUnseen);
+  for (int64_t s = 0; s < count; s += kLanes) {
+    Vec score = load(scores + s);
+    if (s + kLanes > count) score = select(iota() < static_cast<int32_t>(count - s), score, splat(kUnseen));
+    store(scores + s, score);
+    most = select(score > most, score, most);
+  }
+  const float largest = simd::max(most);
+  Vec totals{};
+  for (int64_t s = 0; s < count; s += kLanes) {
+    Vec weight = simd::exp(load(scores + s) - largest);
+    if (s + kLanes > count) weight = select(iota() < static_cast<int32_t>(count - s), weight, Vec{});
+    store(scores + s, weight);
+    totals += weight;
+  }
+  return simd::sum(totals);
+}
+
+// Row n for the key heads from..to. Goes through the keys block by block for all heads, because a slot's heads lie together.
+void attend(const Problem& p, int64_t n, int64_t from, int64_t to, std::vector<float>& scratch, float* out) {
   const Row& row = p.rows[n];
-  const int64_t P = p.D / 2, R = p.H / p.G, S = row.position + 1;
+  const int64_t P = p.D / 2, R = p.H / p.G, S = row.position + 1, heads = (to - from) * R;
   const int64_t first = p.window > 0 ? std::max<int64_t>(0, S - p.window) : 0, count = S - first;
   const int64_t padded = (count + kLanes - 1) / kLanes * kLanes;
   const int32_t* line = p.lines + row.line + first;
-  if (static_cast<int64_t>(scratch.size()) < padded + p.D) scratch.resize(padded + p.D);
-  float *scores = scratch.data(), *q = scores + padded;
+  if (static_cast<int64_t>(scratch.size()) < heads * (padded + p.D)) scratch.resize(heads * (padded + p.D));
+  float *scores = scratch.data(), *queries = scores + heads * padded;
+  float* result = out + (n * p.H + from * R) * p.D;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
-  for (int64_t h = g * R; h < (g + 1) * R; ++h) {
-    rotate(p.qkv + n * p.width() + h * p.D, p.cos + row.position * P, p.sin + row.position * P, P, scale, q);
-    Vec most = splat(kUnseen);
-    for (int64_t s = 0; s < count; s += kLanes) {
-      Vec score = scoresOf(p, q, line + s, count - s, g);
-      if (s + kLanes > count) score = select(iota() < static_cast<int32_t>(count - s), score, splat(kUnseen));
-      store(scores + s, score);
-      most = select(score > most, score, most);
+  for (int64_t h = 0; h < heads; ++h)
+    rotate(p.qkv + n * p.width() + (from * R + h) * p.D, p.cos + row.position * P, p.sin + row.position * P, P, scale,
+           queries + h * p.D);
+  for (int64_t s = 0; s < count; s += kLanes)
+    for (int64_t g = from; g < to; ++g) {
+      if (s + kLanes < count) prefetch(p, p.keys, line + s + kLanes, count - s - kLanes, g);
+      for (int64_t h = (g - from) * R; h < (g - from + 1) * R; ++h)
+        store(scores + h * padded + s, scoresOf(p, queries + h * p.D, line + s, count - s, g));
     }
-    const float largest = simd::max(most);
-    Vec totals{};
-    for (int64_t s = 0; s < count; s += kLanes) {
-      const Vec weight = simd::exp(load(scores + s) - largest);
-      const Vec seen = s + kLanes > count ? select(iota() < static_cast<int32_t>(count - s), weight, Vec{}) : weight;
-      store(scores + s, seen);
-      totals += seen;
+  for (int64_t g = from; g < to; ++g) prefetch(p, p.values, line, count, g);
+  float* totals = queries;  // the queries have done their part
+  for (int64_t h = 0; h < heads; ++h) totals[h] = exponentiate(scores + h * padded, count);
+  std::fill(result, result + heads * p.D, 0.0f);
+  for (int64_t s = 0; s < count; s += kLanes)
+    for (int64_t g = from; g < to; ++g) {
+      if (s + kLanes < count) prefetch(p, p.values, line + s + kLanes, count - s - kLanes, g);
+      for (int64_t h = (g - from) * R; h < (g - from + 1) * R; ++h)
+        mixHead(p, scores + h * padded + s, line + s, std::min<int64_t>(kLanes, count - s), g, result + h * p.D);
     }
-    float* to = out + (n * p.H + h) * p.D;
-    const float* values = p.values + g * p.D;
-    int64_t d = 0;
-    for (; d + 4 * kLanes <= p.D; d += 4 * kLanes) mixValues<4>(p, scores, line, count, values + d, to + d);
-    for (; d + 2 * kLanes <= p.D; d += 2 * kLanes) mixValues<2>(p, scores, line, count, values + d, to + d);
-    for (; d + kLanes <= p.D; d += kLanes) mixValues<1>(p, scores, line, count, values + d, to + d);
-    if (d < p.D) mixTail(p, scores, line, count, values + d, p.D - d, to + d);
-    const float inverse = 1.0f / simd::sum(totals);
-    for (int64_t i = 0; i < p.D; ++i) to[i] *= inverse;
-  }
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t d = 0; d < p.D; ++d) result[h * p.D + d] /= totals[h];
 }
 
 void check(const Tensor& t, at::ScalarType type, const char* name) {
@@ -183,10 +214,15 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
   at::parallel_for(0, N, std::max<int64_t>(1, kFloatsPerTask / (kvHeads * D)), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) writeRow(p, n);
   });
-  const int64_t perTask = (positions / std::max<int64_t>(1, N) + 1) * D * (heads / kvHeads);
-  at::parallel_for(0, N * kvHeads, std::max<int64_t>(1, kFloatsPerTask / perTask), [&](int64_t begin, int64_t end) {
+  // Where there are few rows their heads are shared out too.
+  const int64_t groups = N >= 2 * at::get_num_threads() ? 1 : kvHeads;
+  const int64_t perTask = (positions / std::max<int64_t>(1, N) + 1) * D * heads / groups;
+  at::parallel_for(0, N * groups, std::max<int64_t>(1, kFloatsPerTask / perTask), [&](int64_t begin, int64_t end) {
     std::vector<float> scratch;
-    for (int64_t task = begin; task < end; ++task) attend(p, task / kvHeads, task % kvHeads, scratch, to);
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t g = task % groups;
+      attend(p, task / groups, g * kvHeads / groups, (g + 1) * kvHeads / groups, scratch, to);
+    }
   });
   return out;
 }

@@ -55,7 +55,7 @@ const SURFACE: Record<string, string[]> = {
     ],
     ...['--min-p', '--repetition-penalty', '--chat', '--stream'],
   ],
-  report: [...COMMON, '<run...>', '--out', '--title', '--tau'],
+  report: [...COMMON, '<run...>', '--out', '--figure', '--title', '--tau'],
 };
 
 describe('the surface', () => {

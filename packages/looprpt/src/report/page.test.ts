@@ -1,7 +1,11 @@
 /** The report's page: what is drawn is what was given, and nothing of a name becomes markup. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { JSDOM } from 'jsdom';
 import { describe, expect, it } from 'vitest';
 import { madeUpEvaluation, madeUpMetrics } from '../testing/made-up-evaluation.js';
+import { temporaryFolder } from '../testing/temporary-folder.js';
+import { writeFigure } from './figure-file.js';
 import type { ReportInput } from './input.js';
 import { reportJson, reportPage } from './page.js';
 
@@ -165,6 +169,21 @@ describe('the page', () => {
     const [base, run] = input().runs;
     const text = (await page({ runs: [base!, { ...run!, replicates }], comparisons: [] })).body.textContent!;
     expect(text).toMatch(/40\.00\s*±\s*2\.\d/);
+  });
+});
+
+describe('a figure alone', () => {
+  it('is well-formed SVG with literal light colours and a style sheet for dark ones', async () => {
+    const { path } = temporaryFolder();
+    const file = join(path, 'pareto.svg');
+    await writeFigure(input(), 'pareto', file);
+    const text = readFileSync(file, 'utf8');
+    const document = new JSDOM(text, { contentType: 'image/svg+xml' }).window.document;
+    expect(document.documentElement.nodeName).toBe('svg');
+    expect(document.querySelectorAll('path[aria-label="gate of LoopRPT"]').length).toBeGreaterThan(0);
+    expect(text).toContain('prefers-color-scheme: dark');
+    expect(text).not.toContain('var(--');
+    await expect(writeFigure(input(), 'nothing', file)).rejects.toThrow('these runs have pareto');
   });
 });
 

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { progress } from '../cli/terminal/progress.js';
 import { stages } from '../cli/terminal/stages.js';
+import { writeFigure } from '../report/figure-file.js';
 import { percent } from '../report/format.js';
 import type { ReportRun } from '../report/input.js';
 import { loadRun } from '../report/load-run.js';
@@ -58,7 +59,9 @@ export async function runStart({ out, quiet, threads, seed, signal }: StartOptio
     });
     const title = 'LoopRPT and its strongest baseline on multi-hop lookup';
     const { comparisons } = comparison;
-    await writeReport({ title, runs, comparisons, notes: NOTES, command: 'npm start' }, report);
+    const input = { title, runs, comparisons, notes: NOTES, command: 'npm start' };
+    await writeFigure(input, 'pareto', join(folder, 'pareto.svg'));
+    await writeReport(input, report);
     say(report);
   });
   process.stdout.write(`\n${startTables(comparison, process.stdout.isTTY ?? false)}\n\nreport: ${report}\n`);

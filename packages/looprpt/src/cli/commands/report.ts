@@ -17,10 +17,11 @@ export function reportCommand(cli: Cli): CommandUnknownOpts {
     'npx looprpt report runs/hop-base runs/hop-looprpt --out report.html',
   )
     .argument('<run...>', 'run folders, and files written by eval --json or eval --out')
-    .option('--out <file>', 'the HTML page; not needed with --json, which prints the figures')
+    .option('--out <file>', 'the HTML page, or the SVG of --figure; not needed with --json, which prints the figures')
+    .option('--figure <id>', 'write this figure alone, as SVG: pareto, for example')
     .option('--title <text>', 'the heading of the page')
     .option('--tau <τ>', 'the exit threshold of the adaptive columns', real(), 0.5)
-    .action(async (paths, { out, title, tau, json = false, ...options }) => {
+    .action(async (paths, { out, figure, title, tau, json = false, ...options }) => {
       if (out === undefined && !json) throw new UserError('report: give --out FILE.html, or --json');
       if (out !== undefined) assertWritable(out);
       const { loadRun } = await import('../../report/load-run.js');
@@ -36,7 +37,8 @@ export function reportCommand(cli: Cli): CommandUnknownOpts {
         madeAt: new Date(),
       };
       const { reportJson, writeReport } = await import('../../report/page.js');
-      if (out !== undefined) await writeReport(input, out);
+      const { writeFigure } = await import('../../report/figure-file.js');
+      if (out !== undefined) await (figure === undefined ? writeReport(input, out) : writeFigure(input, figure, out));
       if (json) printJson(cli, reportJson(input));
       else printLine(cli, `${out}: ${paths.length} ${paths.length === 1 ? 'run' : 'runs'}`);
       const bare = loaded.filter(({ run }) => run.evaluation === undefined).map(({ run }) => run.name);

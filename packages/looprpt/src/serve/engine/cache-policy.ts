@@ -23,13 +23,8 @@ export const cachePolicyConfig = z.strictObject({
 
 export type CachePolicy = z.output<typeof cachePolicyConfig>;
 
-/** The most pages that one sequence holds, and how many of them only until its prompt is read. */
-export interface PageNeed {
-  total: number;
-  prefillOnly: number;
-}
-
 /**
+ * The most pages that one sequence holds.
  * @param loops most loops that a token of the sequence runs @param prompt tokens read before decoding starts
  * @param capacity tokens that the cache will hold in the end
  */
@@ -37,8 +32,6 @@ export function pageNeed(
   { decode }: CachePolicy,
   pagesFor: (tokens: number) => number,
   { loops, prompt, capacity }: { loops: number; prompt: number; capacity: number },
-): PageNeed {
-  if (decode === 'per-loop') return { total: loops * pagesFor(capacity), prefillOnly: 0 };
-  const prefillOnly = (loops - 1) * pagesFor(prompt);
-  return { total: pagesFor(capacity) + prefillOnly, prefillOnly };
+): number {
+  return decode === 'per-loop' ? loops * pagesFor(capacity) : pagesFor(capacity) + (loops - 1) * pagesFor(prompt);
 }

@@ -37,7 +37,7 @@ interface Arrival {
 
 const nothing = (): SlowText => ({ tokens: [], loops: [], logProbs: [] });
 
-/** Runs everything; what each request yielded. All pages must be free afterwards. */
+/** Runs everything; what each request yielded. All pages must be free afterwards, or kept for prompts to come. */
 function run(
   core: EngineCore,
   arrivals: readonly Arrival[],
@@ -54,7 +54,7 @@ function run(
     beforePass?.(n, sequences);
     for (const [sequence, event] of core.pass()?.events ?? []) record(texts.get(sequence)!, event);
   }
-  expect(core.pool.free).toBe(core.pool.pages);
+  expect(core.pool.free + core.prefixPages).toBe(core.pool.pages);
   const inOrder = [...arrivals].sort((a, b) => a.at - b.at);
   return arrivals.map((arrival) => texts.get(sequences[inOrder.indexOf(arrival)]!)!);
 }
@@ -113,7 +113,10 @@ describe('the batched engine', () => {
   it('equals the slow one for any mix of rules, prompts and arrivals', () => {
     const { model, slow } = tiny(3);
     const request = fc.record({
-      prompt: fc.array(fc.nat(10), { minLength: 1, maxLength: 9 }),
+      prompt: fc.oneof(
+        fc.array(fc.nat(10), { minLength: 1, maxLength: 9 }),
+        fc.integer({ min: 1, max: 9 }).map((length) => [1, 2, 3, 4, 5, 6, 7, 8, 9].slice(0, length)),
+      ),
       maxTokens: fc.integer({ min: 1, max: 6 }),
       exit: fc.constantFrom(...rules),
       seed: fc.nat(1000),
@@ -127,6 +130,7 @@ describe('the batched engine', () => {
       pageSize: fc.integer({ min: 1, max: 5 }),
       pages: fc.integer({ min: 45, max: 90 }),
       reproducible: fc.boolean(),
+      prefixReuse: fc.boolean(),
       cache: fc.constantFrom(...policies),
     });
     fc.assert(
@@ -214,7 +218,8 @@ describe('the batched engine', () => {
             const admitted = sequence.slots !== null;
             expect(core.cancel(sequence)).toEqual({ token: null, text: '', finish: 'cancelled' });
             expect(core.cancel(sequence)).toBeNull();
-            expect(core.pool.free > held).toBe(admitted);
+            expect(core.pool.free > held || !admitted).toBe(true);
+            expect(sequence.slots).toBeNull();
             cancelled = which;
           },
         );
@@ -252,6 +257,50 @@ describe('the batched engine', () => {
     expect(stopped.finish).toBe('stop');
     expect(stopped.ids.slice(2)).toEqual(free!.tokens.slice(0, free!.tokens.indexOf(free!.tokens[2]!)));
     expect(forbidden.ids[2]).not.toBe(free!.tokens[0]);
+  });
+
+  it('reads the beginning that prompts share once, to the same bits, and gives it up when pages are wanted', () => {
+    const { model } = tiny(6);
+    const shared = [5, 1, 5, 2, 5, 3, 5, 4, 5];
+    const request = (tail: number[], loops = 3): EngineRequest => ({
+      ...{ prompt: [...shared, ...tail], maxTokens: 3, exit: { rule: 'loops', loops } },
+    });
+    const rowsOf = (core: EngineCore, one: EngineRequest): { rows: number; ids: number[]; logProbs: number[] } => {
+      const sequence = core.add(one);
+      const total = { rows: 0, ids: sequence.ids, logProbs: [] as number[] };
+      for (let done = core.pass(); done; done = core.pass()) {
+        total.rows += done.rows;
+        for (const [, { token }] of done.events) total.logProbs.push(token!.logProb);
+      }
+      return total;
+    };
+    const core = coreOf(model, { pages: 24 });
+    const apart = coreOf(model, { prefixReuse: false });
+    const first = rowsOf(core, request([7, 8]));
+    // 10 prompt tokens and 3 decoded ones, 3 loops each.
+    expect(first.rows).toBe(39);
+    expect(core.prefixPages).toBe(6);
+    for (const [tail, rows] of [
+      [[7, 8], 15],
+      [[0], 12],
+      [[7, 0, 1, 2], 21],
+    ] as const) {
+      const again = rowsOf(core, request([...tail]));
+      const alone = rowsOf(apart, request([...tail]));
+      expect([again.ids, again.logProbs]).toEqual([alone.ids, alone.logProbs]);
+      expect(again.rows).toBe(rows);
+    }
+    // Read with fewer loops it is another beginning.
+    expect(rowsOf(core, request([7, 8], 2)).rows).toBe(26);
+    expect(core.prefixPages).toBe(13);
+    rowsOf(core, {
+      prompt: Array.from({ length: 26 }, (_, t) => t % 11),
+      maxTokens: 4,
+      exit: { rule: 'loops', loops: 3 },
+    });
+    expect(core.prefixPages).toBeLessThan(13 + 18);
+    expect(core.pool.free + core.prefixPages).toBe(24);
+    expect(apart.pool.free).toBe(apart.pool.pages);
   });
 
   it('holds a quarter of the pages with one slot a layer once the prompt is read', () => {

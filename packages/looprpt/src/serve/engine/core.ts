@@ -3,8 +3,8 @@
  * stands; those whose exit rule says so are read out and sampled, and start their next token in the next pass.
  *
  * Synchronous and without a clock: engine.ts drives it. Between passes the states of the rows under way are its only tensors
- * besides the cache's. Invariants: a sequence holds its pages from admission to its last event, and no page is left when all
- * have ended; each sequence has its own random stream; with `reproducible` on the CPU in float32 what a sequence yields has the
+ * besides the cache's. Invariants: a sequence holds its pages from admission to its last event; when all have ended, only
+ * beginnings of prompts are left, for as long as nothing else wants their pages; each sequence has its own random stream; with `reproducible` on the CPU in float32 what a sequence yields has the
  * same bits whatever else is in the passes.
  *
  * Shapes: N rows of a pass, E hidden, V vocabulary.
@@ -17,6 +17,7 @@ import { cachePolicyConfig, pageNeed } from './cache-policy.js';
 import { type EvidenceKind, ExitDecision, evidenceOf } from './exit-rule.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
+import { PrefixCache } from './prefix-cache.js';
 import { chooseTokens } from './read-out.js';
 import { type EngineRequest, Sequence, type TokenEvent } from './request.js';
 import { type PassRow, Scheduler } from './scheduler.js';
@@ -30,6 +31,10 @@ export const engineConfig = z.strictObject({
   pages: z.int().min(1).optional().describe('cache pages; by default enough for all sequences at half of maxLength'),
   prefillRows: z.int().min(1).default(64).describe('most prompt tokens that share a pass with decoding'),
   cache: cachePolicyConfig.prefault({}),
+  prefixReuse: z
+    .boolean()
+    .default(true)
+    .describe('prompts that begin alike are read once as long as the cache has room; with per-loop slots only'),
   reproducible: z
     .boolean()
     .default(true)
@@ -49,6 +54,7 @@ export class EngineCore implements Disposable {
   readonly #memory: KVMemory;
   readonly #step: Step;
   readonly #scheduler: Scheduler<Sequence>;
+  readonly #prefixes: PrefixCache;
   readonly #decisions = new Map<Sequence, Map<number, ExitDecision>>();
   #stateNE: Tensor | null = null;
 
@@ -58,6 +64,7 @@ export class EngineCore implements Disposable {
     const pages = this.config.pages ?? defaultPages(this.config, model.config.loops);
     this.#model = model;
     this.pool = new PagePool(pages, pageSize);
+    this.#prefixes = new PrefixCache(this.pool);
     this.#memory = new KVMemory(model.config, { slots: pages * pageSize, dtype: model.dtype, device: model.device });
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
@@ -68,6 +75,10 @@ export class EngineCore implements Disposable {
     const { config, dtype } = this.#model;
     return this.#memory.slots * KVMemory.bytesPerSlot(config, elementBytes(dtype));
   }
+  /** Pages that hold beginnings of prompts for requests to come; free for any other use. */
+  get prefixPages(): number {
+    return this.#prefixes.idlePages;
+  }
   get waiting(): number {
     return this.#scheduler.waiting;
   }
@@ -77,15 +88,15 @@ export class EngineCore implements Disposable {
 
   /** Puts a request in the queue. @throws UserError for one that can never run */
   add(request: EngineRequest): Sequence {
-    const { maxLength, cache } = this.config;
+    const { maxLength } = this.config;
     const sequence = new Sequence(request, this.#model.config);
     const length = sequence.size.capacity + 1;
     if (length > maxLength)
       throw new UserError(`prompt and max tokens come to ${length} tokens; this engine takes ${maxLength} at most`);
-    const { total } = pageNeed(cache, (tokens) => this.pool.pagesFor(tokens), sequence.size);
-    if (total > this.pool.pages)
+    const need = this.#pageNeed(sequence);
+    if (need > this.pool.pages)
       throw new UserError(
-        `the request needs ${total} cache pages, the engine has ${this.pool.pages}: ask for fewer tokens`,
+        `the request needs ${need} cache pages, the engine has ${this.pool.pages}: ask for fewer tokens`,
       );
     this.#scheduler.add(sequence);
     return sequence;
@@ -112,7 +123,7 @@ export class EngineCore implements Disposable {
       this.#decisions.get(job)!.delete(position);
     });
     const settled = this.#scheduler.settle(rows, leaves);
-    for (const sequence of settled.prompts) noGrad(() => this.#memory.copy(sequence.slots!.endPrefill()));
+    for (const sequence of settled.prompts) this.#promptRead(sequence);
     const events = tokens.map(([sequence, choice]): [Sequence, TokenEvent] => [sequence, sequence.take(choice)]);
     for (const [sequence] of events) if (sequence.finish !== null) this.#end(sequence);
     return { rows: rows.length, events };
@@ -125,9 +136,34 @@ export class EngineCore implements Disposable {
   }
 
   #admit(sequence: Sequence): boolean {
-    sequence.slots = SequenceSlots.reserve(this.pool, this.config.cache, sequence.size);
+    const { cache } = this.config;
+    const begun = this.#reusesPrefixes ? this.#prefixes.find(this.#prefixMode(sequence), promptOf(sequence)) : [];
+    for (const { pages } of begun) this.pool.share(pages);
+    this.#prefixes.makeRoom(this.#pageNeed(sequence) - begun.length * sequence.size.loops);
+    sequence.slots = SequenceSlots.reserve(this.pool, cache, sequence.size, begun);
     if (sequence.slots) this.#decisions.set(sequence, new Map());
+    else for (const { pages } of begun) this.pool.give(pages);
     return sequence.slots !== null;
+  }
+
+  #promptRead(sequence: Sequence): void {
+    const slots = sequence.slots!;
+    noGrad(() => this.#memory.copy(slots.endPrefill()));
+    if (!this.#reusesPrefixes) return;
+    this.#prefixes.add(this.#prefixMode(sequence), promptOf(sequence), (index) => slots.block(index));
+  }
+
+  get #reusesPrefixes(): boolean {
+    return this.config.prefixReuse && this.config.cache.decode === 'per-loop';
+  }
+
+  /** Prompts are the same only if they were read in the same way. */
+  #prefixMode({ size, exit }: Sequence): string {
+    return `${size.loops} loops, ${this.config.cache.prefill === 'all' ? 'all' : JSON.stringify(exit)}`;
+  }
+
+  #pageNeed({ size }: Sequence): number {
+    return pageNeed(this.config.cache, (tokens) => this.pool.pagesFor(tokens), size);
   }
 
   #end(sequence: Sequence): void {
@@ -206,6 +242,10 @@ export class EngineCore implements Disposable {
     if (which.length === stateNE.size(0)) return stateNE;
     return stateNE.indexSelect(0, tensor([...which], { dtype: 'int64', device: stateNE.device }));
   }
+}
+
+function promptOf({ ids, size }: Sequence): number[] {
+  return ids.slice(0, size.prompt);
 }
 
 /** One sequence of the greatest length always fits, also while its prompt is read. */

@@ -33,7 +33,7 @@ describe('the asynchronous engine', () => {
       expect(idsOf(events)).toEqual(slowText(slow, requests[i]!, cache).tokens);
       expect(events.map(({ finish }) => finish)).toEqual([...events.slice(1).map(() => null), 'length']);
     }
-    expect(engine.core.pool.free).toBe(engine.core.pool.pages);
+    expect(engine.core.pool.free + engine.core.prefixPages).toBe(engine.core.pool.pages);
     // It has come to rest and starts again.
     expect(idsOf(await all(engine.submit(requests[2]!)))).toEqual(slowText(slow, requests[2]!, cache).tokens);
   });
@@ -57,7 +57,7 @@ describe('the asynchronous engine', () => {
       if (++seen === 1) waiting.cancel();
       if (seen === 3) break;
     }
-    expect(engine.core.pool.free).toBe(engine.core.pool.pages);
+    expect(engine.core.pool.free + engine.core.prefixPages).toBe(engine.core.pool.pages);
     expect(await cancelled).toEqual([{ token: null, text: '', finish: 'cancelled' }]);
     waiting.cancel();
     expect([engine.core.running, engine.core.waiting]).toEqual([0, 0]);
@@ -80,7 +80,7 @@ describe('the asynchronous engine', () => {
     const other = engine.submit({ prompt: [2], maxTokens: 20 });
     await expect(all(broken)).rejects.toThrow('the decoder broke');
     await expect(all(other)).rejects.toThrow('the decoder broke');
-    expect(engine.core.pool.free).toBe(engine.core.pool.pages);
+    expect(engine.core.pool.free + engine.core.prefixPages).toBe(engine.core.pool.pages);
     engine[Symbol.dispose]();
     expect(liveTensors()).toBe(before);
   });

@@ -2,8 +2,8 @@
  * Which pages of the cache are free. A page is a run of `pageSize` slots; a slot holds one token's keys and values of every
  * layer at one loop.
  *
- * It knows nothing of tokens and loops (sequence-slots.ts) nor of tensors (kv-memory.ts). Invariants: a page has one owner at
- * a time; giving back a page that is free is an error; `free + taken = pages` always.
+ * It knows nothing of tokens and loops (sequence-slots.ts) nor of tensors (kv-memory.ts). Invariants: a page is free exactly when
+ * nobody holds it; whoever took or shared it gives it back once, and to give back a page that is free is an error.
  */
 import assert from 'node:assert/strict';
 
@@ -11,7 +11,7 @@ export class PagePool {
   readonly pages: number;
   readonly pageSize: number;
   readonly #free: number[];
-  readonly #isFree: Uint8Array;
+  readonly #holders: Uint32Array;
 
   constructor(pages: number, pageSize: number) {
     assert(Number.isInteger(pages) && pages > 0 && Number.isInteger(pageSize) && pageSize > 0);
@@ -19,10 +19,10 @@ export class PagePool {
     this.pageSize = pageSize;
     // The lowest page comes first: what is used stays together.
     this.#free = Array.from({ length: pages }, (_, i) => pages - 1 - i);
-    this.#isFree = new Uint8Array(pages).fill(1);
+    this.#holders = new Uint32Array(pages);
   }
 
-  /** Pages that nobody owns. */
+  /** Pages that nobody holds. */
   get free(): number {
     return this.#free.length;
   }
@@ -36,15 +36,27 @@ export class PagePool {
   take(count: number): Int32Array {
     assert(count <= this.free, `${count} pages are wanted, ${this.free} are free`);
     const taken = Int32Array.from(this.#free.splice(this.#free.length - count).reverse());
-    for (const page of taken) this.#isFree[page] = 0;
+    for (const page of taken) this.#holders[page] = 1;
     return taken;
+  }
+
+  /** Holds pages that somebody else holds already. */
+  share(pages: Int32Array): void {
+    for (const page of pages) {
+      assert(this.#holders[page]! > 0, `page ${page} is free: there is nothing to share`);
+      this.#holders[page]!++;
+    }
+  }
+
+  /** How many hold this page. */
+  holders(page: number): number {
+    return this.#holders[page]!;
   }
 
   give(pages: Int32Array): void {
     for (const page of pages) {
-      assert(this.#isFree[page] === 0, `page ${page} is given back twice`);
-      this.#isFree[page] = 1;
-      this.#free.push(page);
+      assert(this.#holders[page]! > 0, `page ${page} is given back twice`);
+      if (--this.#holders[page]! === 0) this.#free.push(page);
     }
   }
 }

@@ -4,6 +4,7 @@
  * Shapes: N rows of the pass, M rows that are read, E hidden, V vocabulary.
  */
 import { type Tensor, tensor } from '@looprpt/engine';
+import type { Weighed } from './draw.js';
 import type { Choice, LogProb, Sequence } from './request.js';
 
 export interface ReadOutRow {
@@ -16,11 +17,8 @@ export interface ReadOutRow {
 export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Choice[] {
   const wideMV = logitsMV.dtype === 'float32' ? logitsMV : logitsMV.to({ dtype: 'float32' });
   const greedyM = rows.some(({ sequence }) => sequence.isGreedy) ? wideMV.argmax(-1).toNumbers() : null;
-  const drawn = rows.some(({ sequence }) => !sequence.isGreedy) ? (wideMV.toTyped() as Float32Array) : null;
-  const V = wideMV.size(1);
-  const ids = rows.map(({ sequence }, m) =>
-    sequence.isGreedy ? greedyM![m]! : sequence.draw(drawn!.subarray(m * V, (m + 1) * V)),
-  );
+  const drawnM = rows.every(({ sequence }) => sequence.isGreedy) ? null : weighedRows(rows, wideMV);
+  const ids = rows.map(({ sequence }, m) => (sequence.isGreedy ? greedyM![m]! : sequence.draw(drawnM!(m))));
   const idsM1 = tensor(ids, { dtype: 'int64', device: wideMV.device }).unsqueeze(-1);
   const logProbsMV = wideMV.logSoftmax(-1);
   const logProbs = logProbsMV.gather(-1, idsM1).toNumbers();
@@ -28,6 +26,17 @@ export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Cho
     ...{ id: ids[m]!, loop, logProb: logProbs[m]! },
     top: topOf(logProbsMV, m, sequence.request.topLogProbs ?? 0),
   }));
+}
+
+/** By row the logits and, at its sequence's temperature, the probabilities. */
+function weighedRows(rows: readonly ReadOutRow[], logitsMV: Tensor): (m: number) => Weighed {
+  const V = logitsMV.size(1);
+  const temperatures = rows.map(({ sequence }) => [sequence.temperature]);
+  const temperatureM1 = tensor(temperatures, { device: logitsMV.device });
+  const logits = logitsMV.toTyped() as Float32Array;
+  const weights = logitsMV.div(temperatureM1).softmax(-1).toTyped() as Float32Array;
+  const row = (values: Float32Array, m: number): Float32Array => values.subarray(m * V, (m + 1) * V);
+  return (m) => ({ logitsV: row(logits, m), weightsV: row(weights, m) });
 }
 
 function topOf(logProbsMV: Tensor, m: number, count: number): LogProb[] {

@@ -3,6 +3,7 @@ import { Rng } from '../../data/tasks/rng.js';
 import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from '../../generate/sampling.js';
 import type { LoopLMConfig } from '../../model/config.js';
 import { UserError } from '../../user-error.js';
+import { drawToken, type Weighed, weigh } from './draw.js';
 import { ExitDecision, type ExitRule, lastLoop } from './exit-rule.js';
 import type { Job } from './scheduler.js';
 import type { SequenceSize, SequenceSlots } from './sequence-slots.js';
@@ -105,9 +106,18 @@ export class Sequence implements Job {
     return this.size.prompt;
   }
 
+  get promptBegun(): number {
+    return this.slots?.begun ?? 0;
+  }
+
   /** Whether its next token is the arg-max of the logits as they are. */
   get isGreedy(): boolean {
     return isPlainGreedy(this.#sampling) && !this.request.logitBias?.size;
+  }
+
+  /** What divides the logits before the exponential; 1 where nothing is drawn. */
+  get temperature(): number {
+    return this.#sampling.temperature || 1;
   }
 
   /** How the token at `position` will leave. */
@@ -115,15 +125,28 @@ export class Sequence implements Job {
     return new ExitDecision(this.exit, this.size.loops, position);
   }
 
-  /** Draws the next id; float32 logits of all ids, which are not changed. */
-  draw(logitsV: Float32Array): number {
+  /** Draws the next id; the logits and weights of all ids are not changed. */
+  draw(weighed: Weighed): number {
+    const { temperature, topK } = this.#sampling;
+    const uniform = this.#rng.uint32() / 2 ** 32;
+    const logitsV = this.#adjust(weighed.logitsV);
+    if (temperature === 0 || topK === 1) return sampleToken(logitsV, GREEDY, [], uniform);
+    return drawToken(logitsV === weighed.logitsV ? weighed : weigh(logitsV, temperature), this.#sampling, uniform);
+  }
+
+  /** Bias and repetition penalty; the same array where there is neither. */
+  #adjust(logitsV: Float32Array): Float32Array {
     const { logitBias } = this.request;
-    let biased = logitsV;
-    if (logitBias?.size) {
-      biased = logitsV.slice();
-      for (const [id, bias] of logitBias) biased[id]! += bias;
-    }
-    return sampleToken(biased, this.#sampling, this.ids, this.#rng.uint32() / 2 ** 32);
+    const { repetitionPenalty } = this.#sampling;
+    if (!logitBias?.size && repetitionPenalty === 1) return logitsV;
+    const changed = logitsV.slice();
+    for (const [id, bias] of logitBias ?? []) changed[id]! += bias;
+    if (repetitionPenalty !== 1)
+      for (const id of new Set(this.ids)) {
+        const logit = changed[id]!;
+        changed[id] = logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty;
+      }
+    return changed;
   }
 
   /** Takes a token as the sequence's next. */

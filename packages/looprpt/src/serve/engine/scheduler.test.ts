@@ -70,7 +70,7 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
     queue.push(...jobs.filter(({ at }) => at === n));
     const used = () => inside.reduce((sum, { job }) => sum + job.pages, 0);
     while (queue.length > 0 && inside.length < maxSequences && used() + queue[0]!.pages <= pages)
-      inside.push({ job: queue.shift()!, chunk: [], nextPrompt: 0, position: -1, loop: 0 });
+      inside.push({ job: queue[0]!, chunk: [], nextPrompt: queue.shift()!.promptBegun, position: -1, loop: 0 });
     for (const one of inside)
       if (one.position < 0 && one.nextPrompt === one.job.promptTokens && one.chunk.length === 0) {
         one.position = one.job.promptTokens;
@@ -107,6 +107,7 @@ const jobsArbitrary = fc
       at: fc.nat(15),
       pages: fc.integer({ min: 1, max: 4 }),
       prompt: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 7 }),
+      begun: fc.nat(7),
       text: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
     }),
     { minLength: 1, maxLength: 7 },
@@ -114,8 +115,8 @@ const jobsArbitrary = fc
   .map((jobs) =>
     jobs
       .sort((a, b) => a.at - b.at)
-      .map(({ at, pages, prompt, text }, name) => ({
-        ...{ name, at, pages, promptTokens: prompt.length },
+      .map(({ at, pages, prompt, begun, text }, name) => ({
+        ...{ name, at, pages, promptTokens: prompt.length, promptBegun: Math.min(begun, prompt.length) },
         exits: [...prompt, ...text],
       })),
   );
@@ -152,7 +153,14 @@ describe('the scheduler', () => {
   });
 
   it('forgets a removed job, waiting or running, and carries the others on', () => {
-    const job = (name: number): Replay => ({ name, at: 0, pages: 1, promptTokens: 1, exits: [2, 3, 3] });
+    const job = (name: number): Replay => ({
+      name,
+      at: 0,
+      pages: 1,
+      promptTokens: 1,
+      promptBegun: 0,
+      exits: [2, 3, 3],
+    });
     const [a, b, c] = [job(0), job(1), job(2)] as const;
     const scheduler = new Scheduler<Replay>({ maxSequences: 2, prefillRows: 8, admit: () => true });
     for (const each of [a, b, c]) scheduler.add(each);

@@ -16,6 +16,8 @@ import assert from 'node:assert/strict';
 export interface Job {
   /** Tokens to be read before decoding starts; may be 0. */
   readonly promptTokens: number;
+  /** Those of them that need not be read, once the job has been admitted. */
+  readonly promptBegun: number;
 }
 
 export interface PassRow<J> {
@@ -135,8 +137,9 @@ export class Scheduler<J extends Job> {
       const job = this.#waiting[0];
       if (job === undefined || !this.#options.admit(job)) return;
       this.#waiting.shift();
-      const first = { position: 0, loop: 0, source: null };
-      this.#running.set(job, { started: 0, tokens: job.promptTokens === 0 ? [first] : [] });
+      const { promptTokens, promptBegun: started } = job;
+      const first = { position: promptTokens, loop: 0, source: null };
+      this.#running.set(job, { started, tokens: started === promptTokens ? [first] : [] });
     }
   }
 }

@@ -7,12 +7,13 @@
  * all loops of decoding; while the prompt is read there are as many as loops, and the pages of all but the last loop are freed
  * when it has been.
  *
- * Loops count from 0 here. Invariants: every page is taken once, when the sequence is admitted, and given back once, by
- * `endPrefill` or `release`; no two live tokens of any sequence share a slot.
+ * Loops count from 0 here. Invariants: every page is taken, or shared with a prefix, once, when the sequence is
+ * admitted, and given back once, by `endPrefill` or `release`; nobody writes to a slot that another sequence reads.
  */
 import assert from 'node:assert/strict';
 import { type CachePolicy, pageNeed } from './cache-policy.js';
 import type { PagePool } from './page-pool.js';
+import type { PrefixBlock } from './prefix-cache.js';
 
 export interface SequenceSize {
   /** Most loops that a token of the sequence runs. */
@@ -31,6 +32,8 @@ export interface SlotMoves {
 
 export class SequenceSlots {
   readonly size: SequenceSize;
+  /** Tokens of the prompt that had been read before. */
+  readonly begun: number;
   readonly #pool: PagePool;
   readonly #policy: CachePolicy;
   /** By loop, the pages of its slots; empty once given back. */
@@ -40,24 +43,49 @@ export class SequenceSlots {
   readonly #left: Uint8Array;
   #prefilling: boolean;
 
-  private constructor(pool: PagePool, policy: CachePolicy, size: SequenceSize) {
+  private constructor(pool: PagePool, policy: CachePolicy, size: SequenceSize, begun: readonly PrefixBlock[]) {
     const { loops, prompt, capacity } = size;
     this.size = size;
+    this.begun = begun.length * pool.pageSize;
     this.#pool = pool;
     this.#policy = policy;
     const long = pool.pagesFor(capacity);
     const short = policy.decode === 'last' ? pool.pagesFor(prompt) : long;
-    this.#pages = Array.from({ length: loops }, (_, loop) => pool.take(loop === loops - 1 ? long : short));
+    this.#pages = Array.from({ length: loops }, (_, loop) => {
+      const shared = begun.map(({ pages }) => pages[loop]!);
+      return Int32Array.of(...shared, ...pool.take((loop === loops - 1 ? long : short) - shared.length));
+    });
     this.#lines = this.#pages.map((pages) => Int32Array.from({ length: capacity }, (_, t) => slotIn(pages, t, pool)));
+    begun.forEach(({ lines }, block) => {
+      lines.forEach((line, loop) => void this.#lines[loop]!.set(line, block * pool.pageSize));
+    });
     this.#left = new Uint8Array(prompt);
     this.#prefilling = true;
-    if (prompt === 0) this.endPrefill();
+    if (prompt === this.begun) this.endPrefill();
   }
 
-  /** Slots for a sequence of at most this size, or null where the pool has not enough pages now. */
-  static reserve(pool: PagePool, policy: CachePolicy, size: SequenceSize): SequenceSlots | null {
-    const { total } = pageNeed(policy, (tokens) => pool.pagesFor(tokens), size);
-    return total > pool.free ? null : new SequenceSlots(pool, policy, size);
+  /**
+   * Slots for a sequence of at most this size, or null where the pool has not enough pages now.
+   * @param begun blocks that its prompt begins with, of policy `per-loop`; if it succeeds, it takes over the caller's hold on them
+   */
+  static reserve(
+    pool: PagePool,
+    policy: CachePolicy,
+    size: SequenceSize,
+    begun: readonly PrefixBlock[] = [],
+  ): SequenceSlots | null {
+    assert(begun.length === 0 || policy.decode === 'per-loop');
+    const need = pageNeed(policy, (tokens) => pool.pagesFor(tokens), size) - begun.length * size.loops;
+    return need > pool.free ? null : new SequenceSlots(pool, policy, size, begun);
+  }
+
+  /** A whole page of the prompt, once that has been read. */
+  block(index: number): PrefixBlock {
+    const { pageSize } = this.#pool;
+    return {
+      pages: Int32Array.from(this.#pages, (pages) => pages[index]!),
+      lines: this.#lines.map((line) => line.slice(index * pageSize, (index + 1) * pageSize)),
+    };
   }
 
   /** The slots that a token at `loop` reads, its own included; changes with `leave`. */
