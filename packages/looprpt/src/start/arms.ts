@@ -15,13 +15,38 @@ export const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 1
 export interface Arm {
   name: string;
   folder: string;
+  /** What the others are judged against, besides the base. */
+  isBaseline: boolean;
   objective: RunConfigInput['objective'];
   gateLearningRateScale: number;
 }
 
+/** The steps of every arm. */
+export const STEPS = 300;
+
 export const ARMS: readonly Arm[] = [
-  { name: 'LoopRPT', folder: 'looprpt', objective: { kind: 'looprpt' }, gateLearningRateScale: 0.5 },
-  { name: 'uniform CE + gate', folder: 'uniform-ce', objective: { kind: 'uniform-ce' }, gateLearningRateScale: 1 },
+  {
+    name: 'LoopRPT as written',
+    folder: 'looprpt',
+    isBaseline: false,
+    objective: { kind: 'looprpt' },
+    gateLearningRateScale: 0.5,
+  },
+  {
+    // Every token instead of the hard ones, advantages over the batch, and the policy gradient in closed form.
+    name: 'LoopRPT, all tokens',
+    folder: 'looprpt-all-tokens',
+    isBaseline: false,
+    objective: { kind: 'looprpt', rho: 1, policy: 'closed', advantage: 'batch', lambdaBase: 0.1 },
+    gateLearningRateScale: 0.5,
+  },
+  {
+    name: 'uniform CE + gate',
+    folder: 'uniform-ce',
+    isBaseline: true,
+    objective: { kind: 'uniform-ce' },
+    gateLearningRateScale: 1,
+  },
 ];
 
 export interface ArmOptions {
@@ -40,9 +65,9 @@ export function armConfig(
     data: { task: TASK, taskSeed: 1 + seed },
     objective,
     out: `${out}/${folder}`,
-    steps: 300,
+    steps: STEPS,
     batch: { rows: 32, sequenceLength: 128, pack: 'whole' },
-    optimizer: { learningRate: 2e-3, gateLearningRateScale },
+    optimizer: { learningRate: 1e-3, gateLearningRateScale },
     schedule: { kind: 'cosine', warmupSteps: 20, floor: 0.05 },
     checkpoint: { every: 100, keep: 1 },
     tensorboard: false,

@@ -20,6 +20,8 @@ const DOCUMENTS = 600;
 export interface Judged {
   name: string;
   model: string;
+  /** base: judges difficulty, and all are compared with it; baseline: the arms are compared with it too. */
+  role: 'base' | 'arm' | 'baseline';
 }
 
 export interface Comparison {
@@ -42,17 +44,13 @@ export async function heldOutBatches(): Promise<PackedBatch[]> {
   return batches;
 }
 
-/**
- * @param models the first one is the base: its entropies tell easy tokens from hard ones for all of them
- * @param onModel called before each model
- */
-export async function compareModels(models: readonly Judged[], onModel: (name: string) => void): Promise<Comparison> {
+/** @param models the base comes first: its entropies tell easy tokens from hard ones for all of them */
+export async function compareModels(models: readonly Judged[]): Promise<Comparison> {
   const batches = await heldOutBatches();
-  const tables: { name: string; table: TokenTable; config: LoopLMConfig }[] = [];
-  for (const { name, model: folder } of models) {
-    onModel(name);
+  const tables: { name: string; role: Judged['role']; table: TokenTable; config: LoopLMConfig }[] = [];
+  for (const { name, role, model: folder } of models) {
     const model = loadModel(folder);
-    tables.push({ name, table: await tableFromModel(model, batches), config: model.config });
+    tables.push({ name, role, table: await tableFromModel(model, batches), config: model.config });
     model.dispose();
   }
   const base = tables[0]!;
@@ -66,11 +64,15 @@ export async function compareModels(models: readonly Judged[], onModel: (name: s
     name,
     table: splitByDifficulty(table, entropy, thresholds).hard,
   });
-  // The first arm against everything else.
-  const [, arm, ...others] = tables;
-  const comparisons = [base, ...others].flatMap((other) => [
-    ...pairedBootstrap(arm!, other),
-    ...pairedBootstrap(hard(arm!), hard(other), { suffix: ' (hard)' }),
-  ]);
+  const comparisons = tables
+    .filter(({ role }) => role === 'arm')
+    .flatMap((arm) =>
+      tables
+        .filter(({ role }) => role !== 'arm')
+        .flatMap((other) => [
+          ...pairedBootstrap(arm, other),
+          ...pairedBootstrap(hard(arm), hard(other), { suffix: ' (hard)' }),
+        ]),
+    );
   return { evaluations, comparisons };
 }

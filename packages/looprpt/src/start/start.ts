@@ -11,7 +11,7 @@ import type { ReportRun } from '../report/input.js';
 import { loadRun } from '../report/load-run.js';
 import { writeReport } from '../report/page.js';
 import { run } from '../train/run.js';
-import { ARMS, type Arm, armConfig, BASE_MODEL } from './arms.js';
+import { ARMS, type Arm, armConfig, BASE_MODEL, STEPS } from './arms.js';
 import { compareModels, type Judged } from './compare.js';
 import { jobFolder, REPORT } from './folder.js';
 import { startTables } from './tables.js';
@@ -26,27 +26,27 @@ export interface StartOptions {
 }
 
 const NOTES = [
-  'All arms start from the same base and see the same documents in the same order: 300 steps of 32 documents, never one of the held-out ones.',
-  'The base is small (102,000 weights) and its data endless, which favours plain cross-entropy: read the table as a working example, not as evidence for or against the method.',
+  `All arms start from the same base and see the same documents in the same order: ${STEPS} steps of 32 documents, never one of the held-out ones.`,
+  'The base is small (103,000 weights) and its data endless, which favours plain cross-entropy: read the table as a working example, not as evidence for or against the method.',
   'Intervals are 95 % paired bootstrap intervals over held-out documents of one training seed.',
 ];
 
 export async function runStart({ out, quiet, threads, seed, signal }: StartOptions): Promise<void> {
   const folder = jobFolder(out, { threads, seed, arms: ARMS.map((arm) => armConfig(arm, { out: '', threads, seed })) });
   const stage = stages(ARMS.length + 2, { quiet });
-  const judged: Judged[] = [{ name: 'base', model: BASE_MODEL }];
+  const judged: Judged[] = [{ name: 'base', model: BASE_MODEL, role: 'base' }];
   for (const arm of ARMS) {
-    const model = await stage.run(`${arm.name}: 300 steps from the base`, () =>
+    const model = await stage.run(`${arm.name}: ${STEPS} steps from the base`, () =>
       trainArm(arm, { out: folder, threads, seed, quiet, signal }),
     );
     if (model === null) return;
-    judged.push({ name: arm.name, model });
+    judged.push({ name: arm.name, model, role: arm.isBaseline ? 'baseline' : 'arm' });
   }
   const comparison = await stage.run('Evaluation on held-out documents', async (say) => {
-    const result = await compareModels(judged, () => {});
+    const result = await compareModels(judged);
     const [base, ...arms] = result.evaluations;
     const area = (evaluation: typeof base): string => percent(evaluation?.area?.gate ?? Number.NaN);
-    say(`area ${area(base)} → ${arms.map(area).join(' and ')}`);
+    say(`area ${area(base)} → ${arms.map(area).join(', ')}`);
     return result;
   });
   const report = join(folder, REPORT);

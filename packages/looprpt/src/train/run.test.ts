@@ -175,7 +175,7 @@ function startTraining(configFile: string, resume: boolean): ChildProcess {
 const ended = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.on('exit', resolve));
 
 describe('a run that is killed', () => {
-  it('at any moment resumes and ends with the same bytes', { timeout: 120_000 }, async () => {
+  it('at any moment resumes and ends with the same bytes', { timeout: 300_000 }, async () => {
     const { path } = temporaryFolder();
     const [whole, killed] = [join(path, 'whole'), join(path, 'killed')];
     const steps = 30;

@@ -61,7 +61,7 @@ test.each<{ overrides: LoopRptOverrides; draws: number }>([
     const variance = values.reduce((sum, x) => sum + (x - average) ** 2, 0) / (draws - 1);
     const standardError = Math.sqrt(variance / draws);
     expect(Math.abs(average - value), name).toBeLessThanOrEqual(Z * standardError);
-    if (Math.abs(value) > 8 * standardError && value !== 0) clear.push(name);
+    if (Math.abs(value) > Z * standardError && value !== 0) clear.push(name);
   }
   // The bound is worth something only where the gradient stands out from it.
   expect(clear.length).toBeGreaterThan(3);
