@@ -20,7 +20,7 @@ const TRAINING = ['--config', '--set', '--out', '--resume', '--dry-run'];
 
 /** The whole command line. A change here is a change of what scripts of users rely on: make it on purpose. */
 const SURFACE: Record<string, string[]> = {
-  start: ['--out', '--threads', '--seed', '--quiet'],
+  start: ['--out', '--dataset', '--input', '--threads', '--seed', '--quiet'],
   doctor: COMMON,
   'data make': [...COMMON, '[task]', '--out', '--count', '--split', '--set', '--list'],
   'data prepare': [

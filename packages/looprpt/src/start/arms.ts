@@ -1,16 +1,9 @@
 /**
- * What the first-contact job compares: a base LoopLM that ships with the package, and arms trained on from it with the same
- * documents in the same order for the same number of tokens.
+ * What the first-contact job compares: ways to train on from the same base, on the same documents in the same order for the same
+ * number of tokens.
  */
-import { fileURLToPath } from 'node:url';
-import { taskConfig } from '../data/tasks/index.js';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../train/run-config.js';
-
-/** Made by recipes/hop-base.yaml; its card lies beside the weights. */
-export const BASE_MODEL = fileURLToPath(new URL('../../models/hop-base', import.meta.url));
-
-/** Multi-hop lookup: the plainest task on which depth matters, with easy and hard tokens in every document. */
-export const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 10 });
+import type { Setting } from './setting.js';
 
 export interface Arm {
   name: string;
@@ -20,9 +13,6 @@ export interface Arm {
   objective: RunConfigInput['objective'];
   gateLearningRateScale: number;
 }
-
-/** The steps of every arm. */
-export const STEPS = 300;
 
 export const ARMS: readonly Arm[] = [
   {
@@ -55,20 +45,19 @@ export interface ArmOptions {
   seed: number;
 }
 
-/** The run of one arm. The seed moves the documents along, so that other seeds see other ones. */
+/** The run of one arm. */
 export function armConfig(
   { folder, objective, gateLearningRateScale }: Arm,
+  { base, training }: Setting,
   { out, threads, seed }: ArmOptions,
 ): RunConfig {
+  const { learningRate, ...shared } = training;
   return runConfigSchema.parse({
-    model: { from: BASE_MODEL },
-    data: { task: TASK, taskSeed: 1 + seed },
+    ...shared,
+    model: { from: base },
     objective,
     out: `${out}/${folder}`,
-    steps: STEPS,
-    batch: { rows: 32, sequenceLength: 128, pack: 'whole' },
-    optimizer: { learningRate: 1e-3, gateLearningRateScale },
-    schedule: { kind: 'cosine', warmupSteps: 20, floor: 0.05 },
+    optimizer: { learningRate, gateLearningRateScale },
     checkpoint: { every: 100, keep: 1 },
     tensorboard: false,
     threads,

@@ -1,9 +1,5 @@
 /** Base and arms judged on the same held-out documents, and against each other by paired bootstrap. */
 import { loadModel } from '../checkpoint/load-model.js';
-import type { PackedBatch } from '../data/loader/batch.js';
-import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
-import { TokenizedTaskSource } from '../data/loader/tokenized-source.js';
-import { documentAt } from '../data/tasks/index.js';
 import { pairedBootstrap } from '../eval/bootstrap.js';
 import { difficultyOf, splitByDifficulty } from '../eval/buckets.js';
 import { evaluate } from '../eval/evaluate.js';
@@ -11,11 +7,7 @@ import type { ComparisonResult, EvalResult } from '../eval/result.js';
 import { tableFromModel } from '../eval/table-from-model.js';
 import type { TokenTable } from '../eval/token-table.js';
 import type { LoopLMConfig } from '../model/config.js';
-import { Tokenizer } from '../text/tokenizer.js';
-import { BASE_MODEL, TASK } from './arms.js';
-
-/** Held-out documents; each has 24 answers that count. */
-const DOCUMENTS = 600;
+import type { Setting } from './setting.js';
 
 export interface Judged {
   name: string;
@@ -29,24 +21,12 @@ export interface Comparison {
   comparisons: ComparisonResult[];
 }
 
-export async function heldOutBatches(): Promise<PackedBatch[]> {
-  const tokenizer = await Tokenizer.load(BASE_MODEL);
-  const source = new TokenizedTaskSource({
-    id: 'held-out documents',
-    documentAt: (index) => documentAt(TASK, 0, 'heldout', index),
-    tokenizer,
-    length: DOCUMENTS,
-  });
-  const settings = { batchSize: 32, sequenceLength: 128, pack: 'whole', shuffle: false } as const;
-  const loader = new PackedLoader(source, loaderConfig.parse(settings), { padId: tokenizer.padId });
-  const batches: PackedBatch[] = [];
-  for await (const batch of loader) batches.push(batch);
-  return batches;
-}
-
 /** @param models the base comes first: its entropies tell easy tokens from hard ones for all of them */
-export async function compareModels(models: readonly Judged[]): Promise<Comparison> {
-  const batches = await heldOutBatches();
+export async function compareModels(
+  models: readonly Judged[],
+  { heldOut, dataName: data }: Setting,
+): Promise<Comparison> {
+  const batches = await heldOut();
   const tables: { name: string; role: Judged['role']; table: TokenTable; config: LoopLMConfig }[] = [];
   for (const { name, role, model: folder } of models) {
     const model = loadModel(folder);
@@ -55,7 +35,6 @@ export async function compareModels(models: readonly Judged[]): Promise<Comparis
   }
   const base = tables[0]!;
   const entropy = difficultyOf(base.table);
-  const data = `${DOCUMENTS} held-out documents of task:hop`;
   const evaluations = tables.map(({ name, table, config }) =>
     evaluate(table, { model: name, data, config, reference: { name: base.name, entropy } }),
   );

@@ -1,6 +1,7 @@
 /**
- * The first-contact job, `npm start`: takes a small base LoopLM, improves it by LoopRPT and by the strongest simple baseline on the
- * same documents, evaluates all three on held-out ones, prints a table and writes the report. Continues where it was interrupted.
+ * The first-contact job: a base LoopLM, LoopRPT and the strongest simple baseline on it for the same documents, their evaluation on
+ * held-out ones, a table and a report. `npm start` takes the base that ships and a generated task; a data set known by name makes a base
+ * of its own first. Continues where it was interrupted.
  */
 import { join } from 'node:path';
 import { progress } from '../cli/terminal/progress.js';
@@ -11,10 +12,14 @@ import type { ReportRun } from '../report/input.js';
 import { loadRun } from '../report/load-run.js';
 import { writeReport } from '../report/page.js';
 import { run } from '../train/run.js';
-import { ARMS, type Arm, armConfig, BASE_MODEL, STEPS } from './arms.js';
-import { compareModels, type Judged } from './compare.js';
+import type { RunConfig } from '../train/run-config.js';
+import { ARMS, armConfig } from './arms.js';
+import { type Comparison, compareModels, type Judged } from './compare.js';
 import { jobFolder, REPORT } from './folder.js';
+import { hopSetting } from './hop-setting.js';
+import type { Setting } from './setting.js';
 import { startTables } from './tables.js';
+import { type TextTopic, textSetting } from './text-setting.js';
 
 export interface StartOptions {
   /** Folder of the job; a finished job there makes it take the next free name. */
@@ -23,56 +28,79 @@ export interface StartOptions {
   threads: number;
   seed: number;
   signal: AbortSignal;
+  /** Real text instead of the generated task. */
+  topic?: TextTopic | undefined;
 }
 
-const NOTES = [
-  `All arms start from the same base and see the same documents in the same order: ${STEPS} steps of 32 documents, never one of the held-out ones.`,
-  'The base is small (103,000 weights) and its data endless, which favours plain cross-entropy: read the table as a working example, not as evidence for or against the method.',
-  'Intervals are 95 % paired bootstrap intervals over held-out documents of one training seed.',
-];
-
-export async function runStart({ out, quiet, threads, seed, signal }: StartOptions): Promise<void> {
-  const folder = jobFolder(out, { threads, seed, arms: ARMS.map((arm) => armConfig(arm, { out: '', threads, seed })) });
-  const stage = stages(ARMS.length + 2, { quiet });
-  const judged: Judged[] = [{ name: 'base', model: BASE_MODEL, role: 'base' }];
+export async function runStart({ out, quiet, threads, seed, signal, topic }: StartOptions): Promise<void> {
+  const folder = jobFolder(out, { threads, seed, topic: topic ?? 'hop' });
+  const stage = stages(ARMS.length + (topic ? 3 : 2), { quiet });
+  const train = (title: string, config: RunConfig): Promise<string | null> =>
+    trainWithBar(title, config, { quiet, signal });
+  const setting = topic
+    ? await stage.run(`A base on ${topic.name}: tokenizer, shards, stage I`, () =>
+        textSetting(topic, { folder, threads, seed, train: (config) => train('base', config) }),
+      )
+    : hopSetting(seed);
+  if (setting === null) return;
+  const judged: Judged[] = [{ name: 'base', model: setting.base, role: 'base' }];
   for (const arm of ARMS) {
-    const model = await stage.run(`${arm.name}: ${STEPS} steps from the base`, () =>
-      trainArm(arm, { out: folder, threads, seed, quiet, signal }),
-    );
+    const config = armConfig(arm, setting, { out: folder, threads, seed });
+    const model = await stage.run(`${arm.name}: ${config.steps} steps from the base`, () => train(arm.name, config));
     if (model === null) return;
     judged.push({ name: arm.name, model, role: arm.isBaseline ? 'baseline' : 'arm' });
   }
   const comparison = await stage.run('Evaluation on held-out documents', async (say) => {
-    const result = await compareModels(judged);
-    const [base, ...arms] = result.evaluations;
-    const area = (evaluation: typeof base): string => percent(evaluation?.area?.gate ?? Number.NaN);
-    say(`area ${area(base)} → ${arms.map(area).join(', ')}`);
+    const result = await compareModels(judged, setting);
+    const areas = result.evaluations.map(({ area }) => percent(area?.gate ?? Number.NaN));
+    say(`area ${areas[0]} → ${areas.slice(1).join(', ')}`);
     return result;
   });
   const report = join(folder, REPORT);
   await stage.run('Report', async (say) => {
-    const runs = comparison.evaluations.map((evaluation, i): ReportRun => {
-      const arm = ARMS[i - 1];
-      if (!arm) return { name: evaluation.model, metrics: [], evaluation };
-      const { config, metrics } = loadRun(join(folder, arm.folder)).run;
-      return { name: arm.name, config, metrics, evaluation };
-    });
-    const title = 'LoopRPT and its strongest baseline on multi-hop lookup';
-    const { comparisons } = comparison;
-    const input = { title, runs, comparisons, notes: NOTES, command: 'npm start' };
-    await writeFigure(input, 'pareto', join(folder, 'pareto.svg'));
-    await writeReport(input, report);
+    await writePage(folder, report, setting, comparison, topic);
     say(report);
   });
   process.stdout.write(`\n${startTables(comparison, process.stdout.isTTY ?? false)}\n\nreport: ${report}\n`);
 }
 
+async function writePage(
+  folder: string,
+  report: string,
+  { title, notes, training }: Setting,
+  { evaluations, comparisons }: Comparison,
+  topic: TextTopic | undefined,
+): Promise<void> {
+  const runs = evaluations.map((evaluation, i): ReportRun => {
+    const arm = ARMS[i - 1];
+    if (!arm) return { name: evaluation.model, metrics: [], evaluation };
+    const { config, metrics } = loadRun(join(folder, arm.folder)).run;
+    return { name: arm.name, config, metrics, evaluation };
+  });
+  const input = {
+    title,
+    runs,
+    comparisons,
+    notes: [
+      `All arms start from the same base and see the same documents in the same order, ${training.steps} steps; never one of the held-out ones.`,
+      ...notes,
+      'Intervals are 95 % paired bootstrap intervals over held-out documents of one training seed.',
+    ],
+    command: topic ? `npx looprpt start --dataset ${topic.name}` : 'npm start',
+  };
+  await writeFigure(input, 'pareto', join(folder, 'pareto.svg'));
+  await writeReport(input, report);
+}
+
 /** @returns the folder of the trained model, null if it was interrupted */
-async function trainArm(arm: Arm, options: Omit<StartOptions, 'out'> & { out: string }): Promise<string | null> {
-  const config = armConfig(arm, options);
-  using bar = progress(arm.name, config.steps, { quiet: options.quiet });
+async function trainWithBar(
+  title: string,
+  config: RunConfig,
+  { quiet, signal }: { quiet: boolean; signal: AbortSignal },
+): Promise<string | null> {
+  using bar = progress(title, config.steps, { quiet });
   const outcome = await run(config, true, {
-    signal: options.signal,
+    signal,
     onMessage: (message) => bar.log(message),
     onStep: ({ step, loss, meanLoops, tokensPerSecond }) =>
       bar.update(

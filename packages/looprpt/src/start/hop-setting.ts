@@ -1,0 +1,44 @@
+/** The job of `npm start`: the base that ships with the package, on multi-hop lookup. */
+import { fileURLToPath } from 'node:url';
+import { TokenizedTaskSource } from '../data/loader/tokenized-source.js';
+import { documentAt, taskConfig } from '../data/tasks/index.js';
+import { Tokenizer } from '../text/tokenizer.js';
+import { batchesOf, type Setting } from './setting.js';
+
+/** Made by recipes/hop-base.yaml; its card lies beside the weights. */
+export const HOP_BASE = fileURLToPath(new URL('../../models/hop-base', import.meta.url));
+
+/** The plainest task on which depth matters, with easy and hard tokens in every document. */
+const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 10 });
+
+/** Held-out documents; each has 24 answers that count. */
+const DOCUMENTS = 600;
+
+/** @param seed moves the training documents along, so that other seeds see other ones */
+export function hopSetting(seed: number): Setting {
+  return {
+    title: 'LoopRPT and its strongest baseline on multi-hop lookup',
+    dataName: `${DOCUMENTS} held-out documents of task:hop`,
+    notes: [
+      'The base is small (103,000 weights) and its data endless, which favours plain cross-entropy: read the table as a working example, not as evidence for or against the method.',
+    ],
+    base: HOP_BASE,
+    training: {
+      data: { task: TASK, taskSeed: 1 + seed },
+      batch: { rows: 32, sequenceLength: 128, pack: 'whole' },
+      schedule: { kind: 'cosine', warmupSteps: 20, floor: 0.05 },
+      steps: 300,
+      learningRate: 1e-3,
+    },
+    async heldOut() {
+      const tokenizer = await Tokenizer.load(HOP_BASE);
+      const source = new TokenizedTaskSource({
+        id: 'held-out documents',
+        documentAt: (index) => documentAt(TASK, 0, 'heldout', index),
+        tokenizer,
+        length: DOCUMENTS,
+      });
+      return batchesOf(source, { batchSize: 32, sequenceLength: 128, pack: 'whole' }, tokenizer.padId);
+    },
+  };
+}

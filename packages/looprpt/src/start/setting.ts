@@ -1,0 +1,35 @@
+/** What a first-contact job is about: a base model, data to train its arms on, and held-out data to judge them by. */
+import type { PackedBatch } from '../data/loader/batch.js';
+import type { DocumentSource } from '../data/loader/document-source.js';
+import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
+import type { RunConfigInput } from '../train/run-config.js';
+
+export interface Setting {
+  /** Of the report. */
+  title: string;
+  /** The held-out data in words. */
+  dataName: string;
+  /** What the reader of the report should know about base and data. */
+  notes: readonly string[];
+  /** The base model's folder. */
+  base: string;
+  /** The settings that all arms share. */
+  training: Pick<RunConfigInput, 'data' | 'batch' | 'schedule'> & { steps: number; learningRate: number };
+  heldOut(): Promise<PackedBatch[]>;
+}
+
+/** At most `most` batches of whole documents, in order. */
+export async function batchesOf(
+  source: DocumentSource,
+  shape: { batchSize: number; sequenceLength: number; pack: 'greedy' | 'whole' },
+  padId: number,
+  most = Number.POSITIVE_INFINITY,
+): Promise<PackedBatch[]> {
+  const loader = new PackedLoader(source, loaderConfig.parse({ ...shape, shuffle: false }), { padId });
+  const batches: PackedBatch[] = [];
+  for await (const batch of loader) {
+    batches.push(batch);
+    if (batches.length >= most) break;
+  }
+  return batches;
+}
