@@ -43,6 +43,11 @@ const anyTensor = fc
   });
 const anyTensors = fc.dictionary(fc.string({ minLength: 1, unit: 'grapheme-ascii' }), anyTensor, { maxKeys: 6 });
 
+/** A name that assignment to a plain object would lose. */
+const PROTOTYPE_NAMED = Object.fromEntries([
+  ['__proto__', { dtype: 'float64' as const, shape: [] as number[], bytes: new Uint8Array(8) }],
+]);
+
 describe('writing and reading', () => {
   test('gives back every bit, of any dtype and shape', () => {
     const folder = temporaryFolder().path;
@@ -73,7 +78,7 @@ describe('writing and reading', () => {
           }
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 60, examples: [[PROTOTYPE_NAMED]] },
     );
     expect(liveTensors()).toBe(before);
   });

@@ -43,7 +43,8 @@ export function storedBytes({ shape, dtype }: Pick<TensorToWrite, 'shape' | 'dty
 }
 
 function header(tensors: readonly TensorToWrite[]): Uint8Array {
-  const entries: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  // Without a prototype, so that a tensor may be called `__proto__`.
+  const entries = Object.assign(Object.create(null) as Record<string, unknown>, { __metadata__: { format: 'pt' } });
   let end = 0;
   for (const { name, shape, dtype } of tensors) {
     const begin = end;
