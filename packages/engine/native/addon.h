@@ -34,7 +34,7 @@ class HandleTable {
   }
   T& at(int32_t handle) {
     TORCH_CHECK(handle > 0 && static_cast<size_t>(handle) <= slots_.size() && alive(slots_[handle - 1]),
-                "this ", T_name(), " was already disposed of");
+                "this ", name(slots_), " was already disposed of");
     return slots_[handle - 1];
   }
   void release(int32_t handle) {
@@ -49,16 +49,19 @@ class HandleTable {
   static bool alive(const at::Generator& g) { return g.defined(); }
   template <typename U>
   static bool alive(const std::shared_ptr<U>& p) { return p != nullptr; }
-  static const char* T_name() {
-    if (std::is_same<T, at::Tensor>::value) return "tensor";
-    return std::is_same<T, at::Generator>::value ? "generator" : "mapped file";
-  }
+  static const char* name(const std::vector<at::Tensor>&) { return "tensor"; }
+  static const char* name(const std::vector<at::Generator>&) { return "generator"; }
+  template <typename U>
+  static const char* name(const std::vector<std::shared_ptr<U>>&) { return U::kName; }
   std::vector<T> slots_;
   std::vector<int32_t> free_;
   int64_t live_ = 0;
 };
 
 struct Mapping;  // files.cc
+struct Group;    // c10d_group.h
+struct Pending;
+class Reducer;  // c10d_reducer.h
 
 struct Operator {
   c10::OperatorHandle handle;
@@ -69,6 +72,9 @@ struct Addon {
   HandleTable<at::Tensor> tensors;
   HandleTable<at::Generator> generators;
   HandleTable<std::shared_ptr<Mapping>> mappings;
+  HandleTable<std::shared_ptr<Group>> groups;
+  HandleTable<std::shared_ptr<Pending>> collectives;
+  HandleTable<std::shared_ptr<Reducer>> reducers;
   std::vector<Operator> operators;
   std::unordered_map<std::string, int32_t> operatorIds;
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
@@ -163,5 +169,6 @@ void registerAutograd(napi_env env, napi_value exports, Addon* addon);
 void registerGenerators(napi_env env, napi_value exports, Addon* addon);
 void registerRuntime(napi_env env, napi_value exports, Addon* addon);
 void registerProfile(napi_env env, napi_value exports, Addon* addon);
+void registerDistributed(napi_env env, napi_value exports, Addon* addon);
 
 }  // namespace looprpt

@@ -16,6 +16,7 @@
 namespace looprpt {
 
 struct Mapping {
+  static constexpr const char* kName = "mapped file";
   char* data = nullptr;
   size_t length = 0;
   ~Mapping() {

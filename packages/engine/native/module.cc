@@ -37,6 +37,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
   registerGenerators(env, exports, addon);
   registerRuntime(env, exports, addon);
   registerProfile(env, exports, addon);
+  registerDistributed(env, exports, addon);
   return exports;
 }
 

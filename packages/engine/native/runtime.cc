@@ -7,6 +7,11 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/version.h>
 
+#define LOOPRPT_HAS_DEVICE_ALLOCATOR (TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9))
+#if LOOPRPT_HAS_DEVICE_ALLOCATOR
+#include <c10/core/CachingDeviceAllocator.h>
+#endif
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -51,6 +56,28 @@ static napi_value synchronize(const Call& call) {
   return call.undefined();
 }
 
+// deviceMemory(device) -> [most bytes taken so far, bytes of the device], null where this libtorch does not say
+static napi_value deviceMemory(const Call& call) {
+#if LOOPRPT_HAS_DEVICE_ALLOCATOR
+  const c10::Device device(call.string(0));
+  if (!device.is_cpu()) {
+    const c10::impl::VirtualGuardImpl guard(device.type());
+    const c10::DeviceIndex index = device.has_index() ? device.index() : guard.getDevice().index();
+    c10::DeviceAllocator* allocator = at::getDeviceAllocator(device.type());
+    const auto stats = allocator->getDeviceStats(index);
+    napi_value pair;
+    napi_create_array(call.env, &pair);
+    napi_set_element(call.env, pair, 0, call.fromNumber(static_cast<double>(
+        stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak)));
+    napi_set_element(call.env, pair, 1, call.fromNumber(static_cast<double>(allocator->getMemoryInfo(index).second)));
+    return pair;
+  }
+#endif
+  napi_value none;
+  napi_get_null(call.env, &none);
+  return none;
+}
+
 // adjustExternalMemory(bytes): tells the garbage collector about native memory that only it will free
 static napi_value adjustExternalMemory(const Call& call) {
   int64_t total = 0;
@@ -67,6 +94,7 @@ void registerRuntime(napi_env env, napi_value exports, Addon* addon) {
   registerFunction(env, exports, addon, "version", entry<version>);
   registerFunction(env, exports, addon, "cudaDevices", entry<cudaDevices>);
   registerFunction(env, exports, addon, "synchronize", entry<synchronize>);
+  registerFunction(env, exports, addon, "deviceMemory", entry<deviceMemory>);
   registerFunction(env, exports, addon, "adjustExternalMemory", entry<adjustExternalMemory>);
   registerFunction(env, exports, addon, "describeBuild", entry<describeBuild>);
 }

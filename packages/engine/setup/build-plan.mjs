@@ -24,6 +24,13 @@ const COMPILERS_OWN = new Set(['/usr/include', '/usr/local/include']);
  * @property {string} [march] instead of `native`
  */
 
+/** @param {import('./index.mjs').Libtorch} libtorch */
+function distributedFlags({ distributed }) {
+  if (!distributed.gloo) return [];
+  const { nccl } = distributed;
+  return ['-DUSE_DISTRIBUTED', '-DUSE_C10D_GLOO', ...(nccl === null ? [] : ['-DUSE_C10D_NCCL'])];
+}
+
 /** @param {Target} target @returns {string[]} */
 export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, arch, march }) {
   const { major, minor } = libtorch;
@@ -39,11 +46,16 @@ export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, ar
     '-fvisibility=hidden',
     '-DNDEBUG',
     `-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi}`,
+    ...distributedFlags(libtorch),
     '-I',
     nativeDir,
+    '-I',
+    path.join(nativeDir, 'gloo-declarations'),
     '-isystem',
     nodeApiInclude,
-    ...libtorch.includeDirs.filter((dir) => !COMPILERS_OWN.has(dir)).flatMap((dir) => ['-isystem', dir]),
+    ...[...libtorch.includeDirs, ...(libtorch.distributed.nccl ?? [])]
+      .filter((dir) => !COMPILERS_OWN.has(dir))
+      .flatMap((dir) => ['-isystem', dir]),
   ];
 }
 

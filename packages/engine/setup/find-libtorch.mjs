@@ -57,7 +57,7 @@ export function askPython3(env = process.env) {
 export function lookForLibtorch(surroundings = {}) {
   const { env = process.env, platform = process.platform, arch = process.arch, askPython = askPython3 } = surroundings;
   const systemRoots = surroundings.systemRoots ?? SYSTEM_ROOTS[platform] ?? [];
-  const machine = { platform, arch };
+  const machine = { platform, arch, env };
 
   const named = env.LIBTORCH?.trim();
   if (named) {

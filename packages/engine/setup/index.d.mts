@@ -16,6 +16,8 @@ export interface Libtorch {
   /** Names for the linker, without `lib`: torch, torch_cpu, c10, and torch_cuda, c10_cuda where they exist. */
   libs: string[];
   cuda: boolean;
+  /** What it can do between processes; for NCCL the folders of the headers that it needs, null without them. */
+  distributed: { gloo: boolean; nccl: string[] | null };
   /** `_GLIBCXX_USE_CXX11_ABI` that it was compiled with. */
   cxx11Abi: 0 | 1;
   how: 'LIBTORCH' | 'python3' | 'system';

@@ -2,7 +2,7 @@
  * Reads one folder that may hold a libtorch: an unpacked libtorch, a `torch` Python package, or a prefix such as /usr.
  * It does not search (find-libtorch.mjs does) and runs nothing: headers and library files say all that is needed.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 /** The oldest libtorch that the addon compiles against. */
@@ -47,12 +47,42 @@ function readCxx11Abi(folders) {
   return /TORCH_CXX_FLAGS[^)]*-D_GLIBCXX_USE_CXX11_ABI=0/.test(readFileSync(file, 'utf8')) ? 0 : 1;
 }
 
+/** One of each package that they come in. */
+const NCCL_HEADERS = ['nccl.h', 'cuda_runtime_api.h', 'crt/host_config.h', 'nv/target'];
+
+/**
+ * What libtorch can do between processes. Its CMake files name the backends it was compiled with. NCCL's header draws on CUDA's
+ * own, which a libtorch does not bring along: they lie beside it in Python packages, or in a CUDA toolkit.
+ * @param {string} root
+ * @param {string[]} folders that may hold `cmake/Caffe2/Caffe2Targets.cmake`
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {import('./index.mjs').Libtorch['distributed']}
+ */
+function readDistributed(root, folders, env) {
+  const file = folders.map((folder) => path.join(folder, 'cmake/Caffe2/Caffe2Targets.cmake')).find(existsSync);
+  const text = file === undefined ? '' : readFileSync(file, 'utf8');
+  const header = path.join(root, 'include/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp');
+  const gloo = /\bUSE_C10D_GLOO\b/.test(text) && existsSync(header);
+  if (!gloo || !/\bUSE_C10D_NCCL\b/.test(text)) return { gloo, nccl: null };
+  const packages = path.join(path.dirname(root), 'nvidia');
+  const found = existsSync(packages) ? readdirSync(packages).map((name) => path.join(packages, name, 'include')) : [];
+  const toolkits = [env.CUDA_HOME, env.CUDA_PATH, '/usr/local/cuda'].flatMap((home) =>
+    home ? [`${home}/include`] : [],
+  );
+  const dirs = NCCL_HEADERS.map((name) =>
+    [...found, ...toolkits, '/usr/include'].find((dir) => existsSync(path.join(dir, name))),
+  );
+  return { gloo, nccl: dirs.includes(undefined) ? null : /** @type {string[]} */ ([...new Set(dirs)]) };
+}
+
 /**
  * @param {string} root
- * @param {{ platform?: NodeJS.Platform, arch?: NodeJS.Architecture }} [machine] the running one unless told
+ * @param {{ platform?: NodeJS.Platform, arch?: NodeJS.Architecture, env?: NodeJS.ProcessEnv }} [machine] the running one
+ *   unless told
  * @returns {{ folder: LibtorchFolder } | { reason: string }} the libtorch, or what is missing
  */
-export function readLibtorchFolder(root, { platform = process.platform, arch = process.arch } = {}) {
+export function readLibtorchFolder(root, machine = {}) {
+  const { platform = process.platform, arch = process.arch, env = process.env } = machine;
   const extension = platform === 'darwin' ? 'dylib' : 'so';
   /** @type {(folder: string, name: string) => string} */
   const library = (folder, name) => path.join(folder, `lib${name}.${extension}`);
@@ -90,6 +120,7 @@ export function readLibtorchFolder(root, { platform = process.platform, arch = p
       libDir,
       libs,
       cuda,
+      distributed: readDistributed(root, [path.join(root, 'share'), path.join(root, 'lib'), libDir], env),
       cxx11Abi: readCxx11Abi([path.join(root, 'share'), path.join(root, 'lib'), libDir]),
       stamp: `${file.size}-${Math.floor(file.mtimeMs)}`,
     },

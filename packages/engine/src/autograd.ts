@@ -1,4 +1,5 @@
-/** Gradients, and the modes in which none are recorded. */
+/** Gradients: accumulated on leaves, or as values. The modes in which none are recorded are in grad-mode.ts. */
+import { assertNoCheckpoints, backwardThroughCheckpoints } from './checkpoint.js';
 import { type Handle, native } from './native.js';
 import { Tensor } from './tensor.js';
 
@@ -13,7 +14,9 @@ export function backward(
   gradient?: Tensor,
   { retainGraph = false, createGraph = false }: GraphOptions = {},
 ): void {
+  if (createGraph) assertNoCheckpoints('createGraph');
   native.backward([loss.handle], gradient ? [gradient.handle] : [], retainGraph || createGraph, createGraph);
+  backwardThroughCheckpoints(retainGraph);
 }
 
 /** d(Σ outputs)/d(input) for each input, as values; null where an input plays no part. Leaves' `grad` stays as it is. */
@@ -23,6 +26,7 @@ export function grad(
   options: GraphOptions & { gradients?: readonly Tensor[] } = {},
 ): (Tensor | null)[] {
   const { gradients = [], retainGraph = false, createGraph = false } = options;
+  assertNoCheckpoints('grad()');
   const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);
   const result = native.grad(
     handles(outputs),
@@ -33,37 +37,4 @@ export function grad(
     true,
   );
   return result.map((handle) => (handle === null ? null : new Tensor(handle)));
-}
-
-function withGrad<T>(on: boolean, body: () => T): T {
-  const before = native.setGradEnabled(on);
-  try {
-    return body();
-  } finally {
-    native.setGradEnabled(before);
-  }
-}
-
-/** Nothing inside is recorded for gradients. */
-export function noGrad<T>(body: () => T): T {
-  return withGrad(false, body);
-}
-
-/** Recording on again, inside `noGrad`. */
-export function enableGrad<T>(body: () => T): T {
-  return withGrad(true, body);
-}
-
-export function isGradEnabled(): boolean {
-  return native.isGradEnabled();
-}
-
-/** Like `noGrad` and cheaper, but tensors made inside can never take part in autograd later. */
-export function inference<T>(body: () => T): T {
-  native.enterInference();
-  try {
-    return body();
-  } finally {
-    native.leaveInference();
-  }
 }

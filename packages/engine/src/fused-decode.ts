@@ -11,12 +11,23 @@ import type { AttentionHeads } from './fused.js';
 import { type Handle, native } from './native.js';
 import { Tensor } from './tensor.js';
 
+const PACK_ROWS = native.resolve('looprpt::pack_rows', '');
 const ROW_LINEAR = native.resolve('looprpt::row_linear', '');
 const PAGED_ATTENTION = native.resolve('looprpt::paged_decode_attention', '');
 
-/** x·Wᵀ with every row computed alone: x [N, in], weight [out, in] → [N, out]. */
-export function fusedRowLinear(x: Tensor, weight: Tensor): Tensor {
-  return new Tensor(native.call(ROW_LINEAR, x.handle, weight.handle) as Handle);
+/** Weights [out, in] in the order in which `fusedRowLinear` reads them: a copy of the same size, rounded up. */
+export interface PackedWeight {
+  packed: Tensor;
+  out: number;
+}
+
+export function packRows(weight: Tensor): PackedWeight {
+  return { packed: new Tensor(native.call(PACK_ROWS, weight.handle) as Handle), out: weight.size(0) };
+}
+
+/** x·Wᵀ with every row computed alone: x [N, in] → [N, out]. */
+export function fusedRowLinear(x: Tensor, { packed, out }: PackedWeight): Tensor {
+  return new Tensor(native.call(ROW_LINEAR, x.handle, packed.handle, out) as Handle);
 }
 
 /** Keys (rotated) and values of one layer, [slots, G, D] each. */

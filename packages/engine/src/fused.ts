@@ -1,8 +1,9 @@
 /**
  * Fused operators of the addon, each with its own gradient: one pass over memory where plain operators take several.
  *
- * They work on contiguous float32 tensors on the CPU (`fusable`); everything they compute can be had from plain operators too,
- * and tests hold the two against each other.
+ * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`). For other dtypes and devices, norms, SwiGLU, products and
+ * read-outs are made of libtorch's operators, with gradients that keep little (`fusedSupports`); attention is not, and
+ * `fusedSplitRotate` prepares its heads. Everything can be had from plain operators too, and tests hold the two against each other.
  *
  * Shapes: N or B·T rows, E hidden, F MLP, V vocabulary, H query heads, G key heads, D head size, P = D/2, C queries, S keys.
  */
@@ -13,6 +14,7 @@ const id = (name: string): number => native.resolve(`looprpt::${name}`, '');
 const OP = {
   rmsNorm: id('rms_norm'),
   residualNorm: id('residual_norm'),
+  splitRotate: id('split_rotate'),
   swiglu: id('swiglu'),
   attention: id('attention'),
   queryAttention: id('query_attention'),
@@ -23,9 +25,17 @@ const OP = {
   adamw: id('adamw_'),
 } as const;
 
-/** Whether the fused operators apply to tensors like this one. */
+/** Whether the kernels of our own apply to tensors like this one. */
 export function fusable(like: Tensor): boolean {
   return like.dtype === 'float32' && like.device === 'cpu';
+}
+
+/**
+ * Whether all fused operators but attention and the optimizer's apply: float32 and half precision, on any device. (They work in
+ * float64 too, which is for reference, by plain operators.)
+ */
+export function fusedSupports({ dtype }: Tensor): boolean {
+  return dtype === 'float32' || dtype === 'bfloat16' || dtype === 'float16';
 }
 
 /** w ⊙ x / √(mean(x²) + ε) over the last dimension. */
@@ -55,6 +65,17 @@ export function fusedResidualNorm(
 /** silu(gate) ⊙ up of joined = [gate, up]: [..., 2F] → [..., F]. */
 export function fusedSwiglu(joined: Tensor): Tensor {
   return new Tensor(native.call(OP.swiglu, joined.handle) as Handle);
+}
+
+/** Heads out of joined rows [B, T, (H + 2G)·D]: rotated q [B, T, H, D] and k [B, T, G, D], and v as it is. */
+export function fusedSplitRotate(
+  qkv: Tensor,
+  { cos, sin }: AngleTables,
+  heads: number,
+  kvHeads: number,
+): [q: Tensor, k: Tensor, v: Tensor] {
+  const parts = native.call(OP.splitRotate, qkv.handle, cos.handle, sin.handle, heads, kvHeads) as Handle[];
+  return parts.map((handle) => new Tensor(handle)) as [Tensor, Tensor, Tensor];
 }
 
 /** y = x·Wᵀ: x [..., in], weight [out, in]. */

@@ -1,6 +1,17 @@
 /** libtorch for Node: tensors, autograd, every ATen operator, and memory with owners. */
-export { backward, enableGrad, grad, inference, isGradEnabled, noGrad } from './autograd.js';
+export { backward, grad } from './autograd.js';
+export { checkpoint, cut } from './checkpoint.js';
 export { arange, empty, full, type Nested, type Options, ones, randn, tensor, zeros } from './create.js';
+export { Collective, PeerError } from './distributed/collective.js';
+export {
+  type Backend,
+  distributedBackends,
+  type JoinOptions,
+  ProcessGroup,
+  type Reduction,
+} from './distributed/group.js';
+export { type Bucket, GradientReducer, type Piece, type ReducedParameter } from './distributed/reducer.js';
+export { tcpBytesSent } from './distributed/traffic.js';
 export { type DType, elementBytes, isFloating, type TypedArray } from './dtype.js';
 export { MappedFile, mapFile } from './files.js';
 export { foreachAdd_, foreachAddcmul_, foreachMul_ } from './foreach.js';
@@ -17,15 +28,34 @@ export {
   fusedQueryAttention,
   fusedResidualNorm,
   fusedRmsNorm,
+  fusedSplitRotate,
+  fusedSupports,
   fusedSwiglu,
   fusedTargetLogProb,
   gemmProvider,
 } from './fused.js';
-export { fusedPagedAttention, fusedRowLinear, type PagedMemory, type PagedRows } from './fused-decode.js';
+export {
+  fusedPagedAttention,
+  fusedRowLinear,
+  type PackedWeight,
+  type PagedMemory,
+  type PagedRows,
+  packRows,
+} from './fused-decode.js';
 export { Generator } from './generator.js';
+export { enableGrad, inference, isGradEnabled, noGrad } from './grad-mode.js';
 export { liveTensors, scope } from './memory.js';
 export { type EngineBuild, engineBuild } from './native.js';
 export { type Argument, hasOperator, op, operatorNames, schema } from './operator.js';
 export { type NativeEntry, type OperatorTime, profile, watchNative } from './profile.js';
-export { cudaDevices, getThreads, libtorchConfiguration, libtorchVersion, setThreads, synchronize } from './runtime.js';
+export {
+  cudaDevices,
+  type DeviceMemory,
+  deviceMemory,
+  getThreads,
+  libtorchConfiguration,
+  libtorchVersion,
+  setThreads,
+  synchronize,
+} from './runtime.js';
 export { Tensor } from './tensor.js';

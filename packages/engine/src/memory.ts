@@ -14,6 +14,8 @@ import { type Handle, native } from './native.js';
 type Scope = NativeTensor[];
 
 let current: Scope | undefined;
+/** The scope around all others that are open. */
+let outermost: Scope | undefined;
 
 interface Unscoped {
   handle: Handle;
@@ -100,6 +102,15 @@ export class NativeTensor implements Disposable {
     return this;
   }
 
+  /** Passes the tensor to the outermost of the open scopes, if it belongs to one. */
+  outlive(): this {
+    if (this.#scope && this.#scope !== outermost) {
+      this.#leave();
+      this.#enter(outermost);
+    }
+    return this;
+  }
+
   /** Passes the tensor from one scope to another, if it belongs to the first; for `scope` itself. */
   passOn(from: Scope, to: Scope | undefined): void {
     if (this.#scope !== from) return;
@@ -154,6 +165,7 @@ export function scope<T>(body: () => T): T {
   const outer = current;
   const inner: Scope = [];
   current = inner;
+  outermost ??= inner;
   try {
     const result = body();
     assert(!(result instanceof Promise), 'scope() is synchronous: a promise cannot be awaited inside');
@@ -161,6 +173,7 @@ export function scope<T>(body: () => T): T {
     return result;
   } finally {
     current = outer;
+    if (outermost === inner) outermost = undefined;
     releaseAll(inner);
   }
 }

@@ -104,8 +104,38 @@ export interface NativeEngine {
   version(): string;
   cudaDevices(): number;
   synchronize(device: string): void;
+  deviceMemory(device: string): [peak: number, whole: number] | null;
   adjustExternalMemory(bytes: number): number;
   describeBuild(): string;
+
+  /** Empty where libtorch has no distributed part; then nothing else of it is there. */
+  distributedBackends(): string[];
+  tcpBytesSent(): number;
+  scattersSums(backend: string): boolean;
+  joinGroup(...options: (string | number | boolean)[]): Promise<number>;
+  leaveGroup(group: number): Promise<void>;
+  failGroup(group: number, reason: string): void;
+  allReduce(group: number, tensor: Handle, op: string): number;
+  reduceScatter(group: number, output: Handle, input: Handle): number;
+  allGather(group: number, output: Handle, input: Handle): number;
+  broadcast(group: number, tensor: Handle, root: number): number;
+  barrier(group: number): number;
+  waitCollective(collective: number): void;
+  waitCollectiveLater(collective: number): Promise<void>;
+  newReducer(
+    group: number,
+    flats: Handle[],
+    shards: Handle[],
+    parameters: Handle[],
+    bucketOfParameter: number[],
+    parameterOfPiece: number[],
+    fromOfPiece: number[],
+    places: Handle[],
+  ): number;
+  armReducer(reducer: number): void;
+  finishReducer(reducer: number): number[];
+  presentInReducer(reducer: number): boolean[];
+  releaseReducer(reducer: number): void;
 
   startProfile(): void;
   stopProfile(): OperatorTotal[];

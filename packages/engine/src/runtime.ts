@@ -28,3 +28,15 @@ export function cudaDevices(): number {
 export function synchronize(device: string): void {
   native.synchronize(device);
 }
+
+/** Bytes of a device: the most that this process has taken of it so far, and all there are. */
+export interface DeviceMemory {
+  peak: number;
+  whole: number;
+}
+
+/** Null for the CPU, and where this libtorch (before 2.9) does not say. */
+export function deviceMemory(device: string): DeviceMemory | null {
+  const pair = native.deviceMemory(device);
+  return pair && { peak: pair[0], whole: pair[1] };
+}

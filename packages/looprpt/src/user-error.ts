@@ -6,4 +6,12 @@
  */
 export class UserError extends Error {
   override readonly name = 'UserError';
+
+  /** @param message may quote foreign text: what would break the line or steer a terminal becomes a space, and its length is bounded */
+  constructor(message: string) {
+    const line = message.replace(/\s*\p{Cc}+\s*/gu, ' ');
+    super(line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line);
+  }
 }
+
+const LONGEST = 1500;

@@ -1,5 +1,7 @@
-// linear(x [..., in], weight [out, in]) -> x·Wᵀ [..., out] with gradients, by the product of gemm.h. float32 on the CPU.
+// linear(x [..., in], weight [out, in]) -> x·Wᵀ [..., out] with gradients, by the product of gemm.h for float32 on the CPU,
+// else by libtorch's.
 #include "gemm.h"
+#include "lean.h"
 #include "operator.h"
 
 namespace looprpt {
@@ -36,7 +38,9 @@ struct Linear : Function<Linear> {
   }
 };
 
-Tensor linear(const Tensor& x, const Tensor& weight) { return Linear::apply(x.contiguous(), weight.contiguous()); }
+Tensor linear(const Tensor& x, const Tensor& weight) {
+  return hasKernels(x) ? Linear::apply(x.contiguous(), weight.contiguous()) : at::linear(x, weight);
+}
 
 }  // namespace
 }  // namespace looprpt

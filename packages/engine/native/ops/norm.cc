@@ -4,10 +4,11 @@
 //   residual_norm(branch, residual, branch_weight, next_weight, eps) -> (sum, normed)
 //     sum = residual + N(branch; branch_weight);  normed = N(sum; next_weight)
 //
-// float32 on the CPU, contiguous, the last dimension E is normalised. Gradients of weights are summed in blocks of rows of a fixed
+// The last dimension E is normalised. Here: float32 on the CPU, contiguous; anything else goes through lean.h. Gradients of weights are summed in blocks of rows of a fixed
 // size, so they do not depend on the number of threads.
 #include <cmath>
 
+#include "lean.h"
 #include "operator.h"
 #include "simd.h"
 
@@ -152,10 +153,13 @@ struct ResidualNorm : Function<ResidualNorm> {
   }
 };
 
-Tensor rmsNorm(const Tensor& x, const Tensor& weight, double eps) { return RmsNorm::apply(x.contiguous(), weight, eps); }
+Tensor rmsNorm(const Tensor& x, const Tensor& weight, double eps) {
+  return hasKernels(x) ? RmsNorm::apply(x.contiguous(), weight, eps) : lean::rmsNorm(x, weight, eps);
+}
 
 std::tuple<Tensor, Tensor> residualNorm(const Tensor& branch, const Tensor& residual, const Tensor& branchWeight,
                                         const Tensor& nextWeight, double eps) {
+  if (!hasKernels(branch)) return lean::residualNorm(branch, residual, branchWeight, nextWeight, eps);
   const auto result = ResidualNorm::apply(branch.contiguous(), residual.contiguous(), branchWeight, nextWeight, eps);
   return std::make_tuple(result[0], result[1]);
 }

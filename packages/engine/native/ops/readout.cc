@@ -4,10 +4,11 @@
 //   next_token_entropy(hidden [N, E], weight [V, E]) -> [N]: nats, no gradient
 //
 // Rows go through the head in chunks. For the backward pass the probabilities are kept where they are small, else the chunk's
-// product is done again. float32 on the CPU.
+// product is done again. Here: float32 on the CPU; anything else goes through lean.h.
 #include <cmath>
 
 #include "gemm.h"
+#include "lean.h"
 #include "operator.h"
 #include "simd.h"
 
@@ -137,12 +138,14 @@ struct TargetLogProb : Function<TargetLogProb> {
 };
 
 Tensor targetLogProb(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {
+  if (!hasKernels(hidden)) return lean::targetLogProb(hidden, weight, targets);
   const bool differentiable = at::GradMode::is_enabled() && (hidden.requires_grad() || weight.requires_grad());
   return TargetLogProb::apply(hidden.contiguous(), weight.contiguous(), targets, differentiable);
 }
 
 // H = log Σ e^(l − m) − Σ p (l − m), from e = e^(l − m): p (l − m) = e log(e) / total
 Tensor nextTokenEntropy(const Tensor& hidden, const Tensor& weight) {
+  if (!hasKernels(hidden)) return lean::nextTokenEntropy(hidden, weight);
   const at::NoGradGuard guard;
   check(hidden, weight);
   const Tensor rows = hidden.contiguous();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace looprpt {
 namespace simd {
@@ -29,7 +30,11 @@ inline Vec load(const float* from) {
   return v;
 }
 inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof(Vec)); }
-inline Vec splat(float x) { return Vec{} + x; }
+template <size_t... I>
+inline Vec splatLanes(float x, std::index_sequence<I...>) {
+  return Vec{(static_cast<void>(I), x)...};
+}
+inline Vec splat(float x) { return splatLanes(x, std::make_index_sequence<kLanes>()); }
 inline Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 
 inline IntVec iota() {

@@ -1,4 +1,6 @@
-// swiglu(joined [..., 2F]) -> silu(gate) ⊙ up [..., F], where joined = [gate, up]. Keeps only its input. float32 on the CPU.
+// swiglu(joined [..., 2F]) -> silu(gate) ⊙ up [..., F], where joined = [gate, up]. Keeps only its input.
+// Here: float32 on the CPU; anything else goes through lean.h.
+#include "lean.h"
 #include "operator.h"
 #include "simd.h"
 
@@ -67,7 +69,7 @@ struct SwiGlu : Function<SwiGlu> {
   }
 };
 
-Tensor swiglu(const Tensor& joined) { return SwiGlu::apply(joined.contiguous()); }
+Tensor swiglu(const Tensor& joined) { return hasKernels(joined) ? SwiGlu::apply(joined.contiguous()) : lean::swiglu(joined); }
 
 }  // namespace
 }  // namespace looprpt

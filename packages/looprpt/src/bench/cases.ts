@@ -40,6 +40,8 @@ export interface BenchMode {
   peer: string;
   /** Both compute the same loss. */
   same: boolean;
+  /** Ours runs each loop again in the backward pass. */
+  checkpointLoops: boolean;
 }
 
 /** LoopRPT with the peer's settings; its KL is clamped at log-ratios of 5, ours is not, and no step here comes near. */
@@ -51,22 +53,28 @@ function likePeer(rollouts: 'hard' | 'full', policyGradient: 'gate' | 'backbone'
     ...{ entropyGradient: 'backbone', weightGradient: 'none' },
   });
   const name = `looprpt-${rollouts}-${policyGradient}`;
-  return { name, objective, peer: name, same: true };
+  return { name, objective, peer: name, same: true, checkpointLoops: false };
 }
 
 /** LoopRPT as this software does it, against LoopRPT as the paper writes it. */
 function ours(name: string, settings: { policy?: 'closed' }): BenchMode {
   const objective = loopRptConfigSchema.parse({ kind: 'looprpt', ...settings });
-  return { name, objective, peer: 'looprpt-full-backbone', same: false };
+  return { name, objective, peer: 'looprpt-full-backbone', same: false, checkpointLoops: false };
 }
 
-export const MODES: readonly BenchMode[] = [
-  { name: 'stage1', objective: { kind: 'stage1', beta: 0.05 }, peer: 'stage1', same: true },
+/** A mode with less memory and more work; its useful FLOPs are the mode's. */
+function checkpointed(mode: BenchMode): BenchMode {
+  return { ...mode, name: `${mode.name}-checkpoint`, checkpointLoops: true };
+}
+
+const EVERYDAY: readonly BenchMode[] = [
+  { name: 'stage1', objective: { kind: 'stage1', beta: 0.05 }, peer: 'stage1', same: true, checkpointLoops: false },
   {
     name: 'uniform-ce',
     objective: { kind: 'uniform-ce', gateWeight: 0, slope: 50, threshold: 0.005 },
     peer: 'uniform-ce',
     same: true,
+    checkpointLoops: false,
   },
   likePeer('hard', 'gate'),
   likePeer('hard', 'backbone'),
@@ -74,6 +82,13 @@ export const MODES: readonly BenchMode[] = [
   likePeer('full', 'backbone'),
   ours('looprpt', {}),
   ours('looprpt-closed', { policy: 'closed' }),
+];
+
+const OF_CHECKPOINTS = ['stage1', 'looprpt-full-backbone', 'looprpt'];
+
+export const MODES: readonly BenchMode[] = [
+  ...EVERYDAY,
+  ...EVERYDAY.filter(({ name }) => OF_CHECKPOINTS.includes(name)).map(checkpointed),
 ];
 
 /** One model at one shape, with the modes to measure there. */
@@ -108,7 +123,7 @@ const WIDE: BatchShape = { B: 16, T: 128 };
 const LONG: BatchShape = { B: 4, T: 512 };
 
 function usualOf({ name }: BenchModel, quick: boolean): { shapes: BatchShape[]; modes: string[] } {
-  const all = MODES.map((mode) => mode.name);
+  const all = EVERYDAY.map((mode) => mode.name);
   if (quick) return { shapes: [WIDE], modes: ['stage1', 'uniform-ce', 'looprpt-hard-gate', 'looprpt'] };
   // The large vocabulary is about the read-out; of the large model, full rollouts take minutes and 20 GB.
   if (name === '2M-vocab49k') return { shapes: [WIDE], modes: ['stage1', 'uniform-ce', 'looprpt-hard-gate'] };

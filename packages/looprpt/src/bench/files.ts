@@ -14,14 +14,19 @@ const STEPS = 16;
 type Prepared = Pick<WorkerArguments, 'model' | 'shape' | 'files'>;
 
 /** Writes both files. */
-export async function prepareFiles({ model, shape: { B, T }, files }: Prepared): Promise<void> {
+export async function prepareFiles({ model, shape, files }: Prepared): Promise<void> {
   const random = LoopLM.create(modelConfig({ name: '', ...model }), new Generator(1));
   await saveModel(random, files.model);
   random.dispose();
+  writeTokens(files.tokens, model.vocab, shape);
+}
+
+/** Writes random batches. */
+export function writeTokens(path: string, vocab: number, { B, T }: BatchShape): void {
   const rng = Rng.fromSeed(1);
   writeFileSync(
-    files.tokens,
-    Int32Array.from({ length: STEPS * B * (T + 1) }, () => rng.below(model.vocab)),
+    path,
+    Int32Array.from({ length: STEPS * B * (T + 1) }, () => rng.below(vocab)),
   );
 }
 

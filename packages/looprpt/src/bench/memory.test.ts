@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MODELS } from './cases.js';
-import { admit, type Participant, peerBytes } from './memory.js';
+import { admit, admitAlone, type Participant, peerBytes } from './memory.js';
 
 describe("the peer's memory", () => {
   /** Peak RSS, MB (bench/peer/README.md). */
@@ -33,5 +33,11 @@ describe('admission', () => {
     expect(skipped).toEqual(['ours large needs about 9.0 GB beside the others; 5.0 GB are free']);
     expect(admit(wanted, 14e9).skipped).toEqual([]);
     expect(admit(wanted, 1e9).admitted).toEqual([]);
+  });
+
+  it('of one at a time leaves out what does not fit alone', () => {
+    const { admitted, skipped } = admitAlone([one('large', 9e9), one('small', 1e9), one('middle', 2e9)], 3e9);
+    expect(admitted.map(({ mode }) => mode)).toEqual(['small', 'middle']);
+    expect(skipped).toEqual(['ours large needs about 9.0 GB; 3.0 GB are free']);
   });
 });

@@ -12,8 +12,9 @@ import { type BatchShape, type BenchMode, type BenchModel, LOOPS, modelConfig, r
 const PROCESS = 300e6;
 const FLOAT = 4;
 
-export function ourBytes(model: BenchModel, shape: BatchShape, { objective }: BenchMode): number {
-  const plan = planRun({ config: runConfig(objective, shape), model: modelConfig(model) });
+export function ourBytes(model: BenchModel, shape: BatchShape, { objective, checkpointLoops }: BenchMode): number {
+  const config = { ...runConfig(objective, shape), memory: { checkpointLoops } };
+  const plan = planRun({ config, model: modelConfig(model) });
   return PROCESS + plan.memory.total;
 }
 
@@ -58,14 +59,30 @@ export function admit(
     left -= one.bytes;
     fits.add(one);
   }
-  const gb = (bytes: number): string => (bytes / 1e9).toFixed(1);
+  return split(wanted, (one) => fits.has(one), ` beside the others; ${gigabytes(available)} GB are free`);
+}
+
+/** Those that fit, each with the machine to itself. */
+export function admitAlone(
+  wanted: readonly Participant[],
+  available: number,
+): { admitted: Participant[]; skipped: string[] } {
+  const fits = ({ bytes }: Participant): boolean => bytes <= available - RESERVE;
+  return split(wanted, fits, `; ${gigabytes(available)} GB are free`);
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(1);
+}
+
+function split(
+  wanted: readonly Participant[],
+  fits: (one: Participant) => boolean,
+  free: string,
+): { admitted: Participant[]; skipped: string[] } {
+  const left = wanted.filter((one) => !fits(one));
   return {
-    admitted: wanted.filter((one) => fits.has(one)),
-    skipped: wanted
-      .filter((one) => !fits.has(one))
-      .map(
-        ({ side, mode, bytes }) =>
-          `${side} ${mode} needs about ${gb(bytes)} GB beside the others; ${gb(available)} GB are free`,
-      ),
+    admitted: wanted.filter(fits),
+    skipped: left.map(({ side, mode, bytes }) => `${side} ${mode} needs about ${gigabytes(bytes)} GB${free}`),
   };
 }

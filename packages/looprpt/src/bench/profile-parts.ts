@@ -121,7 +121,16 @@ export function profileParts(trainer: Trainer, step: () => void): PartTime[] {
     wrap(LatentRandomness.prototype, 'perturb', noise),
     wrap(LatentRandomness.prototype, 'perturbQueries', noise),
     wrap(LatentRandomness.prototype, 'sampleExits', exits),
-    ...(teacher ? [wrap(teacher.model, 'states', as('teacher pass')), wrap(teacher, 'update', as('EMA teacher'))] : []),
+    ...(teacher
+      ? [
+          wrap(
+            teacher.during((model) => model),
+            'states',
+            as('teacher pass'),
+          ),
+          wrap(teacher, 'update', as('EMA teacher')),
+        ]
+      : []),
   ];
   try {
     watchNative((entry, milliseconds) => clock.native(entry, milliseconds), step);

@@ -116,7 +116,13 @@ describe('cases', () => {
 
   it('keep modes with one mode of the peer together', () => {
     const groups = groupsOf(MODES).map((group) => group.map(({ name }) => name));
-    expect(groups.at(-1)).toEqual(['looprpt-full-backbone', 'looprpt', 'looprpt-closed']);
+    expect(groups.at(-1)).toEqual([
+      'looprpt-full-backbone',
+      'looprpt',
+      'looprpt-closed',
+      'looprpt-full-backbone-checkpoint',
+      'looprpt-checkpoint',
+    ]);
     expect(groups.flat().sort()).toEqual(MODES.map(({ name }) => name).sort());
   });
 });

@@ -18,6 +18,8 @@ export interface BenchOptions {
   threads: number;
   python?: string | undefined;
   profile: boolean;
+  /** One process in memory at a time. */
+  apart: boolean;
 }
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -25,7 +27,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** @returns whether both sides agree wherever they can be compared */
 export async function benchTrain(options: BenchOptions): Promise<boolean> {
-  const { cases, reps, warmup, threads, python } = options;
+  const { cases, reps, warmup, threads, python, apart: oneByOne } = options;
   const libtorch = engineBuild().libtorch.version;
   const peer = findPeer(libtorch, python === undefined ? undefined : [python]);
   print(introduction(libtorch, peer, options));
@@ -48,7 +50,7 @@ export async function benchTrain(options: BenchOptions): Promise<boolean> {
     print(`\nNOT THE SAME COMPUTATION: ${mode}: ${what} of the first step is ${ours} here and ${peer} for the peer`);
   const machine = { cpu: cpus()[0]?.model ?? null, cores: availableParallelism() };
   const software = { libtorch, pytorch: peer?.version ?? null, node: process.versions.node };
-  const settings = { threads, reps, warmup };
+  const settings = { threads, reps, warmup, apart: oneByOne };
   print(`\n${JSON.stringify({ bench: 'train', machine, software, settings, rows, agreements: agreed, skipped })}`);
   return apart.length === 0;
 }
@@ -57,7 +59,7 @@ async function measureCase(
   of: BenchCase,
   label: string,
   peer: Peer | null,
-  { threads, reps, warmup, profile }: BenchOptions,
+  { threads, reps, warmup, profile, apart }: BenchOptions,
 ): Promise<GroupMeasurement[]> {
   const { model, shape, modes } = of;
   const folder = mkdtempSync(join(tmpdir(), 'looprpt-bench-'));
@@ -67,7 +69,9 @@ async function measureCase(
     const groups: GroupMeasurement[] = [];
     for (const group of groupsOf(modes)) {
       const tell = (text: string): void => say(`${label}: ${text}`);
-      groups.push(await measureGroup(of, group, files, peer, { reps, warmup, threads, operators: profile, say: tell }));
+      groups.push(
+        await measureGroup(of, group, files, peer, { reps, warmup, threads, apart, operators: profile, say: tell }),
+      );
     }
     return groups;
   } finally {

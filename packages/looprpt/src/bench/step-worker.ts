@@ -22,11 +22,12 @@ export class StepWorker implements Disposable {
   #steps = 0;
 
   constructor({ worker, shape, files }: Pick<WorkerArguments, 'worker' | 'shape' | 'files'>) {
-    const { objective } = MODES.find(({ name }) => name === worker)!;
+    const { objective, checkpointLoops } = MODES.find(({ name }) => name === worker)!;
     const { optimizer, teacherDecay, seed } = runConfig(objective, shape);
     this.#learningRate = optimizer.learningRate;
     this.#batches = readBatches(files.tokens, shape);
-    this.#trainer = new Trainer({ student: loadModel(files.model), objective, optimizer, teacherDecay, seed });
+    const student = Object.assign(loadModel(files.model), { checkpointLoops });
+    this.#trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
   }
 
   /** A step; the line says what is wanted to be known of it. */

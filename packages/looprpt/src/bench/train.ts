@@ -36,6 +36,7 @@ const command = new Command('bench:train')
   .option('--warmup <n>', 'steps before them', integer(0), 1)
   .option('--threads <n>', 'of each side', integer(1), defaultThreads(process.env))
   .option('--python <path>', 'the Python for the peer (default: one that has PyTorch)')
+  .option('--apart', 'one process in memory at a time, in two halves: for what does not fit together', false)
   .option('--quick', 'two small models, one shape, four modes: about two minutes', false)
   .option('--profile', 'times by part of the algorithm and by operator, too', false);
 

@@ -17,15 +17,27 @@ export type Program = readonly [command: string, ...args: string[]];
 
 export const OUR_PROGRAM: Program = [process.execPath, fileURLToPath(new URL('./worker.js', import.meta.url))];
 
-function start([command, ...before]: Program, args: WorkerArguments): ChildProcess {
+/** A worker by its raw arguments. */
+export interface Launch {
+  name: string;
+  threads: number;
+  argv: readonly string[];
+}
+
+function start([command, ...before]: Program, { threads, argv }: Launch): ChildProcess {
   const env = { ...process.env };
-  prepareThreads(env, args.threads);
-  return spawn(command, [...before, ...toArgv(args)], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  prepareThreads(env, threads);
+  return spawn(command, [...before, ...argv], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+function launchOf(program: Program, args: WorkerArguments): Launch {
+  const side = program === OUR_PROGRAM ? 'ours' : 'peer';
+  return { name: `${side} ${args.worker}`, threads: args.threads, argv: toArgv(args) };
 }
 
 /** Runs a worker that asks for nothing. @throws if it fails */
 export async function runToEnd(program: Program, args: WorkerArguments): Promise<void> {
-  const [code] = await once(start(program, args), 'close');
+  const [code] = await once(start(program, launchOf(program, args)), 'close');
   if (code !== 0) throw new Error(`the worker '${args.worker}' ended with ${code}`);
 }
 
@@ -35,9 +47,10 @@ export class WorkerProcess {
   readonly #lines: AsyncIterator<string>;
   readonly #closed: Promise<unknown>;
 
-  constructor(program: Program, args: WorkerArguments) {
-    this.#name = `${program === OUR_PROGRAM ? 'ours' : 'peer'} ${args.worker}`;
-    this.#child = start(program, args);
+  constructor(program: Program, args: WorkerArguments | Launch) {
+    const launch = 'argv' in args ? args : launchOf(program, args);
+    this.#name = launch.name;
+    this.#child = start(program, launch);
     this.#closed = once(this.#child, 'close');
     // A worker that has died is noticed by its missing answer.
     this.#child.stdin!.on('error', () => {});

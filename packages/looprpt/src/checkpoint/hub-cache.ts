@@ -12,12 +12,12 @@ export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
 }
 
-/** The folder of a cached model at a revision, if it was downloaded to its end; else null. */
-export function cachedModel(name: string, revision: string): string | null {
+/** The folder of a cached model at a revision, if all of it is there, or all but the weights where they are not needed; else null. */
+export function cachedModel(name: string, revision: string, weights = true): string | null {
   const commit = isCommit(revision) ? revision : cachedCommit(name, revision);
   if (commit === null) return null;
   const snapshot = snapshotFolder(name, commit);
-  return isComplete(snapshot) ? snapshot : null;
+  return (weights ? isComplete(snapshot) : existsSync(join(snapshot, CONFIG_FILE))) ? snapshot : null;
 }
 
 export function snapshotFolder(name: string, commit: string): string {

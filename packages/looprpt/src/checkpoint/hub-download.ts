@@ -20,15 +20,20 @@ export interface Snapshot {
   commit: string;
 }
 
+export interface DownloadOptions {
+  /** Told of each file before it is fetched or found in the cache. */
+  onFile: (file: HubFile) => void;
+  weights: boolean;
+}
+
 /**
- * @param onFile told of each file before it is fetched or found in the cache
  * @throws UserError when the repository is not a model with safetensors; whatever the Hub or the network says otherwise
  */
 export async function downloadModel(
   name: string,
   revision: string,
   hub: Hub,
-  onFile: (file: HubFile) => void,
+  { onFile, weights }: DownloadOptions,
 ): Promise<Snapshot> {
   const access = { hubUrl: hub.url, ...(hub.accessToken === undefined ? {} : { accessToken: hub.accessToken }) };
   const commit = isCommit(revision)
@@ -49,6 +54,7 @@ export async function downloadModel(
   if (!files.has(CONFIG_FILE))
     throw new UserError(`${name}: the repository has no ${CONFIG_FILE}, so it is not a model`);
   const folder = snapshotFolder(name, commit);
+  if (!weights) return { folder, commit };
   if (files.has(WEIGHTS_FILE)) await fetchFile(WEIGHTS_FILE, '');
   else if (files.has(INDEX_FILE)) {
     const shards = new Set(readShardIndex(join(folder, INDEX_FILE)).values());

@@ -90,6 +90,23 @@ describe('resolveModel', () => {
     loaded.dispose();
   });
 
+  test('fetches no weights where none are needed, and all of them later', async () => {
+    const { cache } = await setUp();
+    const described = await resolveModel(name, { weights: false });
+    expect(readdirSync(described).sort()).toEqual([
+      'chat_template.jinja',
+      'config.json',
+      'model.safetensors.index.json',
+      'tokenizer.json',
+    ]);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await resolveModel(name, { weights: false })).toBe(described);
+    expect(await refusal(name)).toContain("not in the Hub's cache");
+    vi.stubEnv('HF_HUB_OFFLINE', '');
+    expect(await resolveModel(name)).toBe(snapshot(cache));
+    expect(readdirSync(described)).toContain('model-2.safetensors');
+  });
+
   test('a second call asks only which commit it is, and what the files are', async () => {
     const { hub } = await setUp();
     const first = await resolveModel(name);

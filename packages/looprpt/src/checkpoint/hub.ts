@@ -14,6 +14,8 @@ import { downloadModel, type Hub, type HubFile } from './hub-download.js';
 export interface ResolveOptions {
   /** Told of each file of a download, before it begins. */
   onFile?: (file: HubFile) => void;
+  /** Whether the weights are needed (default true); without them configuration and tokenizer are fetched. */
+  weights?: boolean | undefined;
 }
 
 /**
@@ -23,14 +25,14 @@ export interface ResolveOptions {
  */
 export async function resolveModel(
   idOrPath: string,
-  { onFile = () => undefined }: ResolveOptions = {},
+  { onFile = () => undefined, weights = true }: ResolveOptions = {},
 ): Promise<string> {
   if (existsSync(idOrPath)) {
     if (statSync(idOrPath).isDirectory()) return idOrPath;
     throw new UserError(`${idOrPath}: not a folder; a model is a folder with config.json and safetensors`);
   }
   const { name, revision } = parseId(idOrPath);
-  const cached = cachedModel(name, revision);
+  const cached = cachedModel(name, revision, weights);
   if (cached !== null && (isCommit(revision) || isOffline())) return cached;
   if (isOffline())
     throw new UserError(`${idOrPath}: not in the Hub's cache, and HF_HUB_OFFLINE forbids to download it`);
@@ -39,7 +41,7 @@ export async function resolveModel(
     accessToken: process.env.HF_TOKEN || undefined,
   };
   try {
-    const { folder, commit } = await downloadModel(name, revision, hub, onFile);
+    const { folder, commit } = await downloadModel(name, revision, hub, { onFile, weights });
     rememberCommit(name, revision, commit);
     return folder;
   } catch (error) {

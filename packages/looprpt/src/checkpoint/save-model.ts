@@ -56,16 +56,23 @@ export async function saveModel(model: LoopLM, dir: string, options: SaveOptions
   });
 }
 
-/** Copies the tokenizer files that `from` has into `to`. */
-export async function copyCompanions(from: string, to: string): Promise<void> {
-  for (const name of COMPANIONS) if (existsSync(join(from, name))) await copyFile(join(from, name), join(to, name));
+/** The names of the files in `folder` that travel with a model: tokenizer, chat template, generation settings. */
+export function companionsIn(folder: string): string[] {
+  return COMPANIONS.filter((name) => existsSync(join(folder, name)));
 }
 
-/**
- * Writes `config.json` and the weights into a folder that exists and that the caller makes whole: each file is on the disk
- * when this returns, the folder itself is not synced.
- */
-export function writeModelFiles(model: LoopLM, dir: string, options: WriteOptions = {}): void {
+async function copyCompanions(from: string, to: string): Promise<void> {
+  for (const name of companionsIn(from)) await copyFile(join(from, name), join(to, name));
+}
+
+/** The files of a model: weights by file, and texts. */
+export interface ModelFiles {
+  weights: { name: string; tensors: TensorToWrite[] }[];
+  texts: { name: string; text: string }[];
+}
+
+/** What `config.json` and the weights of a model's folder hold; nothing is copied or written before it is asked for. */
+export function modelFiles(model: LoopLM, options: WriteOptions = {}): ModelFiles {
   const { shardBytes = 5e9, dtype = model.dtype } = options;
   const tensors = upstreamTensors(model.config).map(
     ({ name, shape, stored, rows }): TensorToWrite => ({
@@ -75,10 +82,26 @@ export function writeModelFiles(model: LoopLM, dir: string, options: WriteOption
       values: () => stored(model.weights).slice(0, ...rows),
     }),
   );
+  const config = { name: CONFIG_FILE, text: json(toOuroConfig(model.config, dtype)) };
   const shards = split(tensors, shardBytes);
-  if (shards.length === 1) writeSafetensors(join(dir, WEIGHTS_FILE), tensors);
-  else writeShards(dir, shards);
-  writeJson(join(dir, CONFIG_FILE), toOuroConfig(model.config, dtype));
+  if (shards.length === 1) return { weights: [{ name: WEIGHTS_FILE, tensors }], texts: [config] };
+  const number = (n: number): string => String(n).padStart(5, '0');
+  const weights = shards.map((shard, i) => ({
+    name: `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`,
+    tensors: shard,
+  }));
+  const index = {
+    metadata: { total_size: tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0) },
+    weight_map: Object.fromEntries(weights.flatMap((file) => file.tensors.map(({ name }) => [name, file.name]))),
+  };
+  return { weights, texts: [{ name: INDEX_FILE, text: json(index) }, config] };
+}
+
+/** Writes a model's files into a folder that the caller makes whole: each is on the disk when this returns, the folder is not synced. */
+function writeModelFiles(model: LoopLM, dir: string, options: WriteOptions): void {
+  const { weights, texts } = modelFiles(model, options);
+  for (const { name, tensors } of weights) writeSafetensors(join(dir, name), tensors);
+  for (const { name, text } of texts) writeFileSync(join(dir, name), text, { flush: true });
 }
 
 function split(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
@@ -96,21 +119,6 @@ function split(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[
   return shards;
 }
 
-function writeShards(dir: string, shards: readonly (readonly TensorToWrite[])[]): void {
-  const number = (n: number): string => String(n).padStart(5, '0');
-  const weightMap: Record<string, string> = {};
-  let total = 0;
-  shards.forEach((tensors, i) => {
-    const file = `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
-    writeSafetensors(join(dir, file), tensors);
-    for (const tensor of tensors) {
-      weightMap[tensor.name] = file;
-      total += storedBytes(tensor);
-    }
-  });
-  writeJson(join(dir, INDEX_FILE), { metadata: { total_size: total }, weight_map: weightMap });
-}
-
-function writeJson(path: string, value: unknown): void {
-  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`, { flush: true });
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

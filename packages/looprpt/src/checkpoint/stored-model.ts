@@ -107,7 +107,8 @@ function shardPath(dir: string, shard: string, index: string): string {
   };
   const path = join(dir, shard);
   if (isAbsolute(shard) || shard.includes('\0') || !isWithin(dir, path)) fail('leaves the folder');
-  const found = statSync(path, { throwIfNoEntry: false });
+  // Of a name that no file system takes, the first says that it is not there, the second would throw.
+  const found = existsSync(path) ? statSync(path) : undefined;
   if (!found) fail('is missing');
   if (!found?.isFile()) fail('is not a file');
   const real = realpathSync(path);

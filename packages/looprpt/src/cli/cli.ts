@@ -12,8 +12,8 @@ export interface Cli {
   readonly stderr: TerminalStream;
   /** What stood behind the program's name. */
   readonly args: readonly string[];
-  /** What the process will end with; commands that end well leave it at 0. */
-  exitCode: 0 | 1 | 2 | 130;
+  /** What the process will end with; commands that end well leave it at 0. Of ours 1, 2 and 130; `launch` ends with that of a rank. */
+  exitCode: number;
 }
 
 /** A result as one line of JSON. Numbers that are not finite become null. */

@@ -21,11 +21,19 @@ interface Node {
 
 /** @param input what was parsed @param error what zod said of it @returns `key.path: what is wrong` */
 export function explainConfigError(schema: z.ZodType, input: unknown, error: z.ZodError): string {
-  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node;
+  const root = rootOf(schema);
   const issues = error.issues.flatMap((issue) => resolveUnions(issue, [], input));
   // A key that nobody knows is the likely reason for one that is missing.
   const first = issues.find(({ issue }) => issue.code === 'unrecognized_keys') ?? issues[0]!;
   return explain(first.issue, first.path, root, input);
+}
+
+const roots = new WeakMap<z.ZodType, Node>();
+
+function rootOf(schema: z.ZodType): Node {
+  const root = roots.get(schema) ?? (z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node);
+  roots.set(schema, root);
+  return root;
 }
 
 interface Found {

@@ -29,10 +29,19 @@ function parseSettings(path: string, text: string): Settings {
     const { line, col } = lines.linePos(error.pos[0]);
     throw new UserError(`${path}:${line}:${col}: not YAML: ${error.message.replace(/\s+/g, ' ')}`);
   }
-  const value: unknown = document.toJS();
+  const value = contentOf(path, document);
   if (value === null)
     throw new UserError(`${path}: is empty; a run needs at least model, data, objective, out and steps`);
   if (typeof value !== 'object' || Array.isArray(value))
     throw new UserError(`${path}: must be keys with values, such as "steps: 100"`);
   return value as Settings;
+}
+
+/** Aliases are followed only now, when all anchors are known. */
+function contentOf(path: string, document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new UserError(`${path}: not usable YAML: ${(error as Error).message}`);
+  }
 }

@@ -8,7 +8,14 @@ import { type Diagnosis, describe, doctorFacts, type Runtime } from './diagnosis
 const libtorch: EngineReport['libtorch'] = {
   root: '/opt/torch',
   ...{ version: '2.5.1', major: 2, minor: 5, includeDirs: [], libDir: '/opt/torch/lib', libs: [] },
-  ...{ cuda: true, cxx11Abi: 1, how: 'python3', python: '/usr/bin/python3', stamp: '' },
+  ...{
+    cuda: true,
+    distributed: { gloo: true, nccl: ['/opt/cuda'] },
+    cxx11Abi: 1,
+    how: 'python3',
+    python: '/usr/bin/python3',
+    stamp: '',
+  },
 };
 const built: EngineReport['build'] = {
   ...{ addon: 'build/x.node', libtorch, compiler: { command: ['c++'], version: 'c++ 12' } },
@@ -31,7 +38,7 @@ suite('doctor', () => {
       CUDA: '1 device',
       bfloat16: 'on cpu and cuda',
       float16: 'on cuda',
-      distributed: 'training on several processes is not part of this version',
+      distributed: 'gloo on the CPU, nccl on CUDA',
       verdict: 'ready',
     });
   });
@@ -57,6 +64,14 @@ suite('doctor', () => {
     });
   });
 
+  it('tells which backends there are for several processes, and what nccl lacks', () => {
+    const of = (distributed: NonNullable<typeof libtorch>['distributed'], cuda: boolean): string | undefined =>
+      facts(describe(report({ libtorch: { ...libtorch!, distributed, cuda } }), 1, running)).distributed;
+    expect(of({ gloo: true, nccl: null }, false)).toBe('gloo on the CPU');
+    expect(of({ gloo: true, nccl: null }, true)).toMatch(/for nccl the headers .*nvidia-cuda-crt/);
+    expect(of({ gloo: false, nccl: null }, true)).toContain('no distributed part');
+  });
+
   it('tells a libtorch with CUDA and no device from one without CUDA', () => {
     const none = { ...running, cudaDevices: 0, bfloat16: [], float16: [] };
     expect(facts(describe(report({}), 1, none)).CUDA).toContain('finds no device');
@@ -75,7 +90,7 @@ test('doctor --json of the compiled program agrees with its exit code', async ()
     threads: z.literal(1),
     libtorch: z.object({ version: z.string(), path: z.string(), how: z.string() }).nullable(),
     addon: z.object({ state: z.enum(['ready', 'stale', 'missing']) }),
-    distributed: z.object({ available: z.literal(false) }),
+    distributed: z.object({ available: z.boolean(), note: z.string() }),
     missing: z.array(z.object({ what: z.string(), command: z.string() })),
   });
   expect(code).toBe(shape.parse(JSON.parse(stdout)).ok ? 0 : 1);

@@ -28,13 +28,22 @@ export interface Diagnosis {
   compiler: string | null;
   blas: EngineReport['blas'];
   runtime: Runtime | null;
-  distributed: { available: false; note: string };
+  /** Backends for training on several processes. */
+  distributed: { available: boolean; note: string };
   /** libtorchs that were seen and passed over. */
   notes: string[];
   missing: { what: string; command: string }[];
 }
 
-const DISTRIBUTED = 'training on several processes is not part of this version';
+function distributedOf(libtorch: EngineReport['libtorch']): Diagnosis['distributed'] {
+  if (!libtorch?.distributed.gloo)
+    return { available: false, note: 'this libtorch has no distributed part (c10d with Gloo): one process only' };
+  if (libtorch.distributed.nccl) return { available: true, note: 'gloo on the CPU, nccl on CUDA' };
+  const nccl = libtorch.cuda
+    ? "; for nccl the headers of NCCL and CUDA are missing: in libtorch's Python `pip install nvidia-cuda-crt nvidia-cuda-cccl` (of CUDA's version), or set CUDA_HOME, then `npm run setup`"
+    : '';
+  return { available: true, note: `gloo on the CPU${nccl}` };
+}
 
 /** @param threads what `--threads` asks for */
 export async function diagnose(threads: number | undefined): Promise<Diagnosis> {
@@ -67,7 +76,7 @@ export function describe(report: EngineReport, threads: number | undefined, runn
     compiler: compiler?.version ?? null,
     blas,
     runtime: running,
-    distributed: { available: false, note: DISTRIBUTED },
+    distributed: distributedOf(libtorch),
     notes,
     missing: mend,
   };

@@ -54,11 +54,7 @@ describe('a second signal', () => {
   const press = (at: number, milliseconds: number[]): { aborted: boolean; codes: number[] } => {
     let clock = at;
     const codes: number[] = [];
-    using listening = interruption(
-      new PassThrough(),
-      (code) => codes.push(code),
-      () => clock,
-    );
+    using listening = interruption(new PassThrough(), { abort: (code) => codes.push(code), now: () => clock });
     for (const later of milliseconds) {
       clock = at + later;
       process.emit('SIGINT');

@@ -13,22 +13,32 @@ export interface Interruption extends Disposable {
   readonly signal: AbortSignal;
 }
 
+export interface InterruptionOptions {
+  /** What the first signal brings about. */
+  words?: string;
+  /** Ends the process at once. */
+  abort?: (code: number) => void;
+  now?: () => number;
+}
+
 /**
  * Listens until disposed of.
  * @param stream is told what happens
- * @param abort ends the process at once
  */
 export function interruption(
   stream: TerminalStream,
-  abort: (code: number) => void = (code) => process.exit(code),
-  now: () => number = Date.now,
+  {
+    words = 'stopping after this step, with a checkpoint; Ctrl-C again stops at once',
+    abort = (code) => process.exit(code),
+    now = Date.now,
+  }: InterruptionOptions = {},
 ): Interruption {
   const controller = new AbortController();
   let first = 0;
   const onSignal = (): void => {
     if (!controller.signal.aborted) {
       first = now();
-      stream.write('\nstopping after this step, with a checkpoint; Ctrl-C again stops at once\n');
+      stream.write(`\n${words}\n`);
       controller.abort();
     } else if (now() - first > SAME_PRESS_MS) {
       abort(130);

@@ -10,9 +10,11 @@ import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { generateCommand } from './commands/generate.js';
+import { launchCommand } from './commands/launch.js';
 import { lensCommand } from './commands/lens.js';
 import { pretrainCommand } from './commands/pretrain.js';
 import { reportCommand } from './commands/report.js';
+import { serveCommand } from './commands/serve.js';
 import { startCommand } from './commands/start.js';
 import { tokenizerCommand } from './commands/tokenizer.js';
 import { trainCommand } from './commands/train.js';
@@ -36,7 +38,9 @@ export async function main(args: readonly string[], streams: Pick<Cli, 'stdout' 
 
 export function program(cli: Cli): CommandUnknownOpts {
   return newGroup(cli, 'looprpt')
-    .description('Reinforcement pre-training for looped language models: train, evaluate, look inside, generate.')
+    .description(
+      'Reinforcement pre-training for looped language models: train, evaluate, look inside, generate, serve.',
+    )
     .version(looprptVersion(), '-V, --version', 'print the version')
     .addHelpText(
       'after',
@@ -51,5 +55,7 @@ export function program(cli: Cli): CommandUnknownOpts {
     .addCommand(evalCommand(cli))
     .addCommand(lensCommand(cli))
     .addCommand(generateCommand(cli))
-    .addCommand(reportCommand(cli));
+    .addCommand(serveCommand(cli))
+    .addCommand(reportCommand(cli))
+    .addCommand(launchCommand(cli));
 }

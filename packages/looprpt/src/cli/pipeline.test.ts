@@ -128,6 +128,10 @@ describe('pretrain and train', () => {
     expect(plan).toMatchObject({ config: { out: 'runs/dry', steps: 4 }, tokens: { perStep: 64, total: 256 } });
     expect(plan.memory.total).toBeGreaterThan(4 * plan.parameters.total);
     expect(plan.flops.total).toBeGreaterThan(0);
+    const elsewhere = await runJson<{ config: object; memory: { checkpoint: number } }>(
+      ...['train', '--config', 'looprpt.json', '--dry-run', '--out', 'runs/dry', '--device', 'cuda:3'],
+    );
+    expect(elsewhere).toMatchObject({ config: { device: 'cuda:3' }, memory: { checkpoint: 0 } });
     const { stdout } = await runCli('train', '--config', 'looprpt.json', '--dry-run', '--out', 'runs/dry');
     expect(stdout).toMatch(/^model:\n {2}from: runs\/base/);
     expect(stdout).toMatch(/\nmemory +about .*\nFLOPs /);

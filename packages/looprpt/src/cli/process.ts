@@ -3,7 +3,8 @@ import { prepareThreads, threadsAmong } from './threads.js';
 
 export async function runProcess(): Promise<void> {
   const args = process.argv.slice(2);
-  prepareThreads(process.env, threadsAmong(args));
+  // The launcher computes nothing; its ranks share the cores among them.
+  if (args[0] !== 'launch') prepareThreads(process.env, threadsAmong(args));
   // A reader that has seen enough (`looprpt … | head`) is no fault of anyone.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

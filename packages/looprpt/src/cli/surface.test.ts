@@ -22,6 +22,10 @@ const TRAINING = ['--config', '--set', '--out', '--resume', '--dry-run'];
 const SURFACE: Record<string, string[]> = {
   start: ['--out', '--dataset', '--input', '--threads', '--seed', '--quiet'],
   doctor: COMMON,
+  launch: [
+    ...['<command...>', '--nproc', '--max-restarts', '--grace', '--nnodes', '--node-rank', '--master-addr'],
+    ...['--master-port', '--quiet'],
+  ],
   'data make': [...COMMON, '[task]', '--out', '--count', '--split', '--set', '--list'],
   'data prepare': [
     ...COMMON,
@@ -54,6 +58,20 @@ const SURFACE: Record<string, string[]> = {
       '--top-k',
     ],
     ...['--min-p', '--repetition-penalty', '--chat', '--stream'],
+  ],
+  serve: [
+    ...COMMON,
+    ...['--model', '--name', '--host', '--port', '--allow-without-key', '--exit-threshold', '--max-loops'],
+    ...[
+      '--max-batch',
+      '--max-length',
+      '--cache-tokens',
+      '--cache',
+      '--prefill',
+      '--no-prefix-reuse',
+      '--no-reproducible',
+    ],
+    ...['--queue', '--request-timeout', '--max-body'],
   ],
   report: [...COMMON, '<run...>', '--out', '--figure', '--title', '--tau'],
 };
@@ -92,7 +110,9 @@ describe('help', () => {
   it('has examples that parse as far as their options', () => {
     for (const { name, command } of commands) {
       const words = exampleOf(command)!.match(/"[^"]*"|\S+/g)!;
-      const given = words.filter((word) => word.startsWith('--'));
+      // Behind a lone -- stands another command.
+      const own = words.includes('--') ? words.slice(0, words.indexOf('--')) : words;
+      const given = own.filter((word) => word.startsWith('--'));
       const known = command.options.map((option) => option.long);
       expect(known, `${name}: ${given}`).toEqual(expect.arrayContaining(given));
     }

@@ -1,5 +1,6 @@
 /** The options that `pretrain` and `train` have in common. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { restartCount } from '../launch/environment.js';
 import type { Cli } from './cli.js';
 import { newCommand } from './command.js';
 import type { TrainingKind } from './training-config.js';
@@ -19,6 +20,8 @@ export function newTrainingCommand(
     .option('--dry-run', 'print the resolved configuration, parameters, memory and FLOPs, and stop')
     .action(async (options) => {
       const { trainingCommand } = await import('./training.js');
-      await trainingCommand(cli, kind, options);
+      // A launcher that starts all ranks again cannot change their command line.
+      const resumed = restartCount(process.env) > 0 ? ({ resume: true } as const) : {};
+      await trainingCommand(cli, kind, { ...options, ...resumed });
     });
 }

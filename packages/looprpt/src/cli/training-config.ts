@@ -41,7 +41,9 @@ export async function trainingConfig(
   if (Number.isInteger(settings.threads) && Number(settings.threads) >= 1)
     prepareThreads(process.env, Number(settings.threads));
   settings.device ??= stored?.device;
-  settings.device = await prepareEngine({ device: deviceText(settings.device) });
+  const device = deviceText(settings.device);
+  // A plan is made for a device that may be elsewhere.
+  settings.device = options.dryRun && device !== undefined ? device : await prepareEngine({ device });
   const config = await parse(file, options, settings);
   checkPurpose(kind, file, config);
   return { ...config, model: await withFolder(config.model, stored, say) };

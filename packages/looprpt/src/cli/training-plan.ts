@@ -10,16 +10,18 @@ import { type Cli, printFacts, printJson, printLine } from './cli.js';
 export async function printPlan(cli: Cli, config: RunConfig, { json = false }: { json?: boolean }): Promise<void> {
   const { modelSource } = await import('../train/open-model.js');
   const { planRun } = await import('../train/plan.js');
-  const source = await modelSource(config);
+  const { placeInEnvironment } = await import('../train/distributed/environment.js');
+  const source = await modelSource(config, { weights: false });
   const { lossShare, padding } = await firstBatch(config, source);
-  const plan = planRun({ config, model: source.config, lossShare });
+  const ranks = placeInEnvironment(process.env)?.size ?? 1;
+  const plan = planRun({ config, model: source.config, lossShare, ranks });
   if (json) {
-    printJson(cli, { config, model: architecture(source.config), lossShare, padding, ...plan });
+    printJson(cli, { config, model: architecture(source.config), ranks, lossShare, padding, ...plan });
     return;
   }
   printLine(cli, stringify(config).trimEnd());
   printLine(cli, '');
-  printFacts(cli, facts(config, source.config, lossShare, plan));
+  printFacts(cli, facts(config, source.config, { lossShare, ranks }, plan));
 }
 
 async function firstBatch(
@@ -37,14 +39,18 @@ function architecture({ extra: _, ...config }: LoopLMConfig): Omit<LoopLMConfig,
   return config;
 }
 
+type Fact = [string, string];
+
 function facts(
   { steps, batch, objective }: RunConfig,
   model: LoopLMConfig,
-  lossShare: number,
-  { parameters, tokens, memory, flops }: RunPlan,
-): [string, string][] {
+  { lossShare, ranks }: { lossShare: number; ranks: number },
+  { parameters, tokens, memory, traffic, flops }: RunPlan,
+): Fact[] {
   const { layers, hiddenSize, heads, loops, vocabSize } = model;
-  const share = (part: number): string => `${((100 * part) / flops.perStep).toFixed(0)} %`;
+  const { perStep, total: allFlops, ...kinds } = flops;
+  const shares = Object.entries(kinds).filter(([kind, part]) => part > 0 || kind !== 'again');
+  const shared = shares.map(([kind, part]) => `${kind} ${((100 * part) / perStep).toFixed(0)} %`).join(', ');
   const { total, ...parts } = memory;
   const named = Object.entries(parts).filter(([, size]) => size > 0);
   return [
@@ -59,10 +65,10 @@ function facts(
     ],
     ['counted', `${(100 * lossShare).toFixed(1)} % of the places of the first batch count in the loss`],
     ['memory', `about ${bytes(total)}: ${named.map(([name, size]) => `${words(name)} ${bytes(size)}`).join(', ')}`],
-    [
-      'FLOPs',
-      `${si(flops.perStep)} a step (student ${share(flops.student)}, teacher ${share(flops.teacher)}, rollouts ${share(flops.rollouts)}), ${si(flops.total)} in all`,
-    ],
+    ['FLOPs', `${si(perStep)} a step (${shared}), ${si(allFlops)} in all`],
+    ...(ranks > 1
+      ? [['ranks', `${ranks}, each with the above; ${bytes(traffic.total)} sent by each in a step`] satisfies Fact]
+      : []),
   ];
 }
 

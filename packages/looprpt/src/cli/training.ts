@@ -17,10 +17,12 @@ export async function trainingCommand(cli: Cli, kind: TrainingKind, options: Tra
     return;
   }
   const outcome = await runWithBar(cli, kind, config, options);
+  if (outcome.interrupted) cli.exitCode = 130;
+  // Of several processes the first speaks for all.
+  if (outcome.rank > 0) return;
   const report = outcome.interrupted ? null : await reportOn(cli, config);
   if (outcome.interrupted) {
     say(`interrupted after step ${outcome.step}; --resume goes on from there`);
-    cli.exitCode = 130;
   }
   const { model, step, interrupted, skipped } = outcome;
   if (options.json) {

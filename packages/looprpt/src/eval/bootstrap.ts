@@ -114,7 +114,7 @@ function dot(a: Float64Array, b: Float64Array): number {
 }
 
 /** Linear between the order statistics. */
-function quantile(sorted: Float64Array, share: number): number {
+export function quantile(sorted: Float64Array, share: number): number {
   const at = share * (sorted.length - 1);
   const low = Math.floor(at);
   const high = Math.min(low + 1, sorted.length - 1);

@@ -99,13 +99,21 @@ export function layerQueries(
   clean: PassContext,
   queries: PassContext,
 ): Tensor {
-  const { heads: H, kvHeads: G, headDim: D, rmsNormEps: eps } = config;
+  const { heads: H, headDim: D, rmsNormEps: eps } = config;
+  const qBTC = linear(rmsNorm(xBTE, weights.normBeforeAttention, eps), weights.qkv.slice(0, 0, H * D));
+  return afterAttention(xBTE, attendFrom(qBTC, index, config, qkvBSC, clean, queries), weights, eps);
+}
+
+/** Unrotated queries [B, T, H·D] over the keys and values of a finished pass → [B, T, H·D]. */
+export function attendFrom(
+  qBTC: Tensor,
+  index: number,
+  config: LoopLMConfig,
+  qkvBSC: Tensor,
+  clean: PassContext,
+  queries: PassContext,
+): Tensor {
+  const { heads: H, kvHeads: G } = config;
   const { kBSGD, vBSGD } = keysValues(splitHeads(qkvBSC, H + 2 * G), config, clean);
-  const qBTHD = splitHeads(linear(rmsNorm(xBTE, weights.normBeforeAttention, eps), weights.qkv.slice(0, 0, H * D)), H);
-  return afterAttention(
-    xBTE,
-    attention(rotate(qBTHD, queries.rope), kBSGD, vBSGD, queries.visible[index]!),
-    weights,
-    eps,
-  );
+  return attention(rotate(splitHeads(qBTC, H), queries.rope), kBSGD, vBSGD, queries.visible[index]!);
 }

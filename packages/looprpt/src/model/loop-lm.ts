@@ -41,6 +41,8 @@ export class LoopLM {
   readonly weights: Weights;
   /** Fused operators where they apply; 'plain' is for comparison. */
   kernels: Kernels = 'fused';
+  /** Keep only the states between loops for the backward pass, which runs each loop again: less memory, a third more work. */
+  checkpointLoops = false;
 
   constructor(config: LoopLMConfig, weights: Weights) {
     this.config = config;
@@ -74,6 +76,7 @@ export class LoopLM {
   clone(): LoopLM {
     const copy = new LoopLM(this.config, cloneWeights(this.weights));
     copy.kernels = this.kernels;
+    copy.checkpointLoops = this.checkpointLoops;
     return copy;
   }
 
@@ -81,7 +84,7 @@ export class LoopLM {
     for (const { tensor } of this.parameters()) tensor.dispose();
   }
 
-  /** What stays the same through a pass over this batch. */
+  /** What stays the same through a pass over this batch. With `checkpointLoops` the backward pass reads it again. */
   context(batch: TokenBatch, cachedLength = 0): PassContext {
     const T = batch.idsBT.size(1);
     const S = cachedLength + T;

@@ -1,6 +1,7 @@
 /**
  * One loop of the model: the shared stack of layers, then the final norm. Two ways with the same result up to rounding:
- * plain operators (any dtype, device, cache), and fused operators (float32 on the CPU, without a cache).
+ * plain operators (any dtype, device, cache), and fused operators (float32 and half precision, any device, without a cache), whose
+ * attention is a kernel of our own for float32 on the CPU and libtorch's elsewhere.
  *
  * In the fused way a layer's four norms and two additions are two operators, because every norm after a branch is followed by
  * an addition and the next norm.
@@ -8,18 +9,22 @@
  * Shapes: B rows, T places, S keys, E hidden, C = (H + 2G)·D.
  */
 import {
+  checkpoint,
   fusable,
   fusedAttention,
   fusedLinear,
   fusedQueryAttention,
   fusedResidualNorm,
   fusedRmsNorm,
+  fusedSplitRotate,
+  fusedSupports,
   fusedSwiglu,
   scope,
   type Tensor,
 } from '@looprpt/engine';
+import { attention } from './attention.js';
 import type { LoopLMConfig } from './config.js';
-import { type KeysValues, type LayerHooks, layerForward, layerQueries, rmsNorm } from './layer.js';
+import { attendFrom, type KeysValues, type LayerHooks, layerForward, layerQueries, rmsNorm } from './layer.js';
 import type { PassContext } from './pass.js';
 import type { Weights } from './weights.js';
 
@@ -31,6 +36,8 @@ export interface Stack {
   config: LoopLMConfig;
   weights: Weights;
   kernels: Kernels;
+  /** Keep only the states between loops for the backward pass, which then runs each loop again. */
+  checkpointLoops?: boolean;
 }
 
 export interface LoopHooks {
@@ -48,14 +55,21 @@ export interface LoopResult {
 }
 
 /** Runs one loop on the hidden state before it, [B, T, E]. What it makes on the way is freed, or held by autograd alone. */
-export function runLoop(
-  stack: Stack,
-  hiddenBTE: Tensor,
-  pass: PassContext,
-  { remember, keep }: LoopHooks = {},
-): LoopResult {
+export function runLoop(stack: Stack, hiddenBTE: Tensor, pass: PassContext, hooks: LoopHooks = {}): LoopResult {
+  if (!stack.checkpointLoops || hooks.remember) return runLoopOnce(stack, hiddenBTE, pass, hooks);
+  const qkv: Tensor[] = [];
+  const once = (stateBTE: Tensor): Tensor => {
+    // The rows are handed out by the run that is not recorded.
+    const result = runLoopOnce(stack, stateBTE, pass, { keep: hooks.keep && qkv.length === 0 });
+    qkv.push(...result.qkv);
+    return result.hiddenBTE;
+  };
+  return { hiddenBTE: checkpoint(once, hiddenBTE), qkv };
+}
+
+function runLoopOnce(stack: Stack, hiddenBTE: Tensor, pass: PassContext, { remember, keep }: LoopHooks): LoopResult {
   const fused = !remember && usesFused(stack, hiddenBTE);
-  if (!fused) outliveLoop(pass);
+  if (!(fused && fusable(hiddenBTE))) outliveLoop(pass);
   return scope(() => {
     const { config, weights } = stack;
     const qkv: Tensor[] = [];
@@ -66,7 +80,7 @@ export function runLoop(
       const out = fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
         const qkvBTC = fusedLinear(normedBTE, weights.layers[i]!.qkv);
         keepRows(qkvBTC);
-        return fusedAttention(qkvBTC, angles(pass), pass.firstKeyBT, heads(config, i));
+        return mixRows(qkvBTC, i, config, pass);
       });
       return { hiddenBTE: out, qkv };
     }
@@ -93,8 +107,19 @@ export function runLoopQueries(
   clean: PassContext,
   queries: PassContext,
 ): Tensor {
+  const once = (stateBTE: Tensor): Tensor => runQueriesOnce(stack, stateBTE, qkvByLayer, clean, queries);
+  return stack.checkpointLoops ? checkpoint(once, hiddenBTE) : once(hiddenBTE);
+}
+
+function runQueriesOnce(
+  stack: Stack,
+  hiddenBTE: Tensor,
+  qkvByLayer: readonly Tensor[],
+  clean: PassContext,
+  queries: PassContext,
+): Tensor {
   const fused = usesFused(stack, hiddenBTE);
-  if (!fused) outliveLoop(queries);
+  if (!(fused && fusable(hiddenBTE))) outliveLoop(queries);
   return scope(() => {
     const { config, weights } = stack;
     if (fused) {
@@ -102,6 +127,7 @@ export function runLoopQueries(
       const places = { last: queries.placesBT, first: queries.firstKeyBT };
       return fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
         const q = fusedLinear(normedBTE, weights.layers[i]!.qkv.slice(0, 0, width));
+        if (!fusable(q)) return attendFrom(q, i, config, qkvByLayer[i]!, clean, queries);
         return fusedQueryAttention(q, qkvByLayer[i]!, angles(queries), angles(clean), places, heads(config, i));
       });
     }
@@ -113,27 +139,42 @@ export function runLoopQueries(
   });
 }
 
-/** Makes what plain layers share before the scope of one loop opens, so that the next loop still has it. */
+/** What the heads make of joined rows, [B, T, C] → [B, T, H·D]. */
+function mixRows(qkvBTC: Tensor, layer: number, config: LoopLMConfig, pass: PassContext): Tensor {
+  if (fusable(qkvBTC)) return fusedAttention(qkvBTC, angles(pass), pass.firstKeyBT, heads(config, layer));
+  const [qBTHD, kBTGD, vBTGD] = fusedSplitRotate(qkvBTC, angles(pass), config.heads, config.kvHeads);
+  return attention(qBTHD, kBTGD, vBTGD, pass.visible[layer]!);
+}
+
+/** Makes what libtorch's attention shares before the scope of one loop opens, so that the next loop still has it. */
 function outliveLoop(pass: PassContext): void {
   void pass.visible;
 }
 
 function usesFused({ kernels }: Stack, like: Tensor): boolean {
-  return kernels === 'fused' && fusable(like);
+  return kernels === 'fused' && fusedSupports(like);
 }
 
-function fusedLoop(
-  { config, weights }: Stack,
-  hiddenBTE: Tensor,
-  mix: (normedBTE: Tensor, layer: number) => Tensor,
+/**
+ * One loop of fused operators, whatever its rows attend to. Without the scope that `runLoop` puts around it.
+ * @param hidden the state before the loop, [..., E]
+ * @param mix normed rows [..., E] and the layer's index → what its heads mixed, [..., H·D]
+ * @param product x·Wᵀ; the default has gradients
+ * @returns the state after the loop, normalised, [..., E]
+ */
+export function fusedLoop(
+  { config, weights }: Pick<Stack, 'config' | 'weights'>,
+  hidden: Tensor,
+  mix: (normed: Tensor, layer: number) => Tensor,
+  product: (x: Tensor, weight: Tensor) => Tensor = fusedLinear,
 ): Tensor {
   const eps = config.rmsNormEps;
-  let residual = hiddenBTE;
-  let normed = fusedRmsNorm(hiddenBTE, weights.layers[0]!.normBeforeAttention, eps);
+  let residual = hidden;
+  let normed = fusedRmsNorm(hidden, weights.layers[0]!.normBeforeAttention, eps);
   weights.layers.forEach((layer, i) => {
-    const mixed = fusedLinear(mix(normed, i), layer.out);
+    const mixed = product(mix(normed, i), layer.out);
     [residual, normed] = fusedResidualNorm(mixed, residual, layer.normAfterAttention, layer.normBeforeMlp, eps);
-    const expanded = fusedLinear(fusedSwiglu(fusedLinear(normed, layer.gateUp)), layer.down);
+    const expanded = product(fusedSwiglu(product(normed, layer.gateUp)), layer.down);
     const next = weights.layers[i + 1]?.normBeforeAttention ?? weights.finalNorm;
     [residual, normed] = fusedResidualNorm(expanded, residual, layer.normAfterMlp, next, eps);
   });

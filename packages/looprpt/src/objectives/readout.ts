@@ -4,7 +4,15 @@
  *
  * Shapes: B rows, T places, N chosen places, E hidden, V vocabulary, K loops.
  */
-import { cat, fusable, fusedNextTokenEntropy, fusedTargetLogProb, noGrad, stack, type Tensor } from '@looprpt/engine';
+import {
+  cat,
+  fusedNextTokenEntropy,
+  fusedSupports,
+  fusedTargetLogProb,
+  noGrad,
+  stack,
+  type Tensor,
+} from '@looprpt/engine';
 import type { LoopLM } from '../model/loop-lm.js';
 
 /** Rows of [B, T, E] at flat places [N] → [N, E]. */
@@ -14,7 +22,8 @@ export function atPlaces(hiddenBTE: Tensor, placesN: Tensor): Tensor {
 
 /** ℓ: log-probability of `targetsN` under the head at states [N, E] → float32 [N]. */
 export function targetLogProbs(model: LoopLM, hiddenNE: Tensor, targetsN: Tensor): Tensor {
-  if (model.kernels === 'fused' && fusable(hiddenNE)) return fusedTargetLogProb(hiddenNE, model.weights.head, targetsN);
+  if (model.kernels === 'fused' && fusedSupports(hiddenNE))
+    return fusedTargetLogProb(hiddenNE, model.weights.head, targetsN);
   const logitsNV = inFloat32(model.logits(hiddenNE));
   return logitsNV.logSoftmax(-1).gather(1, targetsN.unsqueeze(1)).squeeze(1);
 }
@@ -48,7 +57,7 @@ const ENTROPY_ROWS = 4096;
 
 /** H of the next-token distribution, nats, at states [N, E] → float32 [N]; no gradient. */
 export function nextTokenEntropy(model: LoopLM, hiddenNE: Tensor): Tensor {
-  if (model.kernels === 'fused' && fusable(hiddenNE)) return fusedNextTokenEntropy(hiddenNE, model.weights.head);
+  if (model.kernels === 'fused' && fusedSupports(hiddenNE)) return fusedNextTokenEntropy(hiddenNE, model.weights.head);
   return noGrad(() =>
     cat(
       hiddenNE.split(ENTROPY_ROWS).map((rows) => {

@@ -37,7 +37,7 @@ Wherever a model is asked for, it may be a model folder, the id of one on the Hu
 
 ${table(commands.map(({ name, command }) => [`[\`${name}\`](#${name.replaceAll(' ', '-')})`, command.summary()]))}
 
-Options that every command but \`start\` takes:
+Options that every command but \`start\` and \`launch\` takes:
 
 ${optionTable(common, (heading) => heading === COMMON)}
 

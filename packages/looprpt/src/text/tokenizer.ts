@@ -15,6 +15,7 @@ import { UserError } from '../user-error.js';
 import { codePointToUtf16 } from './offsets.js';
 import { StreamDecoder } from './stream-decoder.js';
 import { oneLine, parseJson, readOptional, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.js';
+import { tokenizerFault } from './tokenizer-limits.js';
 
 export const END_OF_TEXT = '<|endoftext|>';
 export const IM_START = '<|im_start|>';
@@ -63,6 +64,8 @@ export class Tokenizer {
       const issue = parsed.error.issues[0];
       throw new UserError(`${path}: ${issue?.path.join('.') || 'top level'}: ${issue?.message}`);
     }
+    const fault = tokenizerFault(parsed.data);
+    if (fault !== null) throw new UserError(`${path}: ${fault}; the file is damaged or not a real tokenizer's`);
     const { model, added_tokens: added } = parsed.data;
     let largest = Array.isArray(model.vocab) ? model.vocab.length - 1 : -1;
     if (!Array.isArray(model.vocab)) for (const id of Object.values(model.vocab)) largest = Math.max(largest, id);
@@ -84,19 +87,26 @@ export class Tokenizer {
   }
 
   async encode(text: string): Promise<Int32Array> {
-    const encoding = await this.hf.encode(text, null, { addSpecialTokens: false });
+    const encoding = await this.encoded(this.hf.encode(text, null, { addSpecialTokens: false }));
     return Int32Array.from(encoding.getIds());
   }
 
   /** Several texts at once, on all cores. */
   async encodeBatch(texts: readonly string[]): Promise<Int32Array[]> {
-    const encodings = await this.hf.encodeBatch([...texts], { addSpecialTokens: false });
+    const encodings = await this.encoded(this.hf.encodeBatch([...texts], { addSpecialTokens: false }));
     return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
   }
 
   /** As `encode`, and where in the text each id comes from. */
   async encodeWithOffsets(text: string): Promise<EncodedText> {
-    return located(text, await this.hf.encode(text, null, { addSpecialTokens: false }));
+    return located(text, await this.encoded(this.hf.encode(text, null, { addSpecialTokens: false })));
+  }
+
+  /** A file may load and yet not serve for every text, such as one whose unknown token is not in its vocabulary. */
+  private encoded<T>(encoding: Promise<T>): Promise<T> {
+    return encoding.catch((error: unknown) => {
+      throw new UserError(`${this.dir}: its tokenizer.json cannot encode this text (${oneLine(error)})`);
+    });
   }
 
   /**

@@ -6,10 +6,13 @@
  * Half-precision parameters have a float32 master copy that is stepped in their place and rounded back into them: an update is
  * often smaller than half precision can add. State is float32 (float64 for float64 parameters). The gate has a learning rate of
  * its own, because it moves much faster than the backbone.
+ *
+ * What is stepped need not be a whole parameter: with ZeRO-1 it is this rank's elements of it, with the sum of all ranks' gradients.
  */
 import { fusable, fusedAdamW_, noGrad, op, scope, stack, type Tensor, zeros } from '@looprpt/engine';
 import { z } from 'zod';
 import type { NamedParameter } from '../model/weights.js';
+import { deviceAdamW_, hasDeviceAdamW } from './adamw-device.js';
 
 export const adamWConfigSchema = z.strictObject({
   learningRate: z.number().positive().default(1e-3).describe('η at its peak'),
@@ -27,10 +30,18 @@ export const adamWConfigSchema = z.strictObject({
 });
 export type AdamWConfig = z.infer<typeof adamWConfigSchema>;
 
-/** What the optimizer keeps for one parameter. */
-export interface Slot {
+/** What is stepped of a parameter, and by which gradient. */
+export interface SteppedPart {
   parameter: NamedParameter;
-  /** float32 copy of a half-precision parameter; otherwise the parameter itself. */
+  /** The parameter's tensor, or a view of some of its elements. */
+  value: Tensor;
+  /** Of the value's shape; null for no step. */
+  gradient: () => Tensor | null;
+}
+
+/** What the optimizer keeps for one parameter. */
+export interface Slot extends SteppedPart {
+  /** float32 copy of a half-precision value; otherwise the value itself. */
   master: Tensor;
   /** m and v, of the master's shape and dtype. */
   mean: Tensor;
@@ -43,22 +54,30 @@ export class AdamW implements Disposable {
   updates = 0;
   readonly #config: AdamWConfig;
 
-  constructor(parameters: readonly NamedParameter[], config: AdamWConfig) {
+  /** @param parts what is stepped; the whole parameters with their own gradients unless told. Their values stay the caller's */
+  constructor(
+    parameters: readonly NamedParameter[],
+    config: AdamWConfig,
+    parts: readonly SteppedPart[] = parameters.map(wholePart),
+  ) {
     this.#config = config;
-    this.slots = parameters.map((parameter) => {
-      const { tensor } = parameter;
-      const half = tensor.dtype === 'bfloat16' || tensor.dtype === 'float16';
-      const dtype = half ? 'float32' : tensor.dtype;
-      const state = (): Tensor => zeros(tensor.shape, { dtype, device: tensor.device }).persist();
-      const master = half ? tensor.detach().to({ dtype }).persist() : tensor;
-      return { parameter, master, mean: state(), variance: state() };
+    this.slots = parts.map((part) => {
+      const { value } = part;
+      const half = value.dtype === 'bfloat16' || value.dtype === 'float16';
+      const dtype = half ? 'float32' : value.dtype;
+      const state = (): Tensor => zeros(value.shape, { dtype, device: value.device }).persist();
+      const master = half ? scope(() => value.detach().to({ dtype }).persist()) : value;
+      return { ...part, master, mean: state(), variance: state() };
     });
   }
 
-  /** Norm of all accumulated gradients together. Not finite if any element is not. */
+  /** Norm of the gradients of all slots together. Not finite if any element is not. */
   gradientNorm(): number {
     return scope(() => {
-      const norms = this.slots.flatMap(({ parameter }) => parameter.tensor.grad?.to({ dtype: 'float32' }).norm() ?? []);
+      const norms = this.slots.flatMap((slot) => {
+        const gradient = slot.gradient();
+        return gradient && gradient.numel > 0 ? [normInFloat32(gradient)] : [];
+      });
       return norms.length === 0 ? 0 : stack(norms).norm().item();
     });
   }
@@ -83,11 +102,11 @@ export class AdamW implements Disposable {
     for (const { parameter } of this.slots) parameter.tensor.grad = null;
   }
 
-  #update({ parameter, master, mean, variance }: Slot, rate: number, scale: number): void {
-    const gradient = parameter.tensor.grad;
-    if (gradient === null) return;
+  #update({ parameter, value, master, mean, variance, ...slot }: Slot, rate: number, scale: number): void {
+    const gradient = slot.gradient();
+    if (gradient === null || gradient.numel === 0) return;
     const { beta1, beta2, epsilon, weightDecay } = this.#config;
-    if (master === parameter.tensor && gradient.isContiguous && fusable(master)) {
+    if (master === value && gradient.isContiguous && fusable(master)) {
       fusedAdamW_(master, gradient, mean, variance, {
         ...{ scale, beta1, beta2, epsilon },
         keep: parameter.decays ? 1 - rate * weightDecay : 1,
@@ -96,7 +115,16 @@ export class AdamW implements Disposable {
       });
       return;
     }
-    const g = gradient.to({ dtype: master.dtype }).mul(scale);
+    const wide = gradient.to({ dtype: master.dtype });
+    if (master.device !== 'cpu' && hasDeviceAdamW) {
+      const scaled = scale === 1 ? wide : wide.mul(scale);
+      const decay = parameter.decays ? weightDecay : 0;
+      const step = { rate, beta1, beta2, epsilon, decay, updates: this.updates };
+      deviceAdamW_({ master, gradient: scaled, mean, variance }, step);
+      if (master !== value) value.copy_(master);
+      return;
+    }
+    const g = wide.mul(scale);
     mean.mul_(beta1).add_(g, 1 - beta1);
     variance.mul_(beta2);
     op('aten::addcmul_')(variance, g, g, { value: 1 - beta2 });
@@ -106,25 +134,35 @@ export class AdamW implements Disposable {
       .mul_(1 / Math.sqrt(1 - beta2 ** this.updates))
       .add_(epsilon);
     op('aten::addcdiv_')(master, mean, root, { value: -rate / (1 - beta1 ** this.updates) });
-    if (master !== parameter.tensor) parameter.tensor.copy_(master);
+    if (master !== value) value.copy_(master);
   }
 
   /** Everything that a checkpoint needs besides `updates`, by name. */
   state(): Map<string, Tensor> {
     const entries = new Map<string, Tensor>();
-    for (const { parameter, master, mean, variance } of this.slots) {
+    for (const { parameter, value, master, mean, variance } of this.slots) {
       entries.set(`mean.${parameter.name}`, mean);
       entries.set(`variance.${parameter.name}`, variance);
-      if (master !== parameter.tensor) entries.set(`master.${parameter.name}`, master);
+      if (master !== value) entries.set(`master.${parameter.name}`, master);
     }
     return entries;
   }
 
   [Symbol.dispose](): void {
-    for (const { parameter, master, mean, variance } of this.slots) {
+    for (const { value, master, mean, variance } of this.slots) {
       mean.dispose();
       variance.dispose();
-      if (master !== parameter.tensor) master.dispose();
+      if (master !== value) master.dispose();
     }
   }
+}
+
+function wholePart(parameter: NamedParameter): SteppedPart {
+  return { parameter, value: parameter.tensor, gradient: () => parameter.tensor.grad };
+}
+
+/** Euclidean norm, added up in float32 whatever the dtype. */
+function normInFloat32(gradient: Tensor): Tensor {
+  if (gradient.dtype === 'float32' || gradient.dtype === 'float64') return gradient.to({ dtype: 'float32' }).norm();
+  return op('aten::linalg_vector_norm')(gradient, 2, null, false, { dtype: 'float32' });
 }

@@ -3,7 +3,7 @@
  *
  * Shapes: K loops, N places, G members of a group.
  */
-import { noGrad, type Tensor } from '@looprpt/engine';
+import { cat, noGrad, type Tensor } from '@looprpt/engine';
 import type { ObjectiveReport } from '../objectives/report.js';
 
 /** The measurements of one or more micro-batches, weighted by their counted places. */
@@ -23,24 +23,44 @@ const NO_SPREAD = 1e-6;
 
 export function measure({ loss, parts, exitPdfKN, rewardKN, groupRewardsGN }: ObjectiveReport): Measurement {
   return noGrad(() => {
-    const exitHistogram = Array.from(exitPdfKN.mean(1).toNumbers());
-    const entropy = (pdf: Tensor): number => -pdf.mul(pdf.clamp(1e-30).log()).sum(0).mean().item();
+    const names = Object.keys(parts);
+    const spread = groupRewardsGN ? spreadOf(groupRewardsGN) : [];
+    const read = readTogether([
+      loss,
+      ...Object.values(parts),
+      exitPdfKN.mul(exitPdfKN.clamp(1e-30).log()).sum(0).mean().neg(),
+      exitPdfKN.mean(1),
+      ...(rewardKN ? [rewardKN.mean(1)] : []),
+      ...spread,
+    ]);
+    const one = (): number => read.next().value![0]!;
+    const exit = { loss: one(), parts: Object.fromEntries(names.map((name) => [name, one()])), exitEntropy: one() };
+    const exitHistogram = read.next().value!;
     return {
-      loss: loss.item(),
-      parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, value.item()])),
+      ...exit,
       exitHistogram,
-      exitEntropy: entropy(exitPdfKN),
       meanLoops: exitHistogram.reduce((sum, share, k) => sum + share * (k + 1), 0),
-      ...(rewardKN ? { rewardByLoop: Array.from(rewardKN.mean(1).toNumbers()) } : {}),
-      ...(groupRewardsGN ? spread(groupRewardsGN) : {}),
+      ...(rewardKN ? { rewardByLoop: read.next().value! } : {}),
+      ...(groupRewardsGN ? { advantageSpread: one(), noSpreadShare: one() } : {}),
     };
   });
 }
 
-function spread(groupRewardsGN: Tensor): { advantageSpread: number; noSpreadShare: number } {
+/** The values of scalars and vectors, tensor by tensor, with one wait for the device. */
+function* readTogether(tensors: readonly Tensor[]): Generator<number[], undefined> {
+  const flat = tensors.map((tensor) => tensor.reshape(-1));
+  const numbers = cat(flat.map((tensor) => tensor.to({ dtype: 'float64' }))).toNumbers();
+  let at = 0;
+  for (const { numel } of flat) {
+    yield Array.from(numbers.subarray(at, at + numel));
+    at += numel;
+  }
+}
+
+/** Mean deviation within a group, and the share of groups without one. */
+function spreadOf(groupRewardsGN: Tensor): Tensor[] {
   const stdN = groupRewardsGN.std(0);
-  const flat = stdN.lt(NO_SPREAD).to({ dtype: 'float32' });
-  return { advantageSpread: stdN.mean().item(), noSpreadShare: flat.mean().item() };
+  return [stdN.mean(), stdN.lt(NO_SPREAD).to({ dtype: 'float32' }).mean()];
 }
 
 /** The mean of measurements with the given weights, which sum to 1. */

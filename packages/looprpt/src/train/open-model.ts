@@ -17,15 +17,17 @@ export interface ModelSource {
   open: () => LoopLM;
 }
 
-export async function modelSource(run: RunConfig): Promise<ModelSource> {
-  const { model, dtype, device, seed } = run;
+/** @param options.weights false: of a model on the Hub only what describes it is fetched, and `open` must not be called */
+export async function modelSource(run: RunConfig, options: { weights?: boolean } = {}): Promise<ModelSource> {
+  const { model, dtype, device, seed, memory } = run;
+  const ready = (student: LoopLM): LoopLM => Object.assign(student, { checkpointLoops: memory.checkpointLoops });
   if ('from' in model) {
-    const folder = await resolveModel(model.from);
+    const folder = await resolveModel(model.from, options);
     return {
       config: readModelConfig(folder),
       tokenizer: await Tokenizer.load(folder),
       tokenizerFrom: folder,
-      open: () => loadModel(folder, { dtype, device }),
+      open: () => ready(loadModel(folder, { dtype, device })),
     };
   }
   const tokenizer = await Tokenizer.load(model.tokenizer);
@@ -34,7 +36,7 @@ export async function modelSource(run: RunConfig): Promise<ModelSource> {
     config,
     tokenizer,
     tokenizerFrom: model.tokenizer,
-    open: () => LoopLM.create(config, new Generator(2 * seed, 'cpu'), { dtype, device }),
+    open: () => ready(LoopLM.create(config, new Generator(2 * seed, 'cpu'), { dtype, device })),
   };
 }
 

@@ -28,11 +28,11 @@ function configOf(objective: RunConfigInput['objective'], change: Partial<RunCon
 }
 
 /** FLOPs of all products of a pass of one loop, place by place; `queriesOnly` leaves out the keys' and values' projection. */
-function stackFlops(places: readonly number[], queriesOnly = false): number {
+function stackFlops(places: readonly number[], queriesOnly = false, attentionOnly = false): number {
   const { hiddenSize: E, intermediateSize: F, heads, kvHeads, headDim: D, windows } = model;
   let flops = 0;
-  const product = (outputs: number, inputs: number): void => {
-    for (let i = 0; i < outputs; i++) flops += 2 * inputs;
+  const product = (outputs: number, inputs: number, isAttention = false): void => {
+    for (let i = 0; i < outputs; i++) flops += isAttention || !attentionOnly ? 2 * inputs : 0;
   };
   for (const place of places) {
     for (const window of windows) {
@@ -41,8 +41,8 @@ function stackFlops(places: readonly number[], queriesOnly = false): number {
       for (let key = 0; key <= place; key++) {
         if (window !== null && key <= place - window) continue;
         for (let head = 0; head < heads; head++) {
-          product(1, D);
-          product(D, 1);
+          product(1, D, true);
+          product(D, 1, true);
         }
       }
       product(E, heads * D);
@@ -56,6 +56,7 @@ function stackFlops(places: readonly number[], queriesOnly = false): number {
 /** Mean over the places that there are: hard tokens may be anywhere. */
 const everyPlace = Array.from({ length: ROWS * T }, (_, i) => i % T);
 const meanPlace = (queriesOnly = false): number => stackFlops(everyPlace, queriesOnly) / everyPlace.length;
+const meanAttention = stackFlops(everyPlace, true, true) / everyPlace.length;
 const pass = model.loops * stackFlops(everyPlace);
 const head = 2 * model.hiddenSize * model.vocabSize;
 const gate = 2 * model.hiddenSize;
@@ -92,10 +93,27 @@ describe('FLOPs of a step', () => {
     [{ rollouts: 'full' }, 8 * ((K - 1) * N * meanPlace() + 2 * K * hard * gate)],
     [{ rollouts: 'full', rewardFrom: 'own' }, 8 * ((K - 1) * N * meanPlace() + 2 * K * hard * gate + hard * head)],
     [{ rollouts: 'full', policyGradient: 'backbone' }, 8 * 3 * ((K - 1) * N * meanPlace() + K * hard * gate)],
+    // Four products of attention have a gradient; of two of them it is that of a constant.
+    [
+      { rollouts: 'hard', policyGradient: 'backbone' },
+      8 * ((K - 1) * hard * (3 * (meanPlace(true) - meanAttention) + 2 * meanAttention) + 3 * K * hard * gate),
+    ],
   ])('have rollouts as they are set: %o', (settings, expected) => {
     const { teacher, rollouts } = flops(configOf({ kind: 'looprpt', ...settings }));
     expect(rollouts).toBeCloseTo(expected, 3);
     expect(teacher).toBeCloseTo(pass + N * (K * gate + head) + K * hard * head, 3);
+  });
+
+  it('are more where loops are run again, by the forward passes that are recorded', () => {
+    const again = (objective: RunConfigInput['objective']): number =>
+      flops(configOf(objective, { memory: { checkpointLoops: true } })).again;
+    expect(again({ kind: 'stage1' })).toBeCloseTo(pass, 3);
+    expect(again({ kind: 'gate' })).toBe(0);
+    expect(again({ kind: 'looprpt' })).toBeCloseTo(pass, 3);
+    const backbone = { kind: 'looprpt', rollouts: 'full', policyGradient: 'backbone' } as const;
+    expect(again(backbone)).toBeCloseTo(pass + 8 * (K - 1) * N * meanPlace(), 3);
+    const { student, perStep } = flops(configOf({ kind: 'stage1' }, { memory: { checkpointLoops: true } }));
+    expect(perStep).toBeCloseTo(student + pass, 3);
   });
 
   it('grow with accumulation, and the head with the share that counts', () => {
@@ -125,13 +143,15 @@ describe('memory that stays', () => {
     const sum = (tensors: { nbytes: number }[]): number => tensors.reduce((total, { nbytes }) => total + nbytes, 0);
     const trained = student.parameters().filter(({ tensor }) => tensor.requiresGrad);
     // The rounded weights of the teacher are no part of a checkpoint.
-    const rounded = dtype === 'bfloat16' && trainer.teacher ? trainer.teacher.model.parameters() : [];
+    const rounded =
+      dtype === 'bfloat16' && trainer.teacher ? trainer.teacher.during((model) => model.parameters()) : [];
     expect(planRun({ config, model }).memory).toMatchObject({
       weights: sum(student.parameters().map(({ tensor }) => tensor)),
       gradients: sum(trained.map(({ tensor }) => tensor)),
       masters: bytes(/^master\./),
       moments: bytes(/^(mean|variance)\./),
       teacher: bytes(/^teacher\./) + sum(rounded.map(({ tensor }) => tensor)),
+      checkpoint: sum(student.parameters().map(({ tensor }) => tensor)) + bytes(/./),
     });
     student.dispose();
   });
@@ -162,13 +182,98 @@ describe('memory of a micro-batch', () => {
     expect(logits).toBe(8 * N * (K * (E + V + V) + 2 * V));
   });
 
+  it('has one loop and the states between loops, where loops are run again', () => {
+    const again = { dtype: 'float64', memory: { checkpointLoops: true } } as const;
+    const { activations } = planRun({ config: configOf({ kind: 'stage1' }, again), model }).memory;
+    const { hiddenSize: E } = model;
+    const oneLoop = planRun({
+      config: configOf({ kind: 'stage1' }, { dtype: 'float64' }),
+      model: { ...model, loops: 1 },
+    }).memory.activations;
+    expect(activations).toBe(oneLoop + 8 * N * K * 2 * E);
+    const rollouts = (settings: object, memory: object): number =>
+      planRun({ config: configOf({ kind: 'looprpt', policyGradient: 'backbone', ...settings }, { memory }), model })
+        .memory.rollouts;
+    for (const kind of ['full', 'hard'])
+      expect(rollouts({ rollouts: kind }, { checkpointLoops: true })).toBeLessThan(rollouts({ rollouts: kind }, {}));
+  });
+
+  /** What one place's way through the lean operators leaves for the backward pass: elements, and statistics in float32. */
+  function leanBytes(): number {
+    const { hiddenSize: E, intermediateSize: F, heads: H, headDim: D } = model;
+    const saved = {
+      ...{ normed: E, queries: H * D, sharedKeys: H * D, sharedValues: H * D, heads: H * D, projected: E, sum: E },
+      ...{ normedForMlp: E, gateAndUp: 2 * F, product: F, down: E, sumForNext: E },
+    };
+    const statistics = H + 4;
+    const sum = Object.values(saved).reduce((total, size) => total + size, 0);
+    const layer = 2 * sum + 4 * statistics;
+    return K * (model.layers * layer + 2 * E + 4) + layer;
+  }
+
+  it('is what lean operators keep in half precision', () => {
+    const half = { dtype: 'bfloat16', device: 'cuda' } as const;
+    const { activations, logits } = planRun({ config: configOf({ kind: 'stage1' }, half), model }).memory;
+    expect(activations).toBe(N * leanBytes());
+    const { hiddenSize: E, vocabSize: V } = model;
+    // States, and one chunk of logits in bfloat16, in float32, and their gradient; the head's gradient.
+    expect(logits).toBe(K * N * (2 * E + 4) + N * V * (2 + 4 + 2) + 2 * V * E);
+  });
+
+  it('of rollouts whose gradient ends at the gate is that of one loop', () => {
+    const rollouts = (change: object): number =>
+      planRun({ config: configOf({ kind: 'looprpt', ...change }, { dtype: 'bfloat16' }), model }).memory.rollouts;
+    expect(rollouts({ rollouts: 'full', policyGradient: 'backbone' })).toBeGreaterThan(rollouts({ rollouts: 'full' }));
+    // Another rollout keeps only its states, with the noise on each: one way in bfloat16, K loops.
+    const another = rollouts({ rollouts: 'full', rolloutCount: 9 }) - rollouts({ rollouts: 'full', rolloutCount: 8 });
+    expect(another).toBe(N * K * 2 * 2 * model.hiddenSize);
+  });
+
+  it('is divided among ranks with ZeRO-1, and sums of gradients come on top', () => {
+    const at = (ranks: number, distributed: object, kind: 'looprpt' | 'stage1' = 'looprpt') =>
+      planRun({ config: configOf({ kind }, { dtype: 'bfloat16', device: 'cuda', distributed }), model, ranks }).memory;
+    const { total: P } = planRun({ config: configOf({ kind: 'stage1' }), model }).parameters;
+    const whole = at(4, {});
+    expect([whole.gradientSums, whole.masters, whole.moments, whole.teacher]).toEqual([4 * P, 4 * P, 8 * P, 6 * P]);
+    const divided = at(4, { zero: true });
+    expect([divided.gradientSums, divided.masters, divided.moments, divided.teacher]).toEqual([5 * P, P, 2 * P, P]);
+    expect(divided.teacherPass - whole.teacherPass).toBe(2 * P);
+    expect(at(4, { zero: true, replicateTeacher: true }).teacher).toBe(6 * P);
+    expect(at(1, { zero: true })).toEqual(at(1, {}));
+    expect(at(1, {}).gradientSums).toBe(0);
+  });
+
   it('is less with fused operators, and none of a part that is switched off', () => {
-    const memory = (objective: RunConfigInput['objective'], dtype: 'float32' | 'bfloat16' = 'float32') =>
+    const memory = (objective: RunConfigInput['objective'], dtype: 'float32' | 'float64' = 'float32') =>
       planRun({ config: configOf(objective, { dtype }), model }).memory;
-    expect(memory({ kind: 'stage1' }).activations).toBeLessThan(memory({ kind: 'stage1' }, 'bfloat16').activations);
+    expect(memory({ kind: 'stage1' }).activations).toBeLessThan(memory({ kind: 'stage1' }, 'float64').activations / 2);
     expect(memory({ kind: 'stage1' })).toMatchObject({ teacher: 0, teacherPass: 0, rollouts: 0, masters: 0 });
     expect(memory({ kind: 'looprpt', policy: 'closed' })).toMatchObject({ rollouts: 0 });
     const { total, ...parts } = memory({ kind: 'looprpt' });
     expect(total).toBe(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0));
+  });
+});
+
+describe('traffic of a step', () => {
+  const at = (ranks: number, distributed: object, kind: 'looprpt' | 'stage1') =>
+    planRun({
+      config: configOf(
+        { kind },
+        { dtype: 'bfloat16', distributed, batch: { rows: 1, sequenceLength: T, accumulate: 3 } },
+      ),
+      model,
+      ranks,
+    }).traffic;
+  const { total: P } = planRun({ config: configOf({ kind: 'stage1' }), model }).parameters;
+
+  it('is an all-reduce in float32', () => {
+    expect(at(4, {}, 'looprpt')).toEqual({ gradients: 6 * P, weights: 0, teacher: 0, total: 6 * P });
+    expect(at(1, {}, 'looprpt').total).toBe(0);
+  });
+
+  it('is a reduce-scatter and gathers with ZeRO-1', () => {
+    expect(at(4, { zero: true }, 'stage1')).toEqual({ gradients: 3 * P, weights: 1.5 * P, teacher: 0, total: 4.5 * P });
+    expect(at(4, { zero: true }, 'looprpt').teacher).toBe(3 * 1.5 * P);
+    expect(at(4, { zero: true, replicateTeacher: true }, 'looprpt').teacher).toBe(0);
   });
 });

@@ -3,25 +3,33 @@
  * Pure arithmetic on the configuration; nothing is loaded.
  *
  * FLOPs count a multiply-add as two, and only products, over the keys that a place can see if its row is one document, as
- * `eval/flops.ts` does. A backward pass costs twice its forward pass; the optimizer has no products.
+ * `eval/flops.ts` does. A backward pass costs twice its forward pass, but attention over constant keys and values as much as it;
+ * the optimizer has no products.
  *
- * Letters: B rows, T places, N = B·T, n counted places, m hard places, E hidden, L layers, K loops, G key heads, D head size.
+ * Tokens and FLOPs are of one rank; every rank has as many.
+ *
+ * Letters: T places, N = B·T, n counted places, m hard places, E hidden, L layers, K loops, G key heads, D head size.
  */
 import { flopsPerToken } from '../eval/flops.js';
 import { type LoopLMConfig, parameterCount } from '../model/config.js';
 import { type MemoryPlan, planMemory } from './plan-memory.js';
+import { planTraffic, type TrafficPlan } from './plan-traffic.js';
 import type { RunConfig } from './run-config.js';
 
 export interface RunPlan {
   parameters: { total: number; trained: number };
   tokens: { perStep: number; total: number };
   memory: MemoryPlan;
+  /** What a rank sends and receives in a step, by the least that a ring needs; 0 alone. */
+  traffic: TrafficPlan;
   flops: {
     /** Forward and backward, LM head included. */
     student: number;
     /** Without gradient: hard tokens, their entropies and reference log-probabilities. */
     teacher: number;
     rollouts: number;
+    /** Loops that the backward pass runs again (`memory.checkpointLoops`). */
+    again: number;
     perStep: number;
     total: number;
   };
@@ -29,27 +37,31 @@ export interface RunPlan {
 
 export interface PlanInput {
   config: RunConfig;
+  /** Processes that share the run; default 1. */
+  ranks?: number | undefined;
   model: LoopLMConfig;
   /** Share of the places whose target counts in the loss; default 1, which is the most there can be. */
   lossShare?: number | undefined;
 }
 
-export function planRun({ config, model, lossShare = 1 }: PlanInput): RunPlan {
+export function planRun({ config, model, lossShare = 1, ranks = 1 }: PlanInput): RunPlan {
   const { batch, steps, objective } = config;
   const total = parameterCount(model);
   const trained = objective.kind === 'gate' ? model.hiddenSize + 1 : total;
   const work = workOf(config, lossShare);
-  const { student, teacher, rollouts } = microBatchFlops(work, config, model);
-  const perStep = batch.accumulate * (student + teacher + rollouts);
+  const { student, teacher, rollouts, again } = microBatchFlops(work, config, model);
+  const perStep = batch.accumulate * (student + teacher + rollouts + again);
   const tokens = work.places * batch.accumulate;
   return {
     parameters: { total, trained },
     tokens: { perStep: tokens, total: tokens * steps },
-    memory: planMemory(work, config, model, { total, trained }),
+    memory: planMemory(work, config, model, { total, trained }, ranks),
+    traffic: planTraffic(config, { total, trained }, ranks),
     flops: {
       student: batch.accumulate * student,
       teacher: batch.accumulate * teacher,
       rollouts: batch.accumulate * rollouts,
+      again: batch.accumulate * again,
       perStep,
       total: perStep * steps,
     },
@@ -64,7 +76,8 @@ export interface Work {
   counted: number;
   /** m; n where the objective does not select. */
   hard: number;
-  rollouts: { passes: number; places: number } | null;
+  /** `recorded`: with a gradient that reaches the stack. */
+  rollouts: { passes: number; places: number; recorded: boolean } | null;
 }
 
 function workOf({ batch, objective }: RunConfig, lossShare: number): Work {
@@ -77,34 +90,63 @@ function workOf({ batch, objective }: RunConfig, lossShare: number): Work {
     counted: rows * countedInRow,
     hard: rows * hardInRow,
     rollouts: rolls
-      ? { passes: objective.rolloutCount, places: objective.rollouts === 'full' ? rows * T : rows * hardInRow }
+      ? {
+          passes: objective.rolloutCount,
+          places: objective.rollouts === 'full' ? rows * T : rows * hardInRow,
+          recorded: objective.policyGradient === 'backbone',
+        }
       : null,
   };
 }
 
-function microBatchFlops(
-  { places, counted, hard, rollouts }: Work,
-  { batch, objective }: RunConfig,
-  model: LoopLMConfig,
-): { student: number; teacher: number; rollouts: number } {
-  const { hiddenSize: E, layers: L, kvHeads: G, headDim: D, loops: K } = model;
+interface MicroBatchFlops {
+  student: number;
+  teacher: number;
+  rollouts: number;
+  again: number;
+}
+
+function microBatchFlops(work: Work, { batch, objective, memory }: RunConfig, model: LoopLMConfig): MicroBatchFlops {
+  const { places, counted, hard } = work;
+  const { hiddenSize: E, loops: K } = model;
   const reaches = Array.from({ length: batch.sequenceLength }, (_, t) => t + 1);
   const { perLoop, head } = flopsPerToken(model, reaches);
   const gate = 2 * E;
   const stack = perLoop - gate;
+  const attention = perLoop - flopsPerToken(model, 0).perLoop;
   const pass = K * stack * places;
   const readOut = (n: number): number => K * n * (head + gate);
-  // Stage II differentiates the gate alone, whose products are all it costs.
-  const student = objective.kind === 'gate' ? pass + readOut(counted) + K * counted * gate : 3 * (pass + readOut(hard));
   const selection = pass + counted * (K * gate + head);
-  const teacher =
-    objective.kind === 'looprpt' ? selection + K * hard * head : objective.kind === 'hard-token-ce' ? selection : 0;
-  if (!rollouts || objective.kind !== 'looprpt') return { student, teacher, rollouts: 0 };
-  const reachesBackbone = objective.policyGradient === 'backbone';
+  const explored = exploredFlops(work, model, objective, { stack, attention, head, gate });
+  return {
+    // Stage II differentiates the gate alone, whose products are all it costs.
+    student: objective.kind === 'gate' ? pass + readOut(counted) + K * counted * gate : 3 * (pass + readOut(hard)),
+    teacher:
+      objective.kind === 'looprpt' ? selection + K * hard * head : objective.kind === 'hard-token-ce' ? selection : 0,
+    rollouts: explored.all,
+    again: memory.checkpointLoops ? (objective.kind === 'gate' ? 0 : pass) + explored.recordedWalk : 0,
+  };
+}
+
+/** @param of FLOPs of one place: a loop of the stack, attention in it, the LM head, the gate */
+function exploredFlops(
+  { hard, rollouts }: Work,
+  { hiddenSize: E, layers: L, kvHeads: G, headDim: D, loops: K }: LoopLMConfig,
+  objective: RunConfig['objective'],
+  of: { stack: number; attention: number; head: number; gate: number },
+): { all: number; recordedWalk: number } {
+  if (!rollouts || objective.kind !== 'looprpt') return { all: 0, recordedWalk: 0 };
+  const { passes, places, recorded } = rollouts;
+  const full = objective.rollouts === 'full';
   const keysAndValues = L * 2 * E * 2 * G * D;
-  const perPlace = objective.rollouts === 'full' ? stack : stack - keysAndValues;
-  const own = objective.rewardFrom === 'own' ? hard * head : 0;
-  const walk = (reachesBackbone ? 3 : 1) * (K - 1) * perPlace * rollouts.places;
-  const gates = (reachesBackbone ? 3 : 2) * K * hard * gate;
-  return { student, teacher, rollouts: rollouts.passes * (walk + gates + own) };
+  const forward = full ? of.stack : of.stack - keysAndValues;
+  // Of hard rollouts keys and values are the clean pass's, and constant: half of attention's backward products fall away.
+  const backward = 2 * forward - (full ? 0 : of.attention);
+  const walk = (K - 1) * places;
+  const gates = (recorded ? 3 : 2) * K * hard * of.gate;
+  const own = objective.rewardFrom === 'own' ? hard * of.head : 0;
+  return {
+    all: passes * (walk * (forward + (recorded ? backward : 0)) + gates + own),
+    recordedWalk: recorded ? passes * walk * forward : 0,
+  };
 }

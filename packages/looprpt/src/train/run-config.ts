@@ -6,6 +6,9 @@ import { z } from 'zod';
 import { taskConfigSchema } from '../data/tasks/index.js';
 import { objectiveConfigSchema } from '../objectives/objective.js';
 import { adamWConfigSchema } from './adamw.js';
+import { checkpointConfigSchema } from './checkpoint/retention.js';
+import { distributedConfigSchema } from './distributed/config.js';
+import { nonFiniteConfigSchema } from './non-finite.js';
 import { scheduleConfigSchema } from './schedule.js';
 
 const positive = z.number().int().positive();
@@ -57,24 +60,28 @@ export const runConfigSchema = z.strictObject({
     .describe('passes over a finite corpus at most; null: as many as the steps need'),
   batch: z
     .strictObject({
-      rows: positive.default(16).describe('rows of a micro-batch'),
+      rows: positive.default(16).describe('rows of a micro-batch, of all processes together'),
       sequenceLength: positive.default(128).describe('places of a row'),
       accumulate: positive.default(1).describe('micro-batches of a step'),
       pack: z.enum(['greedy', 'whole']).default('greedy').describe('whether documents are cut at the end of a row'),
     })
     .prefault({}),
+  memory: z
+    .strictObject({
+      checkpointLoops: z
+        .boolean()
+        .default(false)
+        .describe(
+          'keep only the states between loops for the backward pass, which runs each loop again: a third more work, about 1/K of the memory; for long sequences',
+        ),
+    })
+    .prefault({}),
   optimizer: adamWConfigSchema.prefault({}),
   schedule: scheduleConfigSchema.prefault({}),
   teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher'),
-  checkpoint: z
-    .strictObject({
-      every: positive.default(200).describe('steps between checkpoints; one is always written at the end'),
-      keep: positive.default(2).describe('how many of the newest are kept'),
-    })
-    .prefault({}),
-  nonFinite: z
-    .strictObject({ stopAfter: positive.default(10).describe('skipped steps in a row that end the run') })
-    .prefault({}),
+  checkpoint: checkpointConfigSchema.prefault({}),
+  nonFinite: nonFiniteConfigSchema.prefault({}),
+  distributed: distributedConfigSchema.prefault({}),
   tensorboard: z.boolean().default(true).describe('write TensorBoard event files too'),
   dtype: z
     .enum(['float32', 'bfloat16', 'float16', 'float64'])

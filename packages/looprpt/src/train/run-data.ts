@@ -1,11 +1,14 @@
-/** The data of a run: from its configuration to a loader with a position. */
+/** The data of a run: from its configuration to a loader with a position, and a guard over what comes out of it. */
 
+import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSource } from '../data/loader/document-source.js';
 import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
 import { TokenizedTaskSource } from '../data/loader/tokenized-source.js';
 import { ShardSet } from '../data/shards/shard-set.js';
 import { documentAt } from '../data/tasks/index.js';
+import { ALONE, type Peers } from '../objectives/peers.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { UserError } from '../user-error.js';
 import type { RunConfig } from './run-config.js';
 
 function documentSource({ data }: RunConfig, tokenizer: Tokenizer): DocumentSource {
@@ -19,18 +22,46 @@ function documentSource({ data }: RunConfig, tokenizer: Tokenizer): DocumentSour
   });
 }
 
-/** The loader at the start of the run's data. */
-export function openRunData(config: RunConfig, tokenizer: Tokenizer): PackedLoader {
+/** The loader of this process's rows at the start of the run's data. @throws UserError if the rows do not divide by the ranks */
+export function openRunData(config: RunConfig, tokenizer: Tokenizer, { rank, size }: Peers = ALONE): PackedLoader {
   const { batch, epochs, seed } = config;
+  if (batch.rows % size !== 0)
+    throw new UserError(
+      `batch.rows: ${batch.rows} rows do not divide by ${size} processes; give a multiple of ${size} (a micro-batch's rows are those of all processes together)`,
+    );
   return new PackedLoader(
     documentSource(config, tokenizer),
     loaderConfig.parse({
-      batchSize: batch.rows,
+      batchSize: batch.rows / size,
       sequenceLength: batch.sequenceLength,
       pack: batch.pack,
       epochs,
       seed,
     }),
-    { padId: tokenizer.padId },
+    { padId: tokenizer.padId, rank, worldSize: size },
   );
+}
+
+/** The micro-batches of the next step; fewer, or none, where the data end. */
+export async function nextBatches(loader: PackedLoader, config: RunConfig, vocabSize: number): Promise<PackedBatch[]> {
+  const batches: PackedBatch[] = [];
+  while (batches.length < config.batch.accumulate) {
+    const batch = await loader.next();
+    if (batch === null) break;
+    guard(batch, config, vocabSize);
+    batches.push(batch);
+  }
+  return batches;
+}
+
+/** Files are checked when they are opened; this catches what happens to them later, and tokenizers larger than the model. */
+function guard({ inputIds, targetIds, S }: PackedBatch, { data }: RunConfig, vocabSize: number): void {
+  for (const ids of [inputIds, targetIds]) {
+    const at = ids.findIndex((id) => id < 0 || id >= vocabSize);
+    if (at < 0) continue;
+    const source = 'shards' in data ? data.shards : data.task.task;
+    throw new UserError(
+      `${source}: token id ${ids[at]} (row ${Math.floor(at / S) + 1}, place ${(at % S) + 1} of a batch) is outside the model's vocabulary of ${vocabSize}; the data are damaged or of another tokenizer, prepare them again`,
+    );
+  }
 }

@@ -1,87 +1,21 @@
 /**
- * Whole runs: interrupted, killed, damaged or accumulated, a run must end as the uninterrupted one does, bit for bit.
+ * Whole runs: interrupted, damaged or accumulated, a run must end as the uninterrupted one does, bit for bit. Kills are in
+ * src/torture.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { liveTensors } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { taskConfig } from '../data/tasks/index.js';
 import { temporaryFolder } from '../testing/temporary-folder.js';
-import { tinyTokenizer } from '../text/tiny-tokenizer.js';
-import { listCheckpoints } from './checkpoint.js';
+import { TINY_BATCH as BATCH, expectSameEnd, TINY_TASK as TASK, type TinyRun, tinyRun } from '../testing/tiny-run.js';
 import { readMetrics } from './metrics/metrics-log.js';
 import { run } from './run.js';
-import { type RunConfig, type RunConfigInput, runConfigSchema } from './run-config.js';
+import type { RunConfigInput } from './run-config.js';
 
-const TASK = taskConfig('hop', { compact: true, queries: 4 });
-const BATCH = { rows: 3, sequenceLength: 40, pack: 'whole' } as const;
-
-let base = '(not made yet)';
-let tokenizer: string;
-
-function config(out: string, changes: Partial<RunConfigInput> = {}): RunConfig {
-  return runConfigSchema.parse({
-    model: { from: base },
-    data: { task: TASK, documents: 17 },
-    objective: { kind: 'looprpt', rolloutCount: 2 },
-    out,
-    steps: 6,
-    batch: BATCH,
-    checkpoint: { every: 2, keep: 10 },
-    tensorboard: false,
-    threads: 1,
-    seed: 5,
-    ...changes,
-  } satisfies RunConfigInput);
-}
-
+let config: TinyRun['config'];
 beforeAll(async () => {
-  const { mkdtempSync } = await import('node:fs');
-  const { tmpdir } = await import('node:os');
-  const folder = mkdtempSync(join(tmpdir(), 'looprpt-run-'));
-  tokenizer = (await tinyTokenizer()).dir;
-  const fresh = runConfigSchema.parse({
-    ...config('unused'),
-    model: {
-      architecture: { hiddenSize: 16, intermediateSize: 24, layers: 2, heads: 2, kvHeads: 1, loops: 3 },
-      tokenizer,
-    },
-    objective: { kind: 'stage1' },
-    out: join(folder, 'base'),
-    steps: 3,
-  });
-  base = (await run(fresh, false)).model;
+  ({ config } = await tinyRun());
 });
-
-/** Every file of a checkpoint but the one that holds wall-clock seconds, as bytes. */
-function contents(checkpoint: string): Record<string, string> {
-  const names = readdirSync(checkpoint).filter((name) => name !== 'trainer.json' && name !== 'checksums.json');
-  return Object.fromEntries(names.map((name) => [name, readFileSync(join(checkpoint, name)).toString('base64')]));
-}
-
-function stateWithoutClock(checkpoint: string): unknown {
-  const { seconds: _, ...state } = JSON.parse(readFileSync(join(checkpoint, 'trainer.json'), 'utf8')) as {
-    seconds: number;
-  };
-  return state;
-}
-
-/** The metrics that do not depend on the clock or on the process. */
-function measured(out: string): unknown[] {
-  return readMetrics(join(out, 'metrics.jsonl')).records.map(
-    ({ seconds: _, tokensPerSecond: __, memoryBytes: ___, ...rest }) => rest,
-  );
-}
-
-function expectSameEnd(a: string, b: string): void {
-  const [last, other] = [listCheckpoints(a)[0]!, listCheckpoints(b)[0]!];
-  expect(other.step).toBe(last.step);
-  expect(contents(other.path)).toEqual(contents(last.path));
-  expect(stateWithoutClock(other.path)).toEqual(stateWithoutClock(last.path));
-  expect(measured(b)).toEqual(measured(a));
-}
 
 const objectives: RunConfigInput['objective'][] = [
   { kind: 'stage1' },
@@ -161,41 +95,6 @@ describe('damaged checkpoints', () => {
     await run(config(out, { steps: 2 }), false);
     writeFileSync(join(out, 'checkpoints/step-2/model.safetensors'), 'x');
     await expect(run(config(out, { steps: 2 }), true)).rejects.toThrow('all 1 checkpoints are damaged');
-  });
-});
-
-/** The built command line, as a user runs it. */
-const LOOPRPT = fileURLToPath(new URL('../../bin/looprpt.js', import.meta.url));
-
-function startTraining(configFile: string, resume: boolean): ChildProcess {
-  const args = [LOOPRPT, 'train', '--config', configFile, '--quiet', ...(resume ? ['--resume'] : [])];
-  return spawn(process.execPath, args, { stdio: 'ignore' });
-}
-
-const ended = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.on('exit', resolve));
-
-describe('a run that is killed', () => {
-  it('at any moment resumes and ends with the same bytes', { timeout: 300_000 }, async () => {
-    const { path } = temporaryFolder();
-    const [whole, killed] = [join(path, 'whole'), join(path, 'killed')];
-    const steps = 30;
-    await run(config(whole, { steps, checkpoint: { every: 3, keep: 10 } }), false);
-    const file = join(path, 'config.json');
-    writeFileSync(file, JSON.stringify(config(killed, { steps, checkpoint: { every: 3, keep: 10 } })));
-    // Killed a little after more and more steps have been logged: between steps, in them, and in checkpoints.
-    for (const [attempt, lines] of [2, 7, 13].entries()) {
-      const child = startTraining(file, existsSync(join(killed, 'config.json')));
-      const done = ended(child);
-      const log = join(killed, 'metrics.jsonl');
-      const deadline = Date.now() + 30_000;
-      while (Date.now() < deadline && !(existsSync(log) && readFileSync(log, 'utf8').split('\n').length > lines))
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      await new Promise((resolve) => setTimeout(resolve, attempt * 7));
-      child.kill('SIGKILL');
-      await done;
-    }
-    expect(await ended(startTraining(file, true))).toBe(0);
-    expectSameEnd(whole, killed);
   });
 });
 

@@ -1,215 +1,137 @@
 /**
- * A training run from start, or from its newest whole checkpoint, to its last step.
+ * A training run from start, or from its newest whole checkpoint, to its last step: what is opened, checked and locked before the
+ * steps (training.ts) begin.
  *
- * The run folder holds `config.json` (resolved), `metrics.jsonl`, TensorBoard files and `checkpoints/step-N/`. A run that is
- * interrupted finishes its step, writes a checkpoint and reports it; one that is killed goes on from the newest whole checkpoint and
- * ends with the same weights, bit for bit.
+ * The run folder holds `config.json` (resolved), `metrics.jsonl`, TensorBoard files, `checkpoints/step-N/` and, while a process
+ * trains, `run.lock`. A run that is interrupted finishes its step, writes a checkpoint and reports it; one that is killed goes on
+ * from the newest whole checkpoint and ends with the same weights, bit for bit.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { setThreads } from '@looprpt/engine';
-import type { PackedBatch } from '../data/loader/batch.js';
+import { PeerError, type ProcessGroup, setThreads } from '@looprpt/engine';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
+import { ALONE, type Peers } from '../objectives/peers.js';
 import { UserError } from '../user-error.js';
-import { newestWholeCheckpoint, type RunState, restoreCheckpoint, retain, writeCheckpoint } from './checkpoint.js';
-import { GateWatch } from './gate-watch.js';
-import { METRICS_FILE, MetricsLog, truncateAfter } from './metrics/metrics-log.js';
-import { type MetricsRecord, type MetricsSink, teeMetrics } from './metrics/record.js';
-import { TensorBoardLog } from './metrics/tensorboard.js';
-import { type ModelSource, modelSource } from './open-model.js';
-import { type RunConfig, runConfigSchema } from './run-config.js';
+import { removePartialCheckpoints } from './checkpoint/folder.js';
+import { writeFailure } from './checkpoint/write-failure.js';
+import { type RunState, restoreCheckpoint } from './checkpoint.js';
+import { joinPeers } from './distributed/join.js';
+import { LostPeers } from './distributed/lost-peers.js';
+import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
+import { METRICS_FILE, readMetrics, truncateAfter } from './metrics/metrics-log.js';
+import { modelSource } from './open-model.js';
+import type { RunConfig } from './run-config.js';
 import { openRunData } from './run-data.js';
-import { scheduleFactor } from './schedule.js';
-import { type StepResult, Trainer } from './trainer.js';
+import { holdsRun, makeFolder, writeRunConfig } from './run-folder.js';
+import { lockRun, type RunLock } from './run-lock.js';
+import { Trainer } from './trainer.js';
+import { type RunHooks, type RunOutcome, Training } from './training.js';
 
-export interface RunHooks {
-  /** After every step. */
-  onStep?: (record: MetricsRecord, totalSteps: number) => void;
-  /** A sentence worth showing: damaged checkpoints, a collapsing gate, skipped steps. */
-  onMessage?: (message: string) => void;
-  /** Ends the run after the step it is in, with a checkpoint. */
-  signal?: AbortSignal;
-}
-
-export interface RunOutcome {
-  /** The newest checkpoint, a model folder. */
-  model: string;
-  step: number;
-  interrupted: boolean;
-  /** Steps that were not finite. */
-  skipped: number;
-}
-
-export const CONFIG_FILE = 'config.json';
+export { CONFIG_FILE } from './run-folder.js';
+export type { RunHooks, RunOutcome } from './training.js';
 
 /**
- * Runs the training.
+ * Runs the training; where the environment says so (train/distributed/environment.ts), together with other processes. Then all read the
+ * same run folder, rank 0 alone writes it, and one that fails tells the others.
  * @param resume go on in an existing run folder; without it the folder must not hold a run
+ * @throws UserError when the folder is in use, the data or the weights are damaged, the disk refuses, or training diverged
  */
 export async function run(config: RunConfig, resume: boolean, hooks: RunHooks = {}): Promise<RunOutcome> {
-  setThreads(config.threads);
-  const started = isThere(config, resume);
-  const source = await modelSource(config);
-  const loader = openRunData(config, source.tokenizer);
-  const trainer = new Trainer({
-    student: source.open(),
-    objective: config.objective,
-    optimizer: config.optimizer,
-    teacherDecay: config.teacherDecay,
-    seed: config.seed,
-  });
+  await using group = await joinPeers(config);
   try {
-    const state = started ? await resumed(config, trainer, loader, hooks) : null;
-    // Only now that model and data could be opened: a failed start leaves no folder behind.
-    if (!started) makeRunFolder(config);
-    return await train(config, trainer, loader, source, state, hooks);
+    // One voice is enough: what rank 0 says holds for all.
+    return await runWith(group, config, resume, group && group.rank > 0 ? signalOf(hooks) : hooks);
+  } catch (error) {
+    if (error instanceof PeerError) throw new LostPeers(error.message);
+    group?.fail(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+const signalOf = ({ signal }: RunHooks): RunHooks => (signal ? { signal } : {});
+
+async function runWith(
+  group: ProcessGroup | null,
+  config: RunConfig,
+  resume: boolean,
+  hooks: RunHooks,
+): Promise<RunOutcome> {
+  setThreads(config.threads);
+  const peers = group ?? ALONE;
+  const first = peers.rank === 0;
+  // A run that is there is locked before anything else; of one that is not, a failed start shall leave no folder behind.
+  const [started] = peers.exchange(first && holdsRun(config, resume)) as [boolean, ...boolean[]];
+  using early = first && started ? lock(config) : null;
+  const source = await modelSource(config);
+  const loader = openRunData(config, source.tokenizer, peers);
+  const student = source.open();
+  const { objective, optimizer, teacherDecay, seed } = config;
+  const ranks = group ? { group, config: config.distributed } : undefined;
+  const trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed, ranks });
+  try {
+    assertFinite(trainer, 'model', peers);
+    using late = first && early === null ? startIn(config) : null;
+    const owner = early ?? late;
+    const state = started ? await resumed(config, trainer, loader, peers, hooks) : null;
+    const { tokenizerFrom } = source;
+    const parts = { config, trainer, loader, peers, tokenizerFrom, assertOwner: () => owner?.assertHeld() };
+    await using training = new Training(parts, state, hooks);
+    return await training.run();
   } finally {
     trainer[Symbol.dispose]();
     trainer.student.dispose();
   }
 }
 
-/** Whether a run is there already; checks that it is this one. */
-function isThere(config: RunConfig, resume: boolean): boolean {
-  const file = join(config.out, CONFIG_FILE);
-  if (!existsSync(file)) return false;
-  if (!resume)
-    throw new UserError(`${config.out}: holds a run already; --resume continues it, or give another folder with out=`);
-  const stored = runConfigSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-  if (!stored.success) throw new UserError(`${file}: not the configuration of a run`);
-  const changed = differingKeys(stored.data, config);
-  if (changed.length > 0)
-    throw new UserError(
-      `${config.out}: the run there has another ${changed.join(', ')}; resume with the same configuration, or give another folder with out=`,
-    );
-  return true;
+function lock({ out }: RunConfig): RunLock {
+  try {
+    return lockRun(out);
+  } catch (error) {
+    throw writeFailure(error, `${out}: the run's lock`);
+  }
 }
 
-function makeRunFolder(config: RunConfig): void {
-  mkdirSync(config.out, { recursive: true });
-  const partial = join(config.out, `.${CONFIG_FILE}.partial`);
-  writeFileSync(partial, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
-  renameSync(partial, join(config.out, CONFIG_FILE));
+/** Makes the folder a run, as its owner. */
+function startIn(config: RunConfig): RunLock {
+  try {
+    makeFolder(config.out);
+    const owner = lockRun(config.out);
+    // Another process may have been quicker, and have ended already.
+    holdsRun(config, false);
+    writeRunConfig(config);
+    return owner;
+  } catch (error) {
+    throw writeFailure(error, `${config.out}: the run folder`);
+  }
 }
 
-/** Top-level settings that decide what is computed and differ; where the run lies and what it keeps may change. */
-function differingKeys(a: RunConfig, b: RunConfig): string[] {
-  const free = new Set(['out', 'checkpoint', 'tensorboard']);
-  return Object.keys(b).filter(
-    (key) => !free.has(key) && !isDeepStrictEqual(a[key as keyof RunConfig], b[key as keyof RunConfig]),
-  );
+function assertFinite(trainer: Trainer, where: string, peers: Peers): void {
+  using tensors = trainer.tensors();
+  const poisoned = poisonedIn(trainer, tensors, peers);
+  if (poisoned !== null)
+    throw new UserError(`${where}: ${poisoned} holds NaN or infinity; training cannot start from these weights`);
 }
 
 async function resumed(
   config: RunConfig,
   trainer: Trainer,
   loader: PackedLoader,
-  hooks: RunHooks,
+  peers: Peers,
+  { onMessage = () => {} }: RunHooks,
 ): Promise<RunState | null> {
-  const checkpoint = await newestWholeCheckpoint(config.out, (message) => hooks.onMessage?.(message));
-  truncateAfter(join(config.out, METRICS_FILE), checkpoint?.step ?? 0);
+  const first = peers.rank === 0;
+  if (first) removePartialCheckpoints(config.out);
+  const checkpoint = await agreedCheckpoint(config.out, peers, onMessage);
+  const metrics = join(config.out, METRICS_FILE);
+  if (first) truncateAfter(metrics, checkpoint?.step ?? 0);
   if (checkpoint === null) return null;
   const state = restoreCheckpoint(checkpoint, trainer);
+  assertFinite(trainer, checkpoint.path, peers);
   loader.restore(state.data);
+  if (!first) return state;
+  const logged = readMetrics(metrics).records.at(-1)?.step ?? 0;
+  if (logged < state.step)
+    onMessage(
+      `${metrics}: ends at step ${logged}, the checkpoint is of step ${state.step}; the steps between have no metrics`,
+    );
   return state;
-}
-
-async function train(
-  config: RunConfig,
-  trainer: Trainer,
-  loader: PackedLoader,
-  source: ModelSource,
-  state: RunState | null,
-  hooks: RunHooks,
-): Promise<RunOutcome> {
-  const gateWatch = new GateWatch();
-  if (state) gateWatch.restore(state.gateWatch);
-  const at = { step: 0, tokens: 0, seconds: 0, skippedInRow: 0, skippedTotal: 0, ...(state ?? {}) };
-  const save = async (): Promise<string> => {
-    const { step, tokens, seconds, skippedInRow, skippedTotal } = at;
-    const whole: RunState = {
-      version: 1,
-      ...{ step, tokens, seconds, skippedInRow, skippedTotal },
-      gateWatch: gateWatch.state(),
-      trainer: trainer.state(),
-      data: loader.state(),
-    };
-    const path = await writeCheckpoint(config.out, whole, trainer, source.tokenizerFrom);
-    retain(config.out, config.checkpoint.keep);
-    return path;
-  };
-  const metrics = openMetrics(config);
-  let interrupted = false;
-  let saved: string | null = null;
-  while (at.step < config.steps && !interrupted) {
-    const began = performance.now();
-    const batches = await nextBatches(loader, config.batch.accumulate);
-    if (batches.length === 0) break;
-    const learningRate = config.optimizer.learningRate * scheduleFactor(config.schedule, at.step + 1, config.steps);
-    const result = trainer.step(batches, learningRate);
-    const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
-    const seconds = (performance.now() - began) / 1000;
-    at.step++;
-    at.tokens += tokens;
-    at.seconds += seconds;
-    at.skippedInRow = result.skipped ? at.skippedInRow + 1 : 0;
-    at.skippedTotal += Number(result.skipped);
-    const warning = gateWatch.observe(result.exitHistogram);
-    const record = toRecord(at, tokens / seconds, learningRate, result, warning);
-    metrics.write(record);
-    hooks.onStep?.(record, config.steps);
-    for (const message of record.warnings ?? []) hooks.onMessage?.(`step ${at.step}: ${message}`);
-    if (at.skippedInRow >= config.nonFinite.stopAfter) {
-      metrics.close();
-      throw new UserError(
-        `step ${at.step}: ${at.skippedInRow} steps in a row had a loss or gradient that is not finite; lower optimizer.learningRate, or look at the data (nonFinite.stopAfter sets the limit)`,
-      );
-    }
-    // Gives signals and timers their turn between steps.
-    await new Promise((resolve) => setImmediate(resolve));
-    interrupted = hooks.signal?.aborted ?? false;
-    saved = at.step % config.checkpoint.every === 0 ? await save() : null;
-  }
-  metrics.close();
-  return { model: saved ?? (await save()), step: at.step, interrupted, skipped: at.skippedTotal };
-}
-
-async function nextBatches(loader: PackedLoader, count: number): Promise<PackedBatch[]> {
-  const batches: PackedBatch[] = [];
-  while (batches.length < count) {
-    const batch = await loader.next();
-    if (batch === null) break;
-    batches.push(batch);
-  }
-  return batches;
-}
-
-function openMetrics({ out, tensorboard }: RunConfig): MetricsSink {
-  const log = new MetricsLog(join(out, METRICS_FILE));
-  return tensorboard ? teeMetrics([log, new TensorBoardLog(out)]) : log;
-}
-
-function toRecord(
-  at: { step: number; tokens: number; seconds: number },
-  tokensPerSecond: number,
-  learningRate: number,
-  result: StepResult,
-  warning: string | undefined,
-): MetricsRecord {
-  const { skipped, gradientNorm, parts, ...measured } = result;
-  const warnings = [
-    ...(warning === undefined ? [] : [warning]),
-    ...(skipped ? ['the loss or the gradient is not finite: the step was skipped'] : []),
-  ];
-  return {
-    ...{ step: at.step, tokens: at.tokens, seconds: at.seconds, tokensPerSecond, learningRate },
-    ...measured,
-    parts,
-    gradientNorm,
-    ...(parts.klTeacher === undefined ? {} : { klTeacher: parts.klTeacher }),
-    memoryBytes: process.memoryUsage.rss(),
-    ...(skipped ? { skipped } : {}),
-    ...(warnings.length > 0 ? { warnings } : {}),
-  };
 }

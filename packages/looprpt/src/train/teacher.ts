@@ -7,7 +7,19 @@
 import { noGrad, op, scope, type Tensor } from '@looprpt/engine';
 import type { LoopLM } from '../model/loop-lm.js';
 
-export class EmaTeacher implements Disposable {
+/** What a trainer needs of a teacher, however it is kept. */
+export interface Teacher extends Disposable {
+  /** Runs a pass of the averaged model, which may be there only so long. */
+  during<T>(pass: (model: LoopLM) => T): T;
+  /** After an update of the student. */
+  update(): void;
+  /** The averages by name, for a checkpoint. */
+  state(): Map<string, Tensor>;
+  /** After the averages were filled. */
+  afterRestore(): void;
+}
+
+export class EmaTeacher implements Teacher {
   /** The averaged model; it needs no gradients. */
   readonly model: LoopLM;
   readonly #averages: readonly { name: string; average: Tensor; used: Tensor; source: Tensor }[];
@@ -24,6 +36,10 @@ export class EmaTeacher implements Disposable {
       const average = half ? tensor.to({ dtype: 'float32' }).persist() : tensor;
       return { name, average, used: tensor, source: sources[i]!.tensor };
     });
+  }
+
+  during<T>(pass: (model: LoopLM) => T): T {
+    return pass(this.model);
   }
 
   update(): void {

@@ -3,17 +3,39 @@
  *
  * The trainer owns everything that changes from step to step except the data position; `TrainerState` is all of it. It knows
  * nothing of files, schedules or logs. A step whose loss or gradient is not finite changes nothing and says so.
+ *
+ * On several ranks each trainer has the rows of its own, and all together do what one would with the rows of all: the loss is the
+ * mean over the places of all, chance belongs to rows (objectives/looprpt/row-randomness.ts), and every decision is taken from
+ * numbers that are equal on all ranks. All call `step`, `tensors` and `restore` together.
  */
-import { backward, Generator, scope, type Tensor } from '@looprpt/engine';
+import { backward, type ProcessGroup, scope, type Tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { trainingBatch } from '../objectives/batch.js';
-import { LatentRandomness } from '../objectives/looprpt/randomness.js';
-import { needsTeacher, type ObjectiveConfig, objectiveLoss, trains } from '../objectives/objective.js';
+import { type RowKey, RowRandomness } from '../objectives/looprpt/row-randomness.js';
+import {
+  idleInLoss,
+  lossPlaces,
+  needsTeacher,
+  type ObjectiveConfig,
+  objectiveLoss,
+  trains,
+} from '../objectives/objective.js';
+import { ALONE, type Peers } from '../objectives/peers.js';
 import { AdamW, type AdamWConfig } from './adamw.js';
+import type { DistributedConfig } from './distributed/config.js';
+import { DataParallel } from './distributed/data-parallel.js';
+import { ShardedTeacher } from './distributed/sharded-teacher.js';
 import { combine, type Measurement, measure } from './measure.js';
-import { EmaTeacher } from './teacher.js';
+import { EmaTeacher, type Teacher } from './teacher.js';
+import {
+  type StatePart,
+  type StoredTensor,
+  storedTensors,
+  type WholeTensors,
+  wholeTensors,
+} from './trainer-tensors.js';
 
 export interface StepResult extends Measurement {
   /** Before clipping. */
@@ -29,92 +51,171 @@ export interface TrainerOptions {
   /** φ of the EMA teacher. */
   teacherDecay: number;
   seed: number;
+  /** The other ranks; none unless told. */
+  ranks?: { group: ProcessGroup; config: DistributedConfig } | undefined;
 }
 
 /** The small part of the trainer's state; tensors are apart, in `tensors()`. */
 export const trainerStateSchema = z.strictObject({
+  /** Steps that changed the weights. */
   updates: z.number().int().nonnegative(),
-  /** Base64 of the generators' states. */
-  generators: z.strictObject({ noise: z.string(), exits: z.string() }),
+  /** Calls of `step`: what chance depends on, with the seed and the row. */
+  steps: z.number().int().nonnegative(),
 });
 export type TrainerState = z.infer<typeof trainerStateSchema>;
 
+/** A micro-batch on this rank. */
+interface Share {
+  batch: PackedBatch;
+  /** Among the step's. */
+  index: number;
+  /** Of its loss in that of the step over all ranks; 0 where it has nothing to learn from. */
+  weight: number;
+}
+
 export class Trainer implements Disposable {
   readonly student: LoopLM;
-  readonly teacher: EmaTeacher | null;
+  readonly teacher: Teacher | null;
   readonly optimizer: AdamW;
   readonly #objective: ObjectiveConfig;
-  readonly #generators: { noise: Generator; exits: Generator };
-  readonly #random: LatentRandomness;
+  readonly #seed: number;
+  readonly #ranks: DataParallel | null;
+  readonly #peers: Peers;
+  /** The group over which the teacher is divided; null where every rank has all of it. */
+  readonly #teacherShards: ProcessGroup | null;
+  #steps = 0;
 
-  constructor({ student, objective, optimizer, teacherDecay, seed }: TrainerOptions) {
+  constructor({ student, objective, optimizer, teacherDecay, seed, ranks }: TrainerOptions) {
     this.student = student.setRequiresGrad((parameter) => trains(objective, parameter));
     this.#objective = objective;
-    this.optimizer = new AdamW(
-      student.parameters().filter((parameter) => trains(objective, parameter)),
-      optimizer,
-    );
-    this.teacher = needsTeacher(objective) ? new EmaTeacher(student, teacherDecay) : null;
-    const device = student.device;
-    this.#generators = { noise: new Generator(2 * seed + 1, device), exits: new Generator(2 * seed + 2, device) };
-    this.#random = new LatentRandomness(objective.kind === 'looprpt' ? objective.sigma : 0, this.#generators);
+    this.#seed = seed;
+    const trained = student.parameters().filter((parameter) => trains(objective, parameter));
+    this.#ranks = ranks ? new DataParallel(ranks.group, student, trained, ranks.config) : null;
+    this.#peers = ranks?.group ?? ALONE;
+    this.optimizer = new AdamW(trained, optimizer, this.#ranks?.parts());
+    const divided = ranks?.config.zero && !ranks.config.replicateTeacher ? ranks.group : null;
+    this.teacher = !needsTeacher(objective)
+      ? null
+      : divided
+        ? new ShardedTeacher(student, teacherDecay, divided)
+        : new EmaTeacher(student, teacherDecay);
+    this.#teacherShards = divided;
   }
 
   /**
-   * One update from the mean loss over all micro-batches, each weighted by its counted places.
+   * One update from the mean loss over all micro-batches of all ranks, each weighted by the places that its loss reads.
+   * @param microBatches as many on every rank
    * @param learningRate η of this step
    */
   step(microBatches: readonly PackedBatch[], learningRate: number): StepResult {
-    const counting = microBatches.filter((batch) => batch.lossTokens > 0);
-    const total = counting.reduce((sum, batch) => sum + batch.lossTokens, 0);
-    const weights = counting.map((batch) => batch.lossTokens / total);
-    const measured = counting.map((batch, i) => this.#accumulate(batch, weights[i]!));
-    if (measured.length === 0) return { ...nothingMeasured(this.student.config.loops), gradientNorm: 0, skipped: true };
-    const measurement = combine(measured, weights);
-    const gradientNorm = this.optimizer.gradientNorm();
-    const skipped = !Number.isFinite(gradientNorm) || !Number.isFinite(measurement.loss);
+    this.#steps++;
+    const places = microBatches.map((batch) => lossPlaces(this.#objective, batch));
+    const [total] = this.#peers.sums([places.reduce((sum, n) => sum + n, 0)]) as [number];
+    if (total === 0) return { ...nothingMeasured(this.student.config.loops), gradientNorm: 0, skipped: true };
+    const shares = microBatches.map((batch, index) => ({ batch, index, weight: places[index]! / total }));
+    const own = shares.flatMap((share) => this.#accumulate(share, share === shares.at(-1)));
+    const present = this.#ranks?.beginSums() ?? [];
+    const all = this.#peers.exchange({ own, present });
+    this.#ranks?.endSums(present.map((_, i) => all.some((rank) => rank.present[i])));
+    const measured = all.flatMap((rank) => rank.own);
+    const measurement = combine(
+      measured.map(([m]) => m),
+      measured.map(([, weight]) => weight),
+    );
+    return { ...measurement, ...this.#update(measurement.loss, learningRate) };
+  }
+
+  #update(loss: number, learningRate: number): Pick<StepResult, 'gradientNorm' | 'skipped'> {
+    const own = this.optimizer.gradientNorm();
+    const gradientNorm = this.#ranks?.wholeNorm(own) ?? own;
+    const skipped = !Number.isFinite(gradientNorm) || !Number.isFinite(loss);
     if (skipped) {
       this.optimizer.dropGradients();
     } else {
       this.optimizer.step(learningRate, gradientNorm);
+      this.#ranks?.gatherWeights();
       this.teacher?.update();
     }
-    return { ...measurement, gradientNorm, skipped };
+    return { gradientNorm, skipped };
   }
 
-  #accumulate(packed: PackedBatch, weight: number): Measurement {
+  /** @returns the measurement with its weight; nothing for a micro-batch with nothing to learn from */
+  #accumulate({ batch: packed, index, weight }: Share, last: boolean): [Measurement, number][] {
+    if (weight === 0) {
+      // The others may want to read the teacher, which takes all to gather, or to add up what they have.
+      if (this.#teacherShards) this.teacher!.during(() => {});
+      idleInLoss(this.#objective, this.#peers);
+      return [];
+    }
+    using random = this.#randomness(index, packed.B);
     return scope(() => {
       const batch = trainingBatch(packed, this.student.device);
-      const inputs = { student: this.student, teacher: this.teacher?.model ?? null, batch, random: this.#random };
-      const report = objectiveLoss(this.#objective, inputs);
+      const inputs = { student: this.student, batch, random, peers: this.#peers };
+      const report = this.teacher
+        ? this.teacher.during((teacher) => objectiveLoss(this.#objective, { ...inputs, teacher }))
+        : objectiveLoss(this.#objective, { ...inputs, teacher: null });
+      if (last) this.#ranks?.lastBackward();
       backward(weight === 1 ? report.loss : report.loss.mul(weight));
-      return measure(report);
+      return [[measure(report), weight]];
     });
   }
 
-  /** Every tensor of the state besides the student's weights, by name; the same tensors each time, to be written or filled. */
-  tensors(): Map<string, Tensor> {
-    return new Map([...this.optimizer.state(), ...(this.teacher?.state() ?? [])]);
+  /** Of the rows of this rank's micro-batch: with w ranks every w-th row of the step's, as the loader deals them. */
+  #randomness(index: number, B: number): RowRandomness {
+    const { rank, size } = this.#peers;
+    const keys = Array.from(
+      { length: B },
+      (_, b): RowKey => ({ seed: this.#seed, step: this.#steps, row: (index * B + b) * size + rank }),
+    );
+    const sigma = 'sigma' in this.#objective ? this.#objective.sigma : null;
+    return new RowRandomness(sigma ?? 0, sigma === null ? [] : keys, this.student.device);
+  }
+
+  /**
+   * Every tensor of the state besides the student's weights, whole, by name, to be read. With ZeRO-1 they are gathered to rank 0,
+   * where they are copies on the CPU, and the other ranks get none.
+   */
+  tensors(): WholeTensors {
+    return wholeTensors(this.#parts());
+  }
+
+  /** The same tensors, to be filled from a checkpoint; every rank takes its part. */
+  storedTensors(): StoredTensor[] {
+    return storedTensors(this.#parts());
+  }
+
+  #parts(): StatePart[] {
+    const shapes = new Map(this.student.parameters().map(({ name, tensor }) => [name, tensor.shape]));
+    const partsOf = (tensors: ReadonlyMap<string, Tensor>, shards: ProcessGroup | null): StatePart[] =>
+      [...tensors].map(([name, part]) => ({
+        name,
+        part,
+        shape: shapes.get(name.slice(name.indexOf('.') + 1))!,
+        shards,
+      }));
+    const divided = this.#ranks?.sharded ? this.#ranks.group : null;
+    return [
+      ...partsOf(this.optimizer.state(), divided),
+      ...(this.teacher ? partsOf(this.teacher.state(), this.#teacherShards) : []),
+    ];
   }
 
   state(): TrainerState {
-    const text = (generator: Generator): string => Buffer.from(generator.getState()).toString('base64');
-    const { noise, exits } = this.#generators;
-    return { updates: this.optimizer.updates, generators: { noise: text(noise), exits: text(exits) } };
+    return { updates: this.optimizer.updates, steps: this.#steps };
   }
 
-  /** Goes on from a saved state; the student's weights and `tensors()` have been filled already. */
-  restore({ updates, generators }: TrainerState): void {
+  /** Goes on from a saved state; the student's weights and `storedTensors()` have been filled already. */
+  restore({ updates, steps }: TrainerState): void {
     this.optimizer.updates = updates;
-    for (const name of ['noise', 'exits'] as const)
-      this.#generators[name].setState(new Uint8Array(Buffer.from(generators[name], 'base64')));
+    this.#steps = steps;
     this.teacher?.afterRestore();
+    this.#ranks?.assertTogether();
   }
 
   [Symbol.dispose](): void {
     this.optimizer[Symbol.dispose]();
     this.teacher?.[Symbol.dispose]();
-    for (const generator of Object.values(this.#generators)) generator.dispose();
+    this.#ranks?.[Symbol.dispose]();
   }
 }
 

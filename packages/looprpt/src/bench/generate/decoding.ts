@@ -2,6 +2,7 @@
  * One timed stretch of decoding: all sequences past their prompts, none finished, so the batch is full throughout. It ends
  * when the fastest sequence has made `tokens` tokens.
  */
+import assert from 'node:assert/strict';
 import { Rng } from '../../data/tasks/rng.js';
 import { decodeSteps } from '../../generate/decode.js';
 import { type Sampling, samplingConfig } from '../../generate/sampling.js';
@@ -30,14 +31,26 @@ export function promptsOf({ batch, prompt }: DecodingShape, vocabSize: number): 
   return Array.from({ length: batch }, () => Array.from({ length: prompt }, () => rng.below(vocabSize)));
 }
 
+export interface EngineShape extends DecodingShape {
+  /** Sequences join in as many groups as there are loops, one before each pass, so that they stand at different loops. */
+  staggered: boolean;
+}
+
 /** In the engine, which must be at rest and is left so. */
-export function engineStretch(core: EngineCore, model: LoopLM, shape: DecodingShape, exit: ExitRule): Stretch {
+export function engineStretch(core: EngineCore, model: LoopLM, shape: EngineShape, exit: ExitRule): Stretch {
   const sampling = samplingOf(shape);
-  const sequences = promptsOf(shape, model.config.vocabSize).map((prompt, seed) =>
-    core.add({ prompt, maxTokens: 2 * shape.tokens, exit, sampling, seed }),
-  );
+  const groups = shape.staggered ? model.config.loops : 1;
+  const requests = promptsOf(shape, model.config.vocabSize).map((prompt, seed) => ({
+    ...{ prompt, maxTokens: 2 * shape.tokens, exit, sampling, seed },
+  }));
+  const sequences = Array.from({ length: groups }, (_, group) => {
+    const joined = requests.filter((_, r) => r % groups === group).map((request) => core.add(request));
+    if (group < groups - 1) core.pass();
+    return joined;
+  }).flat();
   const made = (): number[] => sequences.map(({ ids }) => ids.length - shape.prompt);
   while (made().some((tokens) => tokens === 0)) core.pass();
+  assert(Math.max(...made()) < shape.tokens, 'the stretch is too short for all sequences to be under way');
   const sums = { tokens: 0, loops: 0, context: 0 };
   const start = performance.now();
   for (let fastest = Math.max(...made()); fastest < shape.tokens; )

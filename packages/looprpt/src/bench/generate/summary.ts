@@ -22,7 +22,7 @@ export interface Row {
   reached: number | null;
 }
 
-const rate = ({ tokens, seconds }: Stretch): number => tokens / seconds;
+export const tokensPerSecond = ({ tokens, seconds }: Stretch): number => tokens / seconds;
 
 /** @param full the rounds at full depth that `rounds` are compared with; null for a way that has none */
 export function summarize(
@@ -31,11 +31,11 @@ export function summarize(
   full: readonly Stretch[] | null,
   config: LoopLMConfig,
 ): Row {
-  const rates = rounds.map(rate);
+  const rates = rounds.map(tokensPerSecond);
   const meanLoops = mean(rounds, ({ meanLoops }) => meanLoops);
   const row = { batch, name, meanLoops, tokensPerSecond: median(rates), best: Math.max(...rates) };
   if (full === null) return { ...row, speedup: null, bound: null, reached: null };
-  const speedup = median(rates.map((value, round) => value / rate(full[round]!)));
+  const speedup = median(rates.map((value, round) => value / tokensPerSecond(full[round]!)));
   if (meanLoops === config.loops) return { ...row, speedup, bound: null, reached: null };
   const bound = flopsOf(full, config) / flopsOf(rounds, config);
   return { ...row, speedup, bound, reached: speedup / bound };

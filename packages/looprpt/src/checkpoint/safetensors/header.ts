@@ -109,6 +109,9 @@ function readEntry(name: string, value: unknown, dataStart: number, fileLength: 
   const bytes = shape.reduce((product, size) => product * BigInt(size), BigInt(elementBytes(dtype)));
   if (bytes !== BigInt(end - begin))
     fail(`${parsed.data.dtype} of shape [${shape.join(', ')}] has ${bytes} bytes, data_offsets give ${end - begin}`);
+  // Zero times anything is zero, yet the engine computes strides from the other sizes.
+  if (shape.reduce((product, size) => product * Math.max(size, 1), 1) > Number.MAX_SAFE_INTEGER)
+    fail(`shape [${shape.join(', ')}] is larger than any memory`);
   return { name, dtype, shape, byteOffset: dataStart + begin, byteLength: end - begin };
 }
 

@@ -32,8 +32,8 @@ export class SafetensorsFile implements Disposable {
    */
   load({ byteOffset, byteLength, dtype, shape }: StoredTensor): Tensor {
     const elements = shape.reduce((product, size) => product * size, 1);
-    if (elements === 0 || byteOffset % (byteLength / elements) === 0)
-      return this.#mapped.tensor(byteOffset, dtype, shape);
+    if (elements === 0) return empty(shape, { dtype });
+    if (byteOffset % (byteLength / elements) === 0) return this.#mapped.tensor(byteOffset, dtype, shape);
     return scope(() => {
       const bytes = empty([byteLength], { dtype: 'uint8' });
       withFile(this.path, (file) => readFully(file, bytes.viewTyped() as Uint8Array, byteOffset));

@@ -20,15 +20,14 @@ const CHUNK_BYTES = 1 << 26;
 
 /** Replaces `path` whole, or leaves it as it was. The file is on the disk when this returns; its folder is not synced. */
 export function writeSafetensors(path: string, tensors: readonly TensorToWrite[]): void {
-  // Wide elements first, so that every tensor starts at a multiple of its element size.
-  const ordered = [...tensors].sort((a, b) => elementBytes(b.dtype) - elementBytes(a.dtype));
+  const ordered = inFileOrder(tensors);
   const partial = join(dirname(path), `.${basename(path)}.partial`);
   const file = openSync(partial, 'w');
   try {
-    writeAll(file, header(ordered));
+    writeAll(file, safetensorsHeader(ordered));
     // An empty tensor has no memory to look at.
     for (const { values, dtype } of ordered.filter((entry) => storedBytes(entry) > 0))
-      scope(() => noGrad(() => writeAll(file, bytesOf(values().to({ dtype, device: 'cpu' }).contiguous()))));
+      withBytes({ values, dtype }, (bytes) => writeAll(file, bytes));
     fsyncSync(file);
     renameSync(partial, path);
   } finally {
@@ -42,7 +41,13 @@ export function storedBytes({ shape, dtype }: Pick<TensorToWrite, 'shape' | 'dty
   return shape.reduce((product, size) => product * size, elementBytes(dtype));
 }
 
-function header(tensors: readonly TensorToWrite[]): Uint8Array {
+/** Wide elements first, so that every tensor starts at a multiple of its element size. */
+export function inFileOrder<T extends Pick<TensorToWrite, 'dtype'>>(tensors: readonly T[]): T[] {
+  return [...tensors].sort((a, b) => elementBytes(b.dtype) - elementBytes(a.dtype));
+}
+
+/** What stands in front of the tensors' bytes; they follow in the same order, without gaps. */
+export function safetensorsHeader(tensors: readonly Omit<TensorToWrite, 'values'>[]): Uint8Array {
   // Without a prototype, so that a tensor may be called `__proto__`.
   const entries = Object.assign(Object.create(null) as Record<string, unknown>, { __metadata__: { format: 'pt' } });
   let end = 0;
@@ -59,9 +64,17 @@ function header(tensors: readonly TensorToWrite[]): Uint8Array {
   return bytes;
 }
 
-function bytesOf(values: Tensor): Uint8Array {
-  const elements = values.viewTyped();
-  return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+/** Hands over the bytes as they stand in the file; they are valid during the call only. Not for empty tensors. */
+export function withBytes<T>(
+  { values, dtype }: Pick<TensorToWrite, 'values' | 'dtype'>,
+  use: (bytes: Uint8Array) => T,
+): T {
+  return scope(() =>
+    noGrad(() => {
+      const elements = values().to({ dtype, device: 'cpu' }).contiguous().viewTyped();
+      return use(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength));
+    }),
+  );
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ColumnSource, parquetWriteFile } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
@@ -71,6 +71,20 @@ describe('Parquet', () => {
     const expected = Array.from({ length: 20 }, (_, n) => `${n}: wieviel ist ${n} + ${n}? ✓ ${2 * n}`);
     expect(documents.map(({ text }) => text)).toEqual(expected.filter((_, n) => n !== 9));
     expect(broken.examples).toEqual([`${path}, row 10: no field 'answer'`]);
+  });
+
+  test('invalid UTF-8 in a value breaks its row, as text and in a template', async () => {
+    const path = writeParquet(temporaryFolder(), 20, 'UNCOMPRESSED');
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf('wieviel ist 5') + 3] = 0xff;
+    writeFileSync(path, bytes);
+    const text = { kind: 'text', field: 'question' } as const;
+    await expect(read({ paths: [path], format: text })).rejects.toThrow(
+      `${path}, row 6: field 'question' is invalid UTF-8 at byte 4`,
+    );
+    const broken = new BrokenRecords('skip');
+    expect(await read({ paths: [path], format }, broken)).toHaveLength(18);
+    expect(broken.examples[0]).toBe(`${path}, row 6: field 'question' is invalid UTF-8 at byte 4`);
   });
 
   test('a missing column is named, with those that are there', async () => {

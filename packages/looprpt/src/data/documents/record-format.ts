@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { UserError } from '../../user-error.js';
 import { type CharRange, type Document, lossFault } from './document.js';
+import { whatInsteadOfText } from './utf8.js';
 
 export const recordFormatSchema = z
   .discriminatedUnion('kind', [
@@ -61,12 +62,13 @@ function textConverter(field: string): RecordConverter {
       if (text === undefined) {
         return { fault: `no field '${field}'; there are: ${Object.keys(record).join(', ') || 'none'}` };
       }
-      if (typeof text !== 'string') return { fault: `field '${field}' is no text` };
+      if (typeof text !== 'string') return { fault: `field '${field}' ${whatInsteadOfText(text)}` };
       const meta = simpleFacts(record.meta);
       // Data of others may use the name for something else; a list can only mean ranges.
       if (!Array.isArray(record.loss)) return { document: { text, meta } };
       const loss: unknown[] = record.loss;
-      const isRange = (range: unknown): range is CharRange => Array.isArray(range) && range.length === 2;
+      const isRange = (range: unknown): range is CharRange =>
+        Array.isArray(range) && range.length === 2 && range.every((end) => typeof end === 'number');
       if (!loss.every(isRange)) return { fault: "field 'loss' must be a list of [start, end]" };
       const fault = lossFault(loss, text.length);
       return fault === undefined ? { document: { text, loss, meta } } : { fault: `field 'loss': ${fault}` };
@@ -135,7 +137,7 @@ function fill(template: readonly Piece[], record: Fields): { readonly text: stri
     );
     const name = piece.path.join('.');
     if (value === undefined || value === null) return { fault: `no field '${name}'` };
-    if (typeof value === 'object') return { fault: `field '${name}' is no text` };
+    if (typeof value === 'object') return { fault: `field '${name}' ${whatInsteadOfText(value)}` };
     text += String(value);
   }
   return { text };

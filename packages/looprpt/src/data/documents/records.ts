@@ -2,17 +2,10 @@
  * Records of JSONL and Parquet files, one at a time, each with the place it came from for error messages. What a record
  * means (which field is the text) is decided in `record-format.ts`.
  */
-import {
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { UserError } from '../../user-error.js';
 import type { BrokenRecords } from './broken.js';
 import { readLines } from './lines.js';
+import { DEFAULT_LIMITS, ParquetFile, type ParquetLimits } from './parquet-file.js';
 
 export interface LocatedRecord {
   /** "file:line" or "file, row n", from 1. */
@@ -57,49 +50,24 @@ export async function* readParquet(
   path: string,
   broken: BrokenRecords,
   columns?: Columns,
+  limits: ParquetLimits = DEFAULT_LIMITS,
 ): AsyncGenerator<LocatedRecord, void, undefined> {
-  const file = await asyncBufferFromFile(path);
-  const metadata = await attempt(parquetMetadataAsync(file));
-  if ('fault' in metadata) {
-    broken.report(path, `no readable Parquet file: ${metadata.fault}`);
+  const opened = await ParquetFile.open(path, limits);
+  if ('fault' in opened) {
+    broken.report(path, `no readable Parquet file: ${opened.fault}`);
     return;
   }
-  const wanted = columns && presentColumns(path, metadata.value, columns);
-  let rowStart = 0;
-  for (const [index, group] of metadata.value.row_groups.entries()) {
-    const rowEnd = rowStart + Number(group.num_rows);
-    const rows = await attempt(
-      parquetReadObjects({
-        file,
-        metadata: metadata.value,
-        rowStart,
-        rowEnd,
-        compressors,
-        ...(wanted ? { columns: wanted } : {}),
-      }),
-    );
-    if ('fault' in rows) broken.report(path, `row group ${index + 1} (rows from ${rowStart + 1}): ${rows.fault}`);
-    else {
-      for (const [offset, record] of rows.value.entries()) {
-        yield { where: `${path}, row ${rowStart + offset + 1}`, record };
-      }
-    }
-    rowStart = rowEnd;
+  using file = opened;
+  const wanted = columns && presentColumns(path, file.columns, columns);
+  for (let group = 0; group < file.groups; group++) {
+    const read = await file.rows(group, wanted);
+    if ('fault' in read) broken.report(path, `row group ${group + 1}: ${read.fault}`);
+    else for (const [n, record] of read.rows.entries()) yield { where: `${path}, row ${read.first + n + 1}`, record };
   }
 }
 
-function presentColumns(path: string, metadata: FileMetaData, { required, optional }: Columns): string[] {
-  const present = parquetSchema(metadata).children.map(({ element }) => element.name);
+function presentColumns(path: string, present: readonly string[], { required, optional }: Columns): string[] {
   const missing = required.find((column) => !present.includes(column));
   if (missing !== undefined) throw new UserError(`${path}: no column '${missing}'; there are: ${present.join(', ')}`);
   return [...required, ...optional.filter((column) => present.includes(column))];
-}
-
-/** The library throws plain errors for whatever is wrong with a file; here they become a reason. */
-async function attempt<T>(reading: Promise<T>): Promise<{ readonly value: T } | { readonly fault: string }> {
-  try {
-    return { value: await reading };
-  } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
-  }
 }

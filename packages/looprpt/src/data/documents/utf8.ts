@@ -12,6 +12,12 @@ export function decodeUtf8(bytes: Uint8Array): Decoded {
   return text === undefined ? { invalidAt: firstInvalid(bytes) } : { text };
 }
 
+/** What a field is that is no string, for a message: a fault of its bytes, or something else altogether. */
+export function whatInsteadOfText(value: unknown): string {
+  const invalid = typeof value === 'object' && value !== null && 'invalidAt' in value;
+  return invalid ? `is invalid UTF-8 at byte ${Number(value.invalidAt) + 1}` : 'is no text';
+}
+
 /** The file's first text without its byte order mark. */
 export function withoutByteOrderMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;

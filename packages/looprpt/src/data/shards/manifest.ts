@@ -17,7 +17,10 @@ const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal');
 
 const fileSchema = z.strictObject({
-  name: z.string().regex(/^[\w-][\w.-]*$/, 'must be a plain file name'),
+  name: z
+    .string()
+    .max(255)
+    .regex(/^[\w-][\w.-]*$/, 'must be a plain file name'),
   bytes: count,
   sha256,
 });

@@ -15,8 +15,8 @@ export class MappedShard {
     private readonly loss: Uint8Array | null,
   ) {}
 
-  /** @throws UserError when a file is missing, has the wrong size, or (with `verify`) another checksum */
-  static open(dir: string, dtype: Manifest['dtype'], entry: ShardEntry, verify: boolean): MappedShard {
+  /** @throws UserError when a file is missing, has the wrong size, or (with `verify`) another checksum or ids of no token */
+  static open(dir: string, { dtype, tokenizer }: Manifest, entry: ShardEntry, verify: boolean): MappedShard {
     const { tokens, offsets, loss } = entry.files;
     const idBytes = mapChecked(dir, tokens, verify);
     const offsetBytes = mapChecked(dir, offsets, verify);
@@ -25,14 +25,18 @@ export class MappedShard {
     if (!climbs(offsetWords, entry.tokens)) {
       throw new UserError(`${join(dir, offsets.name)}: document offsets are out of order; prepare the data again`);
     }
-    return new MappedShard(
-      entry.documents,
+    const ids =
       dtype === 'uint16'
         ? new Uint16Array(idBytes.buffer, idBytes.byteOffset, entry.tokens)
-        : new Uint32Array(idBytes.buffer, idBytes.byteOffset, entry.tokens),
-      offsetWords,
-      loss === null ? null : mapChecked(dir, loss, verify),
-    );
+        : new Uint32Array(idBytes.buffer, idBytes.byteOffset, entry.tokens);
+    // In a model's embedding such an id would be a row that is not there.
+    const stray = verify ? ids.findIndex((id: number) => id >= tokenizer.vocabSize) : -1;
+    if (stray >= 0) {
+      throw new UserError(
+        `${join(dir, tokens.name)}: id ${ids[stray]} at place ${stray} is outside of the vocabulary of ${tokenizer.vocabSize}; prepare the data again`,
+      );
+    }
+    return new MappedShard(entry.documents, ids, offsetWords, loss === null ? null : mapChecked(dir, loss, verify));
   }
 
   document(index: number): TokenDocument {

@@ -41,7 +41,7 @@ export class ShardSet implements DocumentSource {
       );
     }
     const verify = options.verify ?? true;
-    const shards = manifest.shards.map((entry) => MappedShard.open(dir, manifest.dtype, entry, verify));
+    const shards = manifest.shards.map((entry) => MappedShard.open(dir, manifest, entry, verify));
     return new ShardSet(dir, manifest, text, shards);
   }
 

@@ -19,6 +19,15 @@ export const loopRptConfigSchema = z.strictObject({
     .nonnegative()
     .default(0.005)
     .describe('δ, weight of the K3 divergence from the teacher; 0 switches it off'),
+  zeta: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe("ζ, weight of the distillation of the teacher's reference into every loop; 0, as written: none"),
+  distillFrom: z
+    .enum(['last', 'reference'])
+    .default('last')
+    .describe("the teacher's distribution that is distilled: at its last loop, or at its reference step"),
 
   lambdaBase: z
     .number()
@@ -62,10 +71,14 @@ export const loopRptConfigSchema = z.strictObject({
 
   policyGradient: reach.default('gate').describe('how far L_PG reaches: the gate alone, or the backbone too'),
   entropyGradient: reach.default('gate').describe('how far the entropy bonus reaches'),
+  weights: z
+    .enum(['policy', 'uniform', 'depth'])
+    .default('policy')
+    .describe('distribution over loops in w_k: π (as written), the same for every loop, or in proportion to k'),
   weightGradient: z
     .enum(['none', 'gate', 'backbone'])
     .default('none')
-    .describe("how far L_rep reaches through π in w_k; 'none': w_k is a constant"),
+    .describe("how far L_rep reaches through π in w_k; 'none', and wherever w_k holds no π: w_k is a constant"),
 });
 
 export type LoopRptConfig = z.infer<typeof loopRptConfigSchema>;

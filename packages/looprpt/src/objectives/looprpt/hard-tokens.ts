@@ -40,6 +40,8 @@ export interface HardTokens {
   placesBQ: Tensor;
   /** int64 [M]: row·Q + column of every hard place in that table. */
   cellsM: Tensor;
+  /** How many every row has, [B]; they follow each other in the flat lists. */
+  perRow: Int32Array;
 }
 
 export interface TeacherView {
@@ -52,6 +54,11 @@ export interface TeacherView {
   statesK: readonly Tensor[];
 }
 
+/** How many of a row's n counted places are hard. */
+export function hardCount(n: number, rho: number): number {
+  return Math.ceil(rho * n);
+}
+
 /** Indices into `counted` of the hard places. */
 export function chooseHard(counted: Int32Array, entropyN: Float64Array, T: number, rho: number): Int32Array {
   const chosen: number[] = [];
@@ -61,7 +68,7 @@ export function chooseHard(counted: Int32Array, entropyN: Float64Array, T: numbe
     while (to < counted.length && Math.floor(counted[to]! / T) === row) to++;
     const places = Array.from({ length: to - from }, (_, i) => from + i);
     places.sort((a, b) => entropyN[b]! - entropyN[a]! || a - b);
-    chosen.push(...places.slice(0, Math.ceil(rho * places.length)));
+    chosen.push(...places.slice(0, hardCount(places.length, rho)));
     from = to;
   }
   return Int32Array.from(chosen).sort();
@@ -91,6 +98,7 @@ function hardTokens(batch: TrainingBatch, chosen: Int32Array): HardTokens {
     targetsN: batch.targetsBT.indexSelect(0, placesN),
     placesBQ: int64(table, [B, Q]),
     cellsM: int64(cells, [places.length]),
+    perRow,
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * Shapes: K loops, M hard tokens, G rollouts. Steps t are from 0.
  */
-import type { Tensor } from '@looprpt/engine';
+import { type Tensor, tensor } from '@looprpt/engine';
 
 /** Step 5: L_PG = −mean_g A^(g) log π^(g)(t^(g)), from log π [K, G, M], t [G, M] and A [G, M]. */
 export function rolloutPolicyLoss(logPdfKGM: Tensor, exitsGM: Tensor, advantagesGM: Tensor): Tensor {
@@ -14,6 +14,14 @@ export function rolloutPolicyLoss(logPdfKGM: Tensor, exitsGM: Tensor, advantages
 /** Step 5 in closed form, all K actions at once: L_PG = −Σ_k π(k) A(k); its gradient is the expectation of the sampled one. */
 export function closedPolicyLoss(pdfKM: Tensor, advantagesKM: Tensor): Tensor {
   return pdfKM.mul(advantagesKM).sum(0).mean().neg();
+}
+
+/** A distribution over loops that is the same for every token, [K, 1] beside π [K, M]: uniform, or in proportion to k. */
+export function loopProfile(kind: 'uniform' | 'depth', pdfKM: Tensor): Tensor {
+  const K = pdfKM.size(0);
+  const heights = Array.from({ length: K }, (_, k) => (kind === 'depth' ? k + 1 : 1));
+  const total = heights.reduce((sum, height) => sum + height, 0);
+  return tensor(heights, { dtype: pdfKM.dtype, device: pdfKM.device }).div(total).view(K, 1);
 }
 
 /** Step 6: L_rep = −Σ_k w_k ℓ^(k) with w_k = π(k) (1 + relu(A'(k))). */

@@ -1,7 +1,7 @@
-import { Generator, scope, tensor, zeros } from '@looprpt/engine';
+import { Generator, randn, scope, tensor, zeros } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
 import { mean } from '../../testing/slow/slow-readout.js';
-import { LatentRandomness } from './randomness.js';
+import { LatentRandomness, race } from './randomness.js';
 
 const generators = (noise: number, exits: number) => ({ noise: new Generator(noise), exits: new Generator(exits) });
 /** Standard errors that a correct draw may be off; the seeds are fixed, so a test passes always or never. */
@@ -88,6 +88,14 @@ test('exits come as often as π says, for every rollout and token by itself', ()
         expect(Math.abs(counts[k]![g]![m]! / n - p)).toBeLessThanOrEqual(Z * Math.sqrt((p * (1 - p)) / n));
       });
     });
+  });
+});
+
+test("the draw for devices is that of libtorch's own from the same generator", () => {
+  scope(() => {
+    const weightsNK = randn([200, 4], { generator: generators(5, 6).noise }).softmax(-1);
+    const theirs = weightsNK.multinomial(1, false, generators(1, 2).exits).squeeze(-1);
+    expect(race(weightsNK, generators(1, 2).exits).toArray()).toEqual(theirs.toArray());
   });
 });
 

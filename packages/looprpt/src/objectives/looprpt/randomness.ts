@@ -4,7 +4,7 @@
  *
  * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
  */
-import { empty, type Generator, scope, type Tensor } from '@looprpt/engine';
+import { empty, type Generator, op, scope, type Tensor } from '@looprpt/engine';
 import type { HardTokens } from './hard-tokens.js';
 
 export interface Randomness {
@@ -13,7 +13,7 @@ export interface Randomness {
   /** The same for hard-token queries [B, G·Q, E], rollout by rollout. */
   perturbQueries(hidden: Tensor, loop: number, G: number, hard: HardTokens): Tensor;
   /** t^(g) ~ π^(g): from π [K, G, M] one loop (from 0) each, int64 [G, M]. */
-  sampleExits(pdfKGM: Tensor): Tensor;
+  sampleExits(pdfKGM: Tensor, hard: HardTokens): Tensor;
 }
 
 export class LatentRandomness implements Randomness {
@@ -38,11 +38,9 @@ export class LatentRandomness implements Randomness {
 
   sampleExits(pdfKGM: Tensor): Tensor {
     const [K, G, M] = pdfKGM.shape as [number, number, number];
-    return pdfKGM
-      .reshape(K, G * M)
-      .transpose(0, 1)
-      .multinomial(1, true, this.#exits)
-      .view(G, M);
+    const pdfNK = pdfKGM.reshape(K, G * M).transpose(0, 1);
+    const exitsN = pdfKGM.device === 'cpu' ? pdfNK.multinomial(1, true, this.#exits) : race(pdfNK, this.#exits);
+    return exitsN.view(G, M);
   }
 
   #withNoise(hidden: Tensor): Tensor {
@@ -50,4 +48,13 @@ export class LatentRandomness implements Randomness {
     const { shape, dtype, device } = hidden;
     return scope(() => empty(shape, { dtype, device }).normal_(0, this.#sigma, this.#noise).add(hidden));
   }
+}
+
+/**
+ * One column of every row [N, K] with the row's weights → int64 [N], as `multinomial` without replacement draws it, but without that
+ * operator's check of the weights, for which a device would have to be waited for.
+ */
+export function race(weightsNK: Tensor, generator: Generator): Tensor {
+  const clocksNK = op('aten::exponential_')(op('aten::empty_like')(weightsNK), 1, { generator });
+  return weightsNK.div(clocksNK).argmax(-1);
 }

@@ -9,7 +9,7 @@
  *
  * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens, Q hard tokens of the fullest row.
  */
-import { cat, scope, type Tensor } from '@looprpt/engine';
+import { cat, cut, scope, type Tensor } from '@looprpt/engine';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { PassContext } from '../../model/pass.js';
 import { runLoopQueries } from '../../model/stack.js';
@@ -59,7 +59,7 @@ function hardRollouts({ model, batch, hard, clean, random }: RolloutInputs, G: n
   const context = queryContext(model, batch, hard, G);
   // Rollouts are further queries of the same row: [B, G·Q].
   const startBQE = clean.statesK[0]!.gather(1, hard.placesBQ.unsqueeze(-1).expand(-1, -1, E));
-  let hidden = random.perturbQueries(
+  const noisy = random.perturbQueries(
     startBQE
       .unsqueeze(1)
       .expand(-1, G, -1, -1)
@@ -68,6 +68,8 @@ function hardRollouts({ model, batch, hard, clean, random }: RolloutInputs, G: n
     G,
     hard,
   );
+  // The gate reads it too, and the gathering of rows can be differentiated only once.
+  let hidden = model.checkpointLoops ? cut(noisy) : noisy;
   const statesK = [hidden];
   for (let loop = 1; loop < model.config.loops; loop++) {
     hidden = runLoopQueries(model, hidden, clean.qkv[loop]!, clean.context, context);

@@ -8,13 +8,22 @@ import { noGrad, stack, type Tensor } from '@looprpt/engine';
 import { atStep, exitLogPdf } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { TrainingBatch } from '../batch.js';
+import { ALONE, type Peers } from '../peers.js';
 import { gateLogitsByLoop, inFloat32, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
 import type { ObjectiveReport } from '../report.js';
 import { advantages, advantagesUnderPolicy } from './advantage.js';
 import type { LoopRptConfig } from './config.js';
 import { type HardTokens, hardTokensOf } from './hard-tokens.js';
-import { closedPolicyLoss, exitEntropyLoss, representationLoss, rolloutPolicyLoss, trustRegionLoss } from './losses.js';
+import {
+  closedPolicyLoss,
+  exitEntropyLoss,
+  loopProfile,
+  representationLoss,
+  rolloutPolicyLoss,
+  trustRegionLoss,
+} from './losses.js';
 import type { Randomness } from './randomness.js';
+import { referenceDistillationLoss, referenceStates } from './reference-distillation.js';
 import { type RewardTerms, rewardOf, rewardTable, timePenalty } from './reward.js';
 import { type CleanPass, rollouts } from './rollouts.js';
 
@@ -26,6 +35,7 @@ interface PolicyStep {
   clean: CleanPass;
   terms: RewardTerms;
   rewardKM: Tensor;
+  peers: Peers;
 }
 
 /** @throws AssertionError if no place of the batch counts in the loss */
@@ -35,6 +45,7 @@ export function loopRptLoss(
   batch: TrainingBatch,
   config: LoopRptConfig,
   random: Randomness,
+  peers: Peers = ALONE,
 ): ObjectiveReport {
   // 1, 2. The teacher's reference, and the hard tokens.
   const { hard, entropyM, referenceStepM, statesK: teacherStatesK } = hardTokensOf(teacher, batch, config);
@@ -57,24 +68,36 @@ export function loopRptLoss(
   const rewardKM = rewardTable(logProbsKM, terms);
 
   // 5. When to stop: the policy gradient.
-  const step: PolicyStep = { student, batch, hard, clean, terms, rewardKM };
+  const step: PolicyStep = { student, batch, hard, clean, terms, rewardKM, peers };
   const sampled = config.alpha > 0 && config.policy === 'rollouts' ? sampledPolicy(step, config, random) : null;
   const policy = sampled
     ? sampled.loss
     : closedPolicyLoss(
         logPdfReaching(config.policyGradient).exp(),
         config.closedFormWeighting === 'uniform'
-          ? advantages(rewardKM, config)
-          : advantagesUnderPolicy(rewardKM, pdfKM, config),
+          ? advantages(rewardKM, config, peers)
+          : advantagesUnderPolicy(rewardKM, pdfKM, config, peers),
       );
 
   // 6. What the early states must already know.
-  const weightPdfKM = config.weightGradient === 'none' ? pdfKM : logPdfReaching(config.weightGradient).exp();
-  const representation = representationLoss(weightPdfKM, advantages(rewardKM, config), logProbsKM);
+  const weightPdfKM = weightDistribution(config, pdfKM, logPdfReaching);
+  const representation = representationLoss(weightPdfKM, advantages(rewardKM, config, peers), logProbsKM);
 
   // 7, 8. The exit-entropy bonus and the trust region.
   const entropy = exitEntropyLoss(config.entropyGradient === 'gate' ? gateLogPdfKM : logPdfReaching('backbone'));
   const divergence = trustRegionLoss(teacherLogProbsKM, logProbsKM);
+
+  // Beyond the page: the teacher's reference as a target of every loop.
+  const distillation =
+    config.zeta > 0
+      ? referenceDistillationLoss(
+          student,
+          clean.statesK,
+          teacher,
+          noGrad(() => referenceStates(teacherStatesK, hard.placesN, config.distillFrom, referenceStepM)),
+          hard.placesN,
+        )
+      : null;
 
   // 9. The whole.
   const weighted: [number, Tensor][] = [
@@ -82,6 +105,7 @@ export function loopRptLoss(
     [config.beta, representation],
     [config.gamma, entropy],
     [config.delta, divergence],
+    ...(distillation ? [[config.zeta, distillation] as [number, Tensor]] : []),
   ];
   // A term of weight 0 must not reach the weights at all: 0 · NaN is NaN.
   const active = weighted.filter(([weight]) => weight > 0).map(([weight, term]) => term.mul(weight));
@@ -93,11 +117,22 @@ export function loopRptLoss(
       representation: representation.detach(),
       exitEntropy: entropy.detach().neg(),
       klTeacher: divergence.detach(),
+      ...(distillation ? { distillation: distillation.detach() } : {}),
     },
     exitPdfKN: pdfKM,
     rewardKN: rewardKM,
     groupRewardsGN: sampled ? sampled.rewardsGM : rewardKM,
   };
+}
+
+/** The distribution over loops in w_k, [K, M] or [K, 1]. */
+function weightDistribution(
+  { weights, weightGradient }: LoopRptConfig,
+  pdfKM: Tensor,
+  logPdfReaching: (reach: 'gate' | 'backbone') => Tensor,
+): Tensor {
+  if (weights !== 'policy') return loopProfile(weights, pdfKM);
+  return weightGradient === 'none' ? pdfKM : logPdfReaching(weightGradient).exp();
 }
 
 /** Step 3; hard rollouts read the pass's keys and values, as constants. */
@@ -106,24 +141,24 @@ function deterministicPass(student: LoopLM, batch: TrainingBatch, config: LoopRp
   const wanted = config.alpha > 0 && config.policy === 'rollouts' && config.rollouts === 'hard';
   const qkv: Tensor[][] = [];
   const statesK = student.states(batch, wanted ? { keep: qkv } : {}, context);
-  return { statesK, context, qkv };
+  return { statesK: statesK, context, qkv };
 }
 
 /** Step 5 as written: noisy passes, an exit sampled from each, paid and compared within the group. */
 function sampledPolicy(
-  { student, batch, hard, clean, terms, rewardKM }: PolicyStep,
+  { student, batch, hard, clean, terms, rewardKM, peers }: PolicyStep,
   config: LoopRptConfig,
   random: Randomness,
 ): { loss: Tensor; rewardsGM: Tensor } {
   const run = (): Tensor[] => rollouts({ model: student, batch, hard, clean, random }, config);
   const statesK = config.policyGradient === 'gate' ? noGrad(run) : run();
   const logPdfKGM = exitLogPdf(rolloutGateLogits(student, statesK));
-  const exitsGM = random.sampleExits(logPdfKGM.detach().exp());
+  const exitsGM = random.sampleExits(logPdfKGM.detach().exp(), hard);
   const rewardsGM =
     config.rewardFrom === 'table'
       ? rewardKM.gather(0, exitsGM)
       : noGrad(() => rewardOf(ownLogProbs(student, statesK, exitsGM, hard), exitsGM, terms));
-  return { loss: rolloutPolicyLoss(logPdfKGM, exitsGM, advantages(rewardsGM, config)), rewardsGM };
+  return { loss: rolloutPolicyLoss(logPdfKGM, exitsGM, advantages(rewardsGM, config, peers)), rewardsGM };
 }
 
 /** Gate logits of rollout states, K × [G, M, E] → [K, G, M]. */
@@ -140,6 +175,8 @@ function ownLogProbs(student: LoopLM, statesK: readonly Tensor[], exitsGM: Tenso
   const targetsGM = targetsN
     .unsqueeze(0)
     .expand(G, M)
-    .reshape(G * M);
+    .reshape(G * M)
+    // Of a single token the copies are one number with stride 0.
+    .contiguous();
   return targetLogProbs(student, exitStateGME.reshape(G * M, E), targetsGM).view(G, M);
 }

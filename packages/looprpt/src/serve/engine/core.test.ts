@@ -1,4 +1,4 @@
-import { liveTensors } from '@looprpt/engine';
+import { liveTensors, noGrad, scope, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
@@ -35,7 +35,7 @@ interface Arrival {
   request: EngineRequest;
 }
 
-const nothing = (): SlowText => ({ tokens: [], loops: [], logProbs: [] });
+const nothing = (): SlowText => ({ tokens: [], loops: [], logProbs: [], promptLogProbs: [] });
 
 /** Runs everything; what each request yielded. All pages must be free afterwards, or kept for prompts to come. */
 function run(
@@ -59,21 +59,38 @@ function run(
   return arrivals.map((arrival) => texts.get(sequences[inOrder.indexOf(arrival)]!)!);
 }
 
-function record(text: SlowText, { token }: TokenEvent): void {
+function record(text: SlowText, { token, prompt }: TokenEvent): void {
+  if (prompt) text.promptLogProbs.push(...prompt.map(({ logProb }) => logProb));
   if (!token) return;
   text.tokens.push(token.id);
   text.loops.push(token.loop);
   text.logProbs.push(token.logProb);
 }
 
-function expectSame(texts: SlowText[], expected: SlowText[]): void {
+/** @param expected of the slow engine, or of decoding that scores no prompts */
+function expectSame(texts: SlowText[], expected: (Omit<SlowText, 'promptLogProbs'> & Partial<SlowText>)[]): void {
   texts.forEach((text, i) => {
     expect(text.tokens).toEqual(expected[i]!.tokens);
     expect(text.loops).toEqual(expected[i]!.loops);
     text.logProbs.forEach((logProb, n) => {
       expect(logProb).toBeCloseTo(expected[i]!.logProbs[n]!, 3);
     });
+    // Those that were asked for; the slow engine always tells them.
+    text.promptLogProbs.forEach((logProb, n) => {
+      expect(logProb).toBeCloseTo(expected[i]!.promptLogProbs![n]!, 3);
+    });
   });
+}
+
+/** By place, the log-probabilities of what follows, from one pass over the whole prompt. */
+function plainLogProbs(model: LoopLM, prompt: number[], loops: number): Float64Array[] {
+  return noGrad(() =>
+    scope(() => {
+      const states = model.states({ idsBT: tensor([prompt], { dtype: 'int64' }) }, { loops });
+      const logProbsTV = model.logits(states.at(-1)!).logSoftmax(-1).select(0, 0);
+      return prompt.map((_, t) => logProbsTV.select(0, t).toNumbers());
+    }),
+  );
 }
 
 const prompts = [[3, 1, 4, 1, 5, 9, 2], [6, 5], [10], [8, 9, 7, 9, 3, 2, 3, 8, 4, 6, 2, 6], [0, 0, 7]];
@@ -102,10 +119,13 @@ describe.each(policies)('the batched engine with cache $decode, prefill $prefill
         exit,
         seed: i,
         sampling: i % 2 ? sampled : samplingConfig.parse({ temperature: 0 }),
+        ...(i % 2 ? { promptLogProbs: i } : { presencePenalty: 0.3, frequencyPenalty: -0.2 }),
       },
     }));
     const expected = arrivals.map(({ request }) => slowText(slow, request, cache));
-    expectSame(run(coreOf(model, { cache, maxSequences: 3, prefillRows: 4 }), arrivals), expected);
+    const texts = run(coreOf(model, { cache, maxSequences: 3, prefillRows: 4 }), arrivals);
+    expectSame(texts, expected);
+    expect(texts.map(({ promptLogProbs }) => promptLogProbs.length)).toEqual([0, 1, 0, 11, 0]);
   });
 });
 
@@ -122,8 +142,15 @@ describe('the batched engine', () => {
       seed: fc.nat(1000),
       sampling: fc.constantFrom(sampled, samplingConfig.parse({ temperature: 0 })),
       stopIds: fc.constantFrom([], [4, 7]),
+      presencePenalty: fc.constantFrom(0, 0.5),
+      frequencyPenalty: fc.constantFrom(0, 0.7),
+      follow: fc.constantFrom([], [], [3, 9, 3]),
     });
-    const arrivals = fc.array(fc.record({ at: fc.nat(12), request }), { minLength: 1, maxLength: 6 });
+    const scored = fc.tuple(request, fc.option(fc.nat(3))).map(([request, promptLogProbs]) => ({
+      ...request,
+      ...(promptLogProbs === null ? {} : { promptLogProbs }),
+    }));
+    const arrivals = fc.array(fc.record({ at: fc.nat(12), request: scored }), { minLength: 1, maxLength: 6 });
     const settings = fc.record({
       maxSequences: fc.integer({ min: 1, max: 4 }),
       prefillRows: fc.integer({ min: 1, max: 7 }),
@@ -163,10 +190,18 @@ describe('the batched engine', () => {
     disposables.push(model);
     const { new_tokens: maxTokens, exit_at_step: fixed } = golden.generation;
     const loops = model.config.loops;
+    // All loops, whether they are asked for or every rule is told never to be content.
+    const exits: ExitRule[] = [
+      { rule: 'loops', loops },
+      { rule: 'gate', threshold: 1.01 },
+      { rule: 'hidden-change', tolerance: 0 },
+    ];
     for (const reproducible of [true, false]) {
-      const arrivals = golden.input_ids.map((prompt) => ({ at: 0, request: { prompt, maxTokens } }));
-      const texts = run(coreOf(model, { reproducible }), arrivals);
-      expect(texts.map(({ tokens }) => tokens)).toEqual(fixed[String(loops - 1)]!.tokens);
+      for (const exit of exits) {
+        const arrivals = golden.input_ids.map((prompt) => ({ at: 0, request: { prompt, maxTokens, exit } }));
+        const texts = run(coreOf(model, { reproducible }), arrivals);
+        expect(texts.map(({ tokens }) => tokens)).toEqual(fixed[String(loops - 1)]!.tokens);
+      }
       const drawn = golden.input_ids.map((prompt, seed) => ({ prompt, maxTokens: 20, seed, sampling: sampled }));
       const plain = decode(model, drawn, { exit: { threshold: null, maxLoops: loops } });
       expectSame(
@@ -234,6 +269,29 @@ describe('the batched engine', () => {
     expect(liveTensors()).toBe(before);
   });
 
+  it('holds the same tensors after any amount of work', () => {
+    const { model } = tiny(8);
+    const core = coreOf(model, { pages: 40 });
+    const work = (n: number): number => {
+      const arrivals = prompts.map((prompt, i) => ({
+        at: i,
+        request: {
+          prompt,
+          maxTokens: 4,
+          seed: n,
+          exit: rules[(n + i) % rules.length]!,
+          sampling: sampled,
+          topLogProbs: i,
+        },
+      }));
+      run(core, arrivals, (pass, sequences) => {
+        if (pass === n) core.cancel(sequences.at(-1)!);
+      });
+      return liveTensors();
+    };
+    expect(new Set(Array.from({ length: 12 }, (_, n) => work(n))).size).toBe(1);
+  });
+
   it('ends at stop ids and stop strings, obeys a bias, lists the likeliest tokens', () => {
     const { model } = tiny(4);
     const core = coreOf(model);
@@ -257,6 +315,58 @@ describe('the batched engine', () => {
     expect(stopped.finish).toBe('stop');
     expect(stopped.ids.slice(2)).toEqual(free!.tokens.slice(0, free!.tokens.indexOf(free!.tokens[2]!)));
     expect(forbidden.ids[2]).not.toBe(free!.tokens[0]);
+  });
+
+  it('scores a prompt as the plain model does at the last loop of the rule, in chunks and beside others', () => {
+    const { model } = goldenCase('gqa96');
+    disposables.push(model);
+    const { loops, vocabSize } = model.config;
+    const prompt = Array.from({ length: 23 }, (_, t) => (7 * t * t + 3) % vocabSize);
+    for (const exit of [undefined, { rule: 'gate', threshold: 0.3, maxLoops: loops - 1 } as const]) {
+      const core = coreOf(model, { prefillRows: 5 });
+      // The same prompt was read before, and is in the prefix cache.
+      run(core, [{ at: 0, request: { prompt, maxTokens: 2 } }]);
+      const other = core.add({ prompt: prompt.toReversed(), maxTokens: 30 });
+      for (const maxTokens of [0, 2]) {
+        const sequence = core.add({ prompt, maxTokens, promptLogProbs: 3, ...(exit ? { exit } : {}) });
+        const events: TokenEvent[] = [];
+        while (sequence.finish === null)
+          events.push(
+            ...core
+              .pass()!
+              .events.filter(([of]) => of === sequence)
+              .map(([, event]) => event),
+          );
+        expect(events.map(({ token, prompt }) => [token !== null, prompt?.length])).toEqual(
+          maxTokens === 0
+            ? [[false, 22]]
+            : [
+                [true, 22],
+                [true, undefined],
+              ],
+        );
+        expect(events.at(-1)!.finish).toBe('length');
+        const last = exit?.maxLoops ?? loops;
+        const plain = plainLogProbs(model, prompt, last);
+        events[0]!.prompt!.forEach(({ id, loop, logProb, top }, t) => {
+          expect([id, loop]).toEqual([prompt[t + 1], last]);
+          expect(logProb).toBeCloseTo(plain[t]![id]!, 4);
+          const best = [...plain[t]!].sort((a, b) => b - a).slice(0, 3);
+          expect(top.map(({ logProb }) => logProb)).toEqual(best.map((one) => expect.closeTo(one, 4)));
+          for (const { id, logProb } of top) expect(logProb).toBeCloseTo(plain[t]![id]!, 4);
+        });
+      }
+      core.cancel(other);
+      expect(core.pool.free + core.prefixPages).toBe(core.pool.pages);
+    }
+  });
+
+  it('scores a prompt of one token, which has nothing to score', () => {
+    const core = coreOf(tiny(4).model);
+    const sequence = core.add({ prompt: [1], maxTokens: 0, promptLogProbs: 2 });
+    const events: TokenEvent[] = [];
+    while (sequence.finish === null) events.push(...core.pass()!.events.map(([, event]) => event));
+    expect(events).toEqual([{ token: null, text: '', finish: 'length', prompt: [] }]);
   });
 
   it('reads the beginning that prompts share once, to the same bits, and gives it up when pages are wanted', () => {
@@ -324,6 +434,9 @@ describe('the batched engine', () => {
     expect(add({ prompt: [] })).toThrow(/prompt is empty/);
     expect(add({ prompt: [11] })).toThrow(/token id 11/);
     expect(add({ maxTokens: 0 })).toThrow(/max tokens: 0/);
+    expect(add({ follow: [2, 11] })).toThrow(/token id 11/);
+    expect(add({ promptLogProbs: -1 })).toThrow(/prompt log-probabilities: -1/);
+    expect(add({ topLogProbs: 0.5 })).toThrow(/top log-probabilities: 0.5/);
     expect(add({ maxTokens: 64 })).toThrow(/65 tokens; this engine takes 64/);
     expect(add({ maxTokens: 20 })).toThrow(/needs 15 cache pages/);
     expect(add({ exit: { rule: 'loops', loops: 4 } })).toThrow(/4 loops are asked for, the model has 3/);

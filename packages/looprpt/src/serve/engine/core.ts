@@ -18,7 +18,7 @@ import { type EvidenceKind, ExitDecision, evidenceOf } from './exit-rule.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
-import { chooseTokens } from './read-out.js';
+import { chooseTokens, readTokens } from './read-out.js';
 import { type EngineRequest, Sequence, type TokenEvent } from './request.js';
 import { type PassRow, Scheduler } from './scheduler.js';
 import { SequenceSlots } from './sequence-slots.js';
@@ -40,8 +40,8 @@ export const engineConfig = z.strictObject({
     .default(true)
     .describe(
       'products row by row, so that a seed gives the same text whatever else is in the batch, to the last bit (float32 on the ' +
-        "CPU; elsewhere a sequence's numbers can change in their last bits with its company). false: the library's " +
-        'general product, whose additions are ordered by the shape of the batch',
+        "CPU, with a second copy of the weights; elsewhere a sequence's numbers can change in their last bits with its " +
+        "company). false: the library's general product, whose additions are ordered by the shape of the batch",
     ),
 });
 
@@ -137,7 +137,9 @@ export class EngineCore implements Disposable {
 
   #admit(sequence: Sequence): boolean {
     const { cache } = this.config;
-    const begun = this.#reusesPrefixes ? this.#prefixes.find(this.#prefixMode(sequence), promptOf(sequence)) : [];
+    // What was read before has left keys and values, but no states to score the tokens after it.
+    const reuses = this.#reusesPrefixes && !sequence.scoresPrompt;
+    const begun = reuses ? this.#prefixes.find(this.#prefixMode(sequence), promptOf(sequence)) : [];
     for (const { pages } of begun) this.pool.share(pages);
     this.#prefixes.makeRoom(this.#pageNeed(sequence) - begun.length * sequence.size.loops);
     sequence.slots = SequenceSlots.reserve(this.pool, cache, sequence.size, begun);
@@ -181,12 +183,25 @@ export class EngineCore implements Disposable {
     const stateNE = this.#step.run(stepRows, this.#stateNE);
     const evidence = this.#evidence(rows, stateNE);
     const leaves = rows.map((row, n) => this.#decision(row).leaves(row.loop + 1, evidence[n]!));
+    this.#readPrompts(rows, leaves, stateNE);
     const read = [...rows.keys()].filter((n) => leaves[n] && !rows[n]!.isPrompt);
     if (read.length === 0) return { stateNE: stateNE.persist(), leaves, tokens: [] };
     const readRows = read.map((n) => ({ sequence: rows[n]!.job, loop: rows[n]!.loop + 1 }));
     const choices = chooseTokens(readRows, this.#logits(stateNE, read));
     const tokens = readRows.map(({ sequence }, m) => [sequence, choices[m]!] as const);
     return { stateNE: stateNE.persist(), leaves, tokens };
+  }
+
+  /** Scores the tokens that follow prompt tokens which leave, where that is wanted; within a prompt they leave in any order. */
+  #readPrompts(rows: readonly PassRow<Sequence>[], leaves: readonly boolean[], stateNE: Tensor): void {
+    const read = [...rows.keys()].filter((n) => leaves[n] && rows[n]!.isPrompt && rows[n]!.job.scoresPrompt);
+    if (read.length === 0) return;
+    const wanted = read.map((n) => {
+      const { job, position, loop } = rows[n]!;
+      return { id: job.ids[position + 1]!, loop: loop + 1, top: job.request.promptLogProbs! };
+    });
+    const tokens = readTokens(wanted, this.#logits(stateNE, read));
+    for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
   }
 
   #decision({ job, position, isPrompt }: PassRow<Sequence>): ExitDecision {

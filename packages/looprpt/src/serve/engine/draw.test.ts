@@ -27,6 +27,7 @@ describe('drawToken', () => {
         const numbers = random(seed);
         const logits = Float32Array.from({ length: V }, () => {
           const logit = spread * numbers.normal();
+          // Rounding gives 0 and −0, which are equal.
           return grid ? Math.round(logit) : logit;
         });
         if (V > 2) for (let i = 0; i < forbidden; i++) logits[numbers.below(V - 1)] = Number.NEGATIVE_INFINITY;

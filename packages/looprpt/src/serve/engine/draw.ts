@@ -4,6 +4,7 @@
  * is the definition; weights are rounded to float32 here, so where a random number falls on the last bits of a boundary the two
  * may differ.
  */
+import assert from 'node:assert/strict';
 import type { Sampling } from '../../generate/sampling.js';
 
 /** What may be chosen: logits of all ids, and numbers proportional to exp(logit / temperature). */
@@ -56,7 +57,7 @@ function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Sampling): nu
     const ids = idsFrom(weightsV, share * largest);
     const isAll = ids.length === V;
     if (!isAll && ids.length < topK) continue;
-    ids.sort((a, b) => logitsV[b]! - logitsV[a]! || a - b);
+    sortByLogit(ids, logitsV);
     if (topK > 0) ids.splice(topK);
     const enough = topP < 1 ? topP * (topK > 0 ? sum(ids) : all) : Number.POSITIVE_INFINITY;
     let mass = 0;
@@ -69,6 +70,27 @@ function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Sampling): nu
     while (weightsV[ids.at(-1)!]! < minP * largest) ids.pop();
     return ids;
   }
+}
+
+const IDS = 2 ** 21;
+
+/**
+ * The likeliest first, of equals the lowest id. Typed arrays sort many times faster without a comparison, so an id and its
+ * logit, whose bits are put in order, become one number of 53 bits.
+ */
+function sortByLogit(ids: number[], logitsV: Float32Array): void {
+  assert(logitsV.length <= IDS);
+  const bitsV = new Uint32Array(logitsV.buffer, logitsV.byteOffset, logitsV.length);
+  const keys = new Float64Array(ids.length);
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]!;
+    const bits = logitsV[id] === 0 ? 0 : bitsV[id]!;
+    const ordered = bits >>> 31 ? ~bits >>> 0 : bits + 2 ** 31;
+    keys[i] = ordered * IDS + (IDS - 1 - id);
+  }
+  keys.sort();
+  const last = ids.length - 1;
+  for (let i = 0; i <= last; i++) ids[last - i] = IDS - 1 - (keys[i]! % IDS);
 }
 
 function idsFrom(weightsV: Float32Array, smallest: number): number[] {

@@ -1,11 +1,12 @@
 /**
- * Tokens from states: logits of those rows that leave, and each sequence's own choice among them.
+ * Tokens from states: logits of those rows that leave, and each sequence's own choice among them; for prompts that are scored, the
+ * token that is known to follow.
  *
- * Shapes: N rows of the pass, M rows that are read, E hidden, V vocabulary.
+ * Shapes: M rows that are read, V vocabulary, C alternatives.
  */
 import { type Tensor, tensor } from '@looprpt/engine';
 import type { Weighed } from './draw.js';
-import type { Choice, LogProb, Sequence } from './request.js';
+import type { LogProb, ReadToken, Sequence } from './request.js';
 
 export interface ReadOutRow {
   sequence: Sequence;
@@ -14,18 +15,40 @@ export interface ReadOutRow {
 }
 
 /** @param logitsMV of the rows, any floating dtype */
-export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Choice[] {
-  const wideMV = logitsMV.dtype === 'float32' ? logitsMV : logitsMV.to({ dtype: 'float32' });
+export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): ReadToken[] {
+  const wideMV = wide(logitsMV);
   const greedyM = rows.some(({ sequence }) => sequence.isGreedy) ? wideMV.argmax(-1).toNumbers() : null;
   const drawnM = rows.every(({ sequence }) => sequence.isGreedy) ? null : weighedRows(rows, wideMV);
-  const ids = rows.map(({ sequence }, m) => (sequence.isGreedy ? greedyM![m]! : sequence.draw(drawnM!(m))));
-  const idsM1 = tensor(ids, { dtype: 'int64', device: wideMV.device }).unsqueeze(-1);
-  const logProbsMV = wideMV.logSoftmax(-1);
+  const ids = rows.map(
+    ({ sequence }, m) => sequence.settled ?? (sequence.isGreedy ? greedyM![m]! : sequence.draw(drawnM!(m))),
+  );
+  return readTokens(
+    rows.map(({ sequence, loop }, m) => ({ id: ids[m]!, loop, top: sequence.request.topLogProbs ?? 0 })),
+    wideMV,
+  );
+}
+
+/**
+ * What the model thinks of tokens that are known.
+ * @param rows the token that follows each, the loop that it is read out at, and how many of the likeliest are wanted
+ * @param logitsMV any floating dtype
+ */
+export function readTokens(rows: readonly { id: number; loop: number; top: number }[], logitsMV: Tensor): ReadToken[] {
+  const logProbsMV = wide(logitsMV).logSoftmax(-1);
+  const idsM1 = tensor(
+    rows.map(({ id }) => [id]),
+    { dtype: 'int64', device: logProbsMV.device },
+  );
   const logProbs = logProbsMV.gather(-1, idsM1).toNumbers();
-  return rows.map(({ sequence, loop }, m) => ({
-    ...{ id: ids[m]!, loop, logProb: logProbs[m]! },
-    top: topOf(logProbsMV, m, sequence.request.topLogProbs ?? 0),
-  }));
+  const tops = likeliest(
+    rows.map(({ top }) => top),
+    logProbsMV,
+  );
+  return rows.map(({ id, loop }, m) => ({ id, loop, logProb: logProbs[m]!, top: tops[m]! }));
+}
+
+function wide(logitsMV: Tensor): Tensor {
+  return logitsMV.dtype === 'float32' ? logitsMV : logitsMV.to({ dtype: 'float32' });
 }
 
 /** By row the logits and, at its sequence's temperature, the probabilities. */
@@ -39,9 +62,17 @@ function weighedRows(rows: readonly ReadOutRow[], logitsMV: Tensor): (m: number)
   return (m) => ({ logitsV: row(logits, m), weightsV: row(weights, m) });
 }
 
-function topOf(logProbsMV: Tensor, m: number, count: number): LogProb[] {
-  if (count === 0) return [];
-  const [values, ids] = logProbsMV.select(0, m).topk(Math.min(count, logProbsMV.size(1)));
-  const logProbs = values.toNumbers();
-  return Array.from(ids.toNumbers(), (id, i) => ({ id, logProb: logProbs[i]! }));
+/** By row so many of the likeliest ids, likeliest first. */
+function likeliest(counts: readonly number[], logProbsMV: Tensor): LogProb[][] {
+  const most = Math.min(Math.max(...counts), logProbsMV.size(1));
+  if (most === 0) return counts.map(() => []);
+  const [valuesMC, idsMC] = logProbsMV.topk(most);
+  const logProbs = valuesMC.toNumbers();
+  const ids = idsMC.toNumbers();
+  return counts.map((count, m) =>
+    Array.from({ length: Math.min(count, most) }, (_, c) => ({
+      id: ids[m * most + c]!,
+      logProb: logProbs[m * most + c]!,
+    })),
+  );
 }

@@ -3,7 +3,8 @@
  * shows only in where it writes and what it reads; the layers are the same for all.
  *
  * On the CPU in float32 attention and norms are fused operators, and with `reproducible` so are the products, with rows that
- * have the same bits whatever else is in the pass. Everywhere else it is the model's own plain forward pass over gathered keys.
+ * have the same bits whatever else is in the pass, from a copy of the weights in the order in which they are read: the weights
+ * must not change while a step lives. Everywhere else it is the model's own plain forward pass over gathered keys.
  *
  * Shapes: N rows, E hidden, S most keys of a row, G key heads, D head size, P = D/2, M slots of all lines.
  */
@@ -14,11 +15,10 @@ import {
   fusable,
   fusedLinear,
   fusedPagedAttention,
-  fusedResidualNorm,
-  fusedRmsNorm,
   fusedRowLinear,
-  fusedSwiglu,
   linear,
+  type PackedWeight,
+  packRows,
   scope,
   type Tensor,
   tensor,
@@ -27,7 +27,7 @@ import type { KeysValues } from '../../model/layer.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { PassContext } from '../../model/pass.js';
 import { ropeTables } from '../../model/rope.js';
-import { runLoop } from '../../model/stack.js';
+import { fusedLoop, runLoop } from '../../model/stack.js';
 import type { KVMemory } from './kv-memory.js';
 
 export interface StepRow {
@@ -46,15 +46,17 @@ export class Step implements Disposable {
   readonly #memory: KVMemory;
   readonly #fused: boolean;
   readonly #angles: { cos: Tensor; sin: Tensor };
-  /** x·Wᵀ for x [N, in]. */
+  /** x·Wᵀ for x [N, in] and one of the model's weights. */
   readonly product: (xNI: Tensor, weightOI: Tensor) => Tensor;
+  readonly #packed = new Map<Tensor, PackedWeight>();
 
   /** @param places positions that a sequence can have */
   constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
     this.#model = model;
     this.#memory = memory;
     this.#fused = model.kernels === 'fused' && fusable(model.weights.embedding);
-    this.product = this.#fused ? (reproducible ? fusedRowLinear : fusedLinear) : linear;
+    if (this.#fused && reproducible) this.#pack();
+    this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
     this.#angles = scope(() => {
       const { cosBTP, sinBTP } = ropeTables(
         model.config,
@@ -81,7 +83,18 @@ export class Step implements Disposable {
   [Symbol.dispose](): void {
     this.#angles.cos.dispose();
     this.#angles.sin.dispose();
+    for (const { packed } of this.#packed.values()) packed.dispose();
   }
+
+  #pack(): void {
+    const { layers, head, gateWeight } = this.#model.weights;
+    for (const { qkv, out, gateUp, down } of layers)
+      for (const weight of [qkv, out, gateUp, down]) this.#packed.set(weight, packRows(weight));
+    for (const weight of [head, gateWeight]) this.#packed.set(weight, packRows(weight));
+    for (const { packed } of this.#packed.values()) packed.persist();
+  }
+
+  readonly #rowProduct = (xNI: Tensor, weightOI: Tensor): Tensor => fusedRowLinear(xNI, this.#packed.get(weightOI)!);
 
   /** The rows' states before the loop, [N, E]; arguments as for `run`. */
   states(rows: readonly Pick<StepRow, 'id' | 'source'>[], beforeNE: Tensor | null): Tensor {
@@ -98,22 +111,15 @@ export class Step implements Disposable {
 
   #runFused(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
     const { config, weights } = this.#model;
-    const { heads, kvHeads, rmsNormEps: eps } = config;
-    const { product } = this;
+    const { heads, kvHeads, windows } = config;
     const paged = pagedRows(rows);
-    let residual = hiddenNE;
-    let normed = fusedRmsNorm(hiddenNE, weights.layers[0]!.normBeforeAttention, eps);
-    weights.layers.forEach((layer, i) => {
-      const mixed = fusedPagedAttention(product(normed, layer.qkv), this.#angles, this.#memory.layers[i]!, paged, {
-        ...{ heads, kvHeads, window: config.windows[i]! },
-      });
-      const attended = product(mixed, layer.out);
-      [residual, normed] = fusedResidualNorm(attended, residual, layer.normAfterAttention, layer.normBeforeMlp, eps);
-      const expanded = product(fusedSwiglu(product(normed, layer.gateUp)), layer.down);
-      const next = weights.layers[i + 1]?.normBeforeAttention ?? weights.finalNorm;
-      [residual, normed] = fusedResidualNorm(expanded, residual, layer.normAfterMlp, next, eps);
-    });
-    return normed;
+    const mix = (normedNE: Tensor, layer: number): Tensor =>
+      fusedPagedAttention(
+        this.product(normedNE, weights.layers[layer]!.qkv),
+        ...([this.#angles, this.#memory.layers[layer]!, paged] as const),
+        { heads, kvHeads, window: windows[layer]! },
+      );
+    return fusedLoop(this.#model, hiddenNE, mix, this.product);
   }
 
   #runPlain(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {

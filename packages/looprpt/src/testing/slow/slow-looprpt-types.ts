@@ -29,6 +29,11 @@ export interface SlowLoopRptSettings extends TeacherSettings, AdvantageSettings 
   beta: number;
   gamma: number;
   delta: number;
+  /** Weight of the distillation of the teacher's last loop, or of its reference step, into every loop. */
+  zeta: number;
+  distillFrom: 'last' | 'reference';
+  /** The distribution over loops in w_k: π, 1/K, or k in proportion. */
+  weights: 'policy' | 'uniform' | 'depth';
 }
 
 export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
@@ -53,6 +58,9 @@ export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
   beta: 1,
   gamma: 0.02,
   delta: 0.005,
+  zeta: 0,
+  distillFrom: 'last',
+  weights: 'policy',
 };
 
 export interface SlowLoopRptSetup {
@@ -72,6 +80,8 @@ export interface SlowLoopRptParts {
   representation: number;
   entropy: number;
   kl: number;
+  /** L_ref, 0 where ζ is. */
+  distillation: number;
 }
 
 export interface SlowRollout {
@@ -113,7 +123,7 @@ export interface SlowHardToken {
 }
 
 export interface SlowLoopRptResult {
-  /** α L_PG + β L_rep + γ L_ent + δ L_KL */
+  /** α L_PG + β L_rep + γ L_ent + δ L_KL + ζ L_ref */
   loss: number;
   /** means over the hard tokens */
   parts: SlowLoopRptParts;

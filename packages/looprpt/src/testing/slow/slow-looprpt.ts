@@ -9,12 +9,13 @@ import assert from 'node:assert/strict';
 import { normalise, normaliseWeighted } from './slow-advantage.js';
 import { hardRollout } from './slow-hard-rollout.js';
 import type { SlowParams, SlowPass } from './slow-loop-lm.js';
-import { forward } from './slow-loop-lm.js';
+import { forward, headLogits, logSoftmax } from './slow-loop-lm.js';
 import type {
   Reach,
   SlowHardToken,
   SlowLoopRptParts,
   SlowLoopRptResult,
+  SlowLoopRptSettings,
   SlowLoopRptSetup,
   SlowRollout,
 } from './slow-looprpt-types.js';
@@ -38,6 +39,7 @@ export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (par
   const frozenClean = forward(config, frozen, batch);
   const frozenStates = rolloutStates(setup, hard, frozen, frozenClean, frozenClean);
   const constants = withAdvantages(setup, frozen, frozenClean, hard, frozenStates);
+  const teacherClean = forward(config, teacher, batch);
 
   return (params) => {
     const clean = forward(config, params, batch);
@@ -56,13 +58,10 @@ export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (par
                 token.rollouts,
                 noisy[n]!.map((states) => exitPdfOf(params, states)),
               ),
-        representation: representationLoss(
-          token,
-          settings.weightGradient === 'none' ? token.exitPdf : pdfReaching(settings.weightGradient),
-          logProbs,
-        ),
+        representation: representationLoss(token, weightDistribution(settings, token, pdfReaching), logProbs),
         entropy: pdfReaching(settings.entropyGradient).reduce((sum, p) => (p === 0 ? sum : sum + p * Math.log(p)), 0),
         kl: klLoss(token.teacher.logProbs, logProbs),
+        distillation: settings.zeta === 0 ? 0 : distillationLoss(setup, params, live, teacherClean, token.teacher),
       };
       return { ...token, parts };
     });
@@ -71,12 +70,14 @@ export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (par
       representation: mean(tokens.map((token) => token.parts.representation)),
       entropy: mean(tokens.map((token) => token.parts.entropy)),
       kl: mean(tokens.map((token) => token.parts.kl)),
+      distillation: mean(tokens.map((token) => token.parts.distillation)),
     };
     const loss =
       settings.alpha * parts.policy +
       settings.beta * parts.representation +
       settings.gamma * parts.entropy +
-      settings.delta * parts.kl;
+      settings.delta * parts.kl +
+      settings.zeta * parts.distillation;
     return { loss, parts, tokens, teacherTokens: allTokens };
   };
 }
@@ -185,6 +186,36 @@ function representationLoss(token: Constants, pdf: readonly number[], logProbs: 
   return -logProbs.reduce(
     (sum, logProb, k) => sum + pdf[k]! * (1 + Math.max(0, token.stepAdvantages[k]!)) * logProb,
     0,
+  );
+}
+
+/** What stands for π in w_k. */
+function weightDistribution(
+  { weights, weightGradient }: SlowLoopRptSettings,
+  { exitPdf }: Constants,
+  pdfReaching: (reach: Reach) => number[],
+): number[] {
+  const K = exitPdf.length;
+  if (weights === 'uniform') return exitPdf.map(() => 1 / K);
+  if (weights === 'depth') return exitPdf.map((_, k) => (2 * (k + 1)) / (K * (K + 1)));
+  return weightGradient === 'none' ? exitPdf : pdfReaching(weightGradient);
+}
+
+/** mean_k Σ_v q(v) (log q(v) − log p^(k)(v)), q the teacher's distribution at its last loop or at t_ref. */
+function distillationLoss(
+  { config, teacher, settings }: SlowLoopRptSetup,
+  params: SlowParams,
+  states: readonly number[][],
+  teacherClean: SlowPass,
+  token: TeacherToken,
+): number {
+  const at = settings.distillFrom === 'last' ? config.loops - 1 : token.referenceStep;
+  const target = logSoftmax(headLogits(config, teacher, statesAt(teacherClean, token)[at]!));
+  return mean(
+    states.map((hidden) => {
+      const logProbs = logSoftmax(headLogits(config, params, hidden));
+      return target.reduce((sum, logQ, v) => sum + Math.exp(logQ) * (logQ - logProbs[v]!), 0);
+    }),
   );
 }
 

@@ -92,14 +92,29 @@ describe('metrics.jsonl', () => {
   });
 });
 
-test('a tee hands every record and the close to each sink', () => {
+test('a rewound log goes on behind the step it went back to', () => {
+  const log = new MetricsLog(path);
+  for (const step of [1, 2, 3, 4]) log.write(record(step));
+  log.rewind(2);
+  log.write(record(3, { loss: 9 }));
+  log.close();
+  expect(readMetrics(path).records.map(({ step, loss }) => [step, loss])).toEqual([
+    [1, record(1).loss],
+    [2, record(2).loss],
+    [3, 9],
+  ]);
+});
+
+test('a tee hands every record, rewinding and the close to each sink', () => {
   const seen: string[] = [];
   const sink = (name: string) => ({
     write: ({ step }: MetricsRecord) => seen.push(`${name}${step}`),
+    rewind: (step: number) => seen.push(`${name} back to ${step}`),
     close: () => seen.push(`${name} closed`),
   });
   const tee = teeMetrics([sink('a'), sink('b')]);
   tee.write(record(7));
+  tee.rewind(4);
   tee.close();
-  expect(seen).toEqual(['a7', 'b7', 'a closed', 'b closed']);
+  expect(seen).toEqual(['a7', 'b7', 'a back to 4', 'b back to 4', 'a closed', 'b closed']);
 });

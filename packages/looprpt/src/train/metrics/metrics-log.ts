@@ -2,35 +2,48 @@
  * `metrics.jsonl`: one JSON object a line, one line a training step, appended as the run goes.
  *
  * Invariants: a record is handed to the operating system in a single write that ends in a newline, so a killed process
- * leaves at most one damaged line, the last; steps strictly increase; a resumed run first calls `truncateAfter` with
+ * leaves at most one damaged line, the last; a full disk does no worse; steps strictly increase; a resumed run first calls `truncateAfter` with
  * its checkpoint's step, so that no step is missing or there twice.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { UserError } from '../../user-error.js';
+import { writeFailure } from '../checkpoint/write-failure.js';
 import { type MetricsRecord, MetricsRecordSchema, type MetricsSink } from './record.js';
 
 /** The file's name in a run folder. */
 export const METRICS_FILE = 'metrics.jsonl';
 
 export class MetricsLog implements MetricsSink {
-  readonly #descriptor: number;
+  readonly #path: string;
   readonly #sync: boolean;
+  #descriptor: number;
   #closed = false;
 
   /**
    * Opens `path` for appending and creates it if it is not there.
    *
    * @param options.sync force every record to the disk (fsync); needed only against a power cut, not against a kill
+   * @throws UserError when the disk refuses
    */
   constructor(path: string, options: { sync?: boolean } = {}) {
-    this.#descriptor = openSync(path, 'a');
+    this.#path = path;
     this.#sync = options.sync ?? false;
+    this.#descriptor = writing(path, () => openSync(path, 'a'));
   }
 
+  /** @throws UserError when the disk refuses; a part of the line may then be in the file, as after a kill */
   write(record: MetricsRecord): void {
-    writeSync(this.#descriptor, `${JSON.stringify(record)}\n`);
-    if (this.#sync) fsyncSync(this.#descriptor);
+    writing(this.#path, () => {
+      writeAll(this.#descriptor, Buffer.from(`${JSON.stringify(record)}\n`));
+      if (this.#sync) fsyncSync(this.#descriptor);
+    });
+  }
+
+  rewind(step: number): void {
+    closeSync(this.#descriptor);
+    truncateAfter(this.#path, step);
+    this.#descriptor = writing(this.#path, () => openSync(this.#path, 'a'));
   }
 
   close(): void {
@@ -66,12 +79,23 @@ export function truncateAfter(path: string, step: number): void {
   const kept = lines.filter((line, index) => parseRecord(path, line, index + 1).step <= step);
   if (kept.length === lines.length && tail.length === 0) return;
   const temporary = `${path}.partial`;
-  rmSync(temporary, { force: true });
-  const descriptor = openSync(temporary, 'wx');
-  writeAll(descriptor, Buffer.from(kept.map((line) => `${line}\n`).join('')));
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-  renameSync(temporary, path);
+  writing(path, () => {
+    rmSync(temporary, { force: true });
+    const descriptor = openSync(temporary, 'wx');
+    writeAll(descriptor, Buffer.from(kept.map((line) => `${line}\n`).join('')));
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    renameSync(temporary, path);
+  });
+}
+
+/** @throws UserError instead of the system's error when the disk refuses */
+function writing<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw writeFailure(error, path);
+  }
 }
 
 /** The lines that end in a newline, and what stands behind the last of them. */

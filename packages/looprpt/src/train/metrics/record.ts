@@ -5,6 +5,7 @@
  * is `null` in the file and NaN in memory.
  */
 import { z } from 'zod';
+import type { StepResult } from '../trainer.js';
 
 const measured = z
   .number()
@@ -51,6 +52,8 @@ export type MetricsRecord = z.infer<typeof MetricsRecordSchema>;
 /** Receives every step's record, in order of `step`. Nothing may be written after `close`. */
 export interface MetricsSink {
   write(record: MetricsRecord): void;
+  /** Forgets the steps after `step`; the next record is of the one behind it. */
+  rewind(step: number): void;
   close(): void;
 }
 
@@ -60,8 +63,29 @@ export function teeMetrics(sinks: readonly MetricsSink[]): MetricsSink {
     write: (record) => {
       for (const sink of sinks) sink.write(record);
     },
+    rewind: (step) => {
+      for (const sink of sinks) sink.rewind(step);
+    },
     close: () => {
       for (const sink of sinks) sink.close();
     },
+  };
+}
+
+/** The record of one step, from what the run counts and what the trainer measured. */
+export function stepRecord(
+  counted: Pick<MetricsRecord, 'step' | 'tokens' | 'seconds' | 'tokensPerSecond' | 'learningRate'>,
+  { skipped, gradientNorm, parts, ...measured }: StepResult,
+  warnings: string[],
+): MetricsRecord {
+  return {
+    ...counted,
+    ...measured,
+    parts,
+    gradientNorm,
+    ...(parts.klTeacher === undefined ? {} : { klTeacher: parts.klTeacher }),
+    memoryBytes: process.memoryUsage.rss(),
+    ...(skipped ? { skipped } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
   };
 }

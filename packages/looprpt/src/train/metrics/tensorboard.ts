@@ -6,10 +6,11 @@
  * its `SessionLog.START` tells TensorBoard to forget what an earlier part logged from that step on, so a resumed run
  * shows no step twice.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
+import { writeFailure } from '../checkpoint/write-failure.js';
 import { maskedCrc32c } from './crc32c.js';
 import type { MetricsRecord, MetricsSink } from './record.js';
 
@@ -18,7 +19,8 @@ const Value = new protobuf.Type('Value')
   .add(new protobuf.Field('simpleValue', 2, 'float'));
 const Summary = new protobuf.Type('Summary').add(new protobuf.Field('value', 1, 'Value', 'repeated')).add(Value);
 const SessionLog = new protobuf.Type('SessionLog').add(new protobuf.Field('status', 1, 'int32'));
-const Event = new protobuf.Type('Event')
+/** Field names are camel case, as protobufjs has them. */
+export const Event = new protobuf.Type('Event')
   .add(new protobuf.Field('wallTime', 1, 'double'))
   .add(new protobuf.Field('step', 2, 'int64'))
   .add(new protobuf.Field('fileVersion', 3, 'string'))
@@ -47,17 +49,25 @@ export class TensorBoardLog implements MetricsSink {
     mkdirSync(folder, { recursive: true });
     this.#now = options.now ?? Date.now;
     const milliseconds = this.#now();
-    const seconds = Math.floor(milliseconds / 1000);
+    const seconds = Math.max(Math.floor(milliseconds / 1000), newestSeconds(folder) + 1);
     const unique = `${process.pid}.${Math.round(milliseconds % 1000)}`;
-    this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${unique}`);
+    this.path = join(folder, `${PREFIX}${seconds}.${hostname()}.${unique}`);
     this.#descriptor = openSync(this.path, 'a');
     this.#event({ fileVersion: 'brain.Event:2' });
-    this.#event({ step: options.firstStep ?? 1, sessionLog: { status: SESSION_START } });
+    this.#start(options.firstStep ?? 1);
   }
 
   write(record: MetricsRecord): void {
     const value = scalars(record).map(([tag, simpleValue]) => ({ tag, simpleValue }));
     this.#event({ step: record.step, summary: { value } });
+  }
+
+  rewind(step: number): void {
+    this.#start(step + 1);
+  }
+
+  #start(step: number): void {
+    this.#event({ step, sessionLog: { status: SESSION_START } });
   }
 
   close(): void {
@@ -68,8 +78,23 @@ export class TensorBoardLog implements MetricsSink {
 
   #event(fields: Record<string, unknown>): void {
     const event = Event.encode(Event.create({ wallTime: this.#now() / 1000, ...fields })).finish();
-    writeSync(this.#descriptor, frameRecord(event));
+    const record = frameRecord(event);
+    try {
+      for (let done = 0; done < record.length; ) done += writeSync(this.#descriptor, record, done);
+    } catch (error) {
+      throw writeFailure(error, this.path);
+    }
   }
+}
+
+const PREFIX = 'events.out.tfevents.';
+
+/** Readers take the files in the order of their names, so a new one's time must be behind all that are there. */
+function newestSeconds(folder: string): number {
+  const times = readdirSync(folder).flatMap((name) =>
+    name.startsWith(PREFIX) ? [Number(name.slice(PREFIX.length).split('.')[0])] : [],
+  );
+  return Math.max(0, ...times.filter(Number.isSafeInteger));
 }
 
 /** The TFRecord around `data`. */

@@ -23,6 +23,8 @@ export interface SlowText {
   /** From 1. */
   loops: number[];
   logProbs: number[];
+  /** Of tokens 1, 2, … of the prompt. */
+  promptLogProbs: number[];
 }
 
 /** What one token left behind: [loop][layer], as many loops as it ran. */
@@ -35,24 +37,33 @@ export function slowText(model: TinyModel, request: EngineRequest, policy: Cache
   const ids = Array.from(prompt);
   const rng = Rng.fromSeed(seed);
   const past: Memory[] = [];
-  const text: SlowText = { tokens: [], loops: [], logProbs: [] };
-  for (let position = 0; text.tokens.length < maxTokens; position++) {
+  const text: SlowText = { tokens: [], loops: [], logProbs: [], promptLogProbs: [] };
+  const counts = new Map<number, number>();
+  for (let position = 0; position < prompt.length - 1 || text.tokens.length < maxTokens; position++) {
     const isPrompt = position < prompt.length - 1;
     const rule: ExitRule =
       isPrompt && policy.prefill === 'all' ? { rule: 'loops', loops: mostLoops(model, exit) } : exit;
     const seesLoops = isPrompt || policy.decode === 'per-loop';
     const { states, memory } = runToken(model, ids[position]!, past, seesLoops, rule, position);
     past.push(memory);
-    if (isPrompt) continue;
+    const logProbs = logSoftmax(headLogits(config, params, states.at(-1)!));
+    if (isPrompt) {
+      text.promptLogProbs.push(logProbs[ids[position + 1]!]!);
+      continue;
+    }
     const logits = Float32Array.from(headLogits(config, params, states.at(-1)!));
     for (const [id, bias] of request.logitBias ?? []) logits[id]! += bias;
+    for (const [id, count] of counts)
+      logits[id]! -= (request.presencePenalty ?? 0) + count * (request.frequencyPenalty ?? 0);
     const greedy = sampling.temperature === 0;
-    const id = sampleToken(logits, sampling, ids, greedy ? 0 : rng.uint32() / 2 ** 32);
+    const forced = request.follow?.[text.tokens.length];
+    const id = forced ?? sampleToken(logits, sampling, ids, greedy ? 0 : rng.uint32() / 2 ** 32);
     if (stopIds.includes(id)) break;
     ids.push(id);
+    counts.set(id, (counts.get(id) ?? 0) + 1);
     text.tokens.push(id);
     text.loops.push(states.length);
-    text.logProbs.push(logSoftmax(headLogits(config, params, states.at(-1)!))[id]!);
+    text.logProbs.push(logProbs[id]!);
   }
   return text;
 }

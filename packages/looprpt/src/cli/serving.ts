@@ -1,0 +1,66 @@
+/** The work of `serve` in this process: a thread with the engine, a server before it, and signals that end both in order. */
+import type { z } from 'zod';
+import { HttpServer, type serverConfig } from '../serve/http/server.js';
+import { servedModelConfig } from '../serve/worker/config.js';
+import { type EngineThread, startEngineThread } from '../serve/worker/engine-thread.js';
+import type { ServedModel } from '../serve/worker/protocol.js';
+import { type Cli, printJson } from './cli.js';
+import { interruption } from './interrupt.js';
+
+export interface ServeOptions {
+  model: z.input<typeof servedModelConfig>;
+  server: z.input<typeof serverConfig>;
+  say: (line: string) => void;
+  /** Print one object when the model is there. */
+  json: boolean;
+}
+
+/**
+ * Until a signal comes; what runs then is finished.
+ * @throws UserError where the model cannot be served, or not at that address
+ */
+export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
+  const words = 'no new requests; what runs is finished; another signal stops at once';
+  using interrupted = interruption(cli.stderr, { words });
+  const stopped = new Promise<void>((stop) => {
+    interrupted.signal.addEventListener('abort', () => stop());
+  });
+  const engine = startEngineThread(servedModelConfig.parse(options.model), options.say);
+  try {
+    const onFault = (error: unknown): void =>
+      void cli.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    const server = await HttpServer.listen(engine.client, options.server, onFault);
+    try {
+      await run(cli, options, { engine, server, stopped });
+    } finally {
+      await server.close();
+    }
+  } finally {
+    await engine.close();
+  }
+}
+
+async function run(
+  cli: Cli,
+  { model, server: { host, apiKey }, say, json }: ServeOptions,
+  { engine, server, stopped }: { engine: EngineThread; server: HttpServer; stopped: Promise<void> },
+): Promise<void> {
+  const { client } = engine;
+  say(`${server.url}: loading ${model.model}`);
+  if (server.isOpenToAll) say(`there is no API key: whoever reaches ${host} can use this model`);
+  const served = await Promise.race([client.loaded, stopped]);
+  if (served) {
+    say(`${server.url}: ${described(served)}${apiKey ? ', with an API key' : ''}`);
+    if (json) printJson(cli, { url: server.url, ...served });
+    await Promise.race([stopped, engine.ended]);
+  }
+  if (client.fault) throw client.fault;
+  await server.drain();
+}
+
+function described(served: ServedModel): string {
+  const { name, loops, parameters, dtype, device, cacheTokens, cacheBytes, maxBatch, maxLength } = served;
+  const size = `${(parameters / 1e6).toPrecision(3)} M parameters, ${loops} loops, ${dtype} on ${device}`;
+  const cache = `cache of ${cacheTokens} tokens (${(cacheBytes / 2 ** 20).toPrecision(3)} MiB)`;
+  return `ready, ${name} (${size}); ${cache}, ${maxBatch} texts at once of ${maxLength} tokens`;
+}

@@ -1,0 +1,83 @@
+/**
+ * One arm of a study: a way to train on from the base, and the settings to try for it. The arms themselves are in `arms.ts` and
+ * `variants.ts`.
+ */
+import { z } from 'zod';
+import { type ObjectiveConfig, objectiveConfigSchema } from '../objectives/objective.js';
+
+/**
+ * - base: is not trained; judges difficulty
+ * - baseline: what a method has to beat; the best of them is the one that counts
+ * - method: the paper's, as written
+ * - ablation: the paper's without one part
+ * - variant: changes of our own
+ */
+export const ROLES = ['base', 'baseline', 'method', 'ablation', 'variant'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const armSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]+$/)
+    .describe('as on the command line'),
+  title: z.string().describe('as in tables and figures'),
+  role: z.enum(ROLES),
+  objective: objectiveConfigSchema.nullable().describe('null: the base as it is'),
+  learningRate: z.number().positive().optional().describe('where it is not tuned'),
+  gateLearningRateScale: z.number().nonnegative().default(1),
+  teacherDecay: z.number().min(0).max(1).default(0.995),
+  grid: z
+    .record(z.string(), z.array(z.union([z.number(), z.string(), z.boolean()])).min(1))
+    .optional()
+    .describe(
+      "settings to try, all combinations: learningRate, gateLearningRateScale, teacherDecay or a key of the objective; default: the study's learning rates",
+    ),
+});
+export type Arm = z.output<typeof armSchema>;
+export type ArmInput = z.input<typeof armSchema>;
+
+/** One combination of a grid: what is changed in the arm. */
+export type Trial = Readonly<Record<string, number | string | boolean>>;
+
+function gridOf(arm: Arm, learningRates: readonly number[]): Record<string, readonly (number | string | boolean)[]> {
+  return arm.grid ?? (arm.learningRate === undefined ? { learningRate: learningRates } : {});
+}
+
+export function gridSize(arm: Arm, learningRates: readonly number[]): number {
+  return Object.values(gridOf(arm, learningRates)).reduce((product, values) => product * values.length, 1);
+}
+
+/** All combinations of the arm's grid, the last key fastest; one empty trial for an arm without any, none for the base. */
+export function trialsOf(arm: Arm, learningRates: readonly number[]): Trial[] {
+  if (!arm.objective) return [];
+  return Object.entries(gridOf(arm, learningRates)).reduce<Trial[]>(
+    (trials, [key, values]) => trials.flatMap((trial) => values.map((value) => ({ ...trial, [key]: value }))),
+    [{}],
+  );
+}
+
+export interface ArmSettings {
+  objective: ObjectiveConfig;
+  learningRate: number;
+  gateLearningRateScale: number;
+  teacherDecay: number;
+}
+
+/** @throws if a key of the trial is no setting of the arm's objective, or no learning rate is known */
+export function settingsOf(arm: Arm, trial: Trial): ArmSettings {
+  const { learningRate, gateLearningRateScale, teacherDecay, ...objective } = trial;
+  const number = z.number();
+  return {
+    objective: objectiveConfigSchema.parse({ ...arm.objective, ...objective }),
+    learningRate: number.positive().parse(learningRate ?? arm.learningRate),
+    gateLearningRateScale: number.parse(gateLearningRateScale ?? arm.gateLearningRateScale),
+    teacherDecay: number.parse(teacherDecay ?? arm.teacherDecay),
+  };
+}
+
+/** `learningRate 0.001, rho 0.5`; empty for an arm without a grid. */
+export function describeTrial(trial: Trial): string {
+  return Object.entries(trial)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', ');
+}

@@ -1,0 +1,139 @@
+/**
+ * Conducts a study: trials on the tuning split, then, with the settings chosen there, all arms on the held-out split, for every seed.
+ * Units that are done already are read, the others are run.
+ */
+import assert from 'node:assert/strict';
+import { parameterCount } from '../model/config.js';
+import { modelSource } from '../train/open-model.js';
+import { type RunConfigInput, runConfigSchema } from '../train/run-config.js';
+import { type Arm, type Trial, trialsOf } from './arm.js';
+import { lossShareOf, trainingStream } from './batches.js';
+import { prepareCorpus } from './corpus.js';
+import { type Budget, Planner } from './planner.js';
+import { runAll } from './run-all.js';
+import type { RunUnit } from './run-unit.js';
+import { shippedModel } from './shipped.js';
+import type { ArmResult, BaseResult, Store } from './store.js';
+import { armOf, type Study } from './study.js';
+import type { Inputs } from './text-corpus.js';
+
+/** An arm trained with one budget. */
+export interface ArmRuns {
+  arm: Arm;
+  budget: Budget;
+  /** Chosen on the tuning split; null for the base. */
+  trial: Trial | null;
+  steps: number;
+  /** Of training, for one seed. */
+  flops: number;
+  /** In the order of the study's seeds. */
+  results: ArmResult[];
+}
+
+export interface Tuned {
+  arm: Arm;
+  chosen: Trial | null;
+  /** Mean area on the tuning split; empty where nothing was tried. */
+  trials: { trial: Trial; area: number }[];
+}
+
+export interface Conducted {
+  study: Study;
+  parameters: number;
+  /** Of the reported seeds, each once; none where a base ships. */
+  bases: BaseResult[];
+  baseFlops: number;
+  tuning: Tuned[];
+  runs: ArmRuns[];
+}
+
+export interface ConductOptions {
+  study: Study;
+  store: Store;
+  run: RunUnit;
+  threads: number;
+  inputs: Inputs;
+  budgets: readonly Budget[];
+  /** False: nothing is tried, every arm takes the middle one of its trials. */
+  tune: boolean;
+  quiet: boolean;
+}
+
+export async function conduct(options: ConductOptions): Promise<Conducted> {
+  const { study, store, budgets } = options;
+  const { planner, parameters } = await plannerOf(options);
+  const tuning = await tuneArms(planner, options);
+  const chosen = new Map(tuning.map(({ arm, chosen }) => [arm.name, chosen]));
+  const reference = armOf(study, study.equalCompute);
+  const jobs = study.arms.flatMap((arm) =>
+    budgets.map((budget) => {
+      const trial = chosen.get(arm.name) ?? null;
+      const ofReference = { arm: reference, trial: chosen.get(reference.name)! };
+      const steps = trial ? planner.steps(arm, trial, budget, ofReference) : 0;
+      const flops = trial ? steps * planner.stepFlops(arm, trial) : 0;
+      return { arm, budget, trial, steps, flops };
+    }),
+  );
+  const unitOf = ({ arm, trial, steps }: (typeof jobs)[number], seed: number) =>
+    planner.armUnit(arm, trial, { seed, judge: 'heldout', steps });
+  const bases = planner.baseUnits(study.seeds);
+  const arms = study.seeds.flatMap((seed) => jobs.map((job) => unitOf(job, seed)));
+  await runAll('arms', [...bases, ...arms], { ...options, flops: (unit) => planner.unitFlops(unit) });
+  return {
+    study,
+    parameters,
+    bases: bases.map((unit) => store.read(unit)!),
+    baseFlops: bases[0] ? planner.unitFlops(bases[0]) : 0,
+    tuning,
+    runs: jobs.map((job) => ({ ...job, results: study.seeds.map((seed) => store.read(unitOf(job, seed))!) })),
+  };
+}
+
+async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
+  const shipped = 'shipped' in study.base ? shippedModel(study.base.shipped) : null;
+  const corpus = await prepareCorpus(store, study.corpus, { inputs, tokenizer: shipped });
+  const seed = study.seeds[0]!;
+  const data = corpus.trainingData(seed);
+  const { config, tokenizer } = await modelSource(
+    runConfigSchema.parse({
+      model: shipped ? { from: shipped } : { architecture: study.model!, tokenizer: store.path(corpus.tokenizer) },
+      data,
+      objective: { kind: 'stage1' },
+      out: store.folder,
+      steps: 1,
+    } satisfies RunConfigInput),
+  );
+  const stream = trainingStream(store.folder, { data, recipe: study.training, seed }, tokenizer);
+  const lossShare = await lossShareOf(stream);
+  const planner = new Planner({ study, corpus, model: config, lossShare, threads });
+  return { planner, parameters: parameterCount(config) };
+}
+
+/** Every trial of every arm with the tuning seeds; the one with the largest mean area on the tuning split is chosen. */
+async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tuned[]> {
+  const { study, store, tune } = options;
+  const { seeds, learningRates } = study.tuning;
+  const { steps } = study.training;
+  const unitOf = (arm: Arm, trial: Trial, seed: number) => planner.armUnit(arm, trial, { seed, judge: 'tune', steps });
+  const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, learningRates) }));
+  if (!tune) return tried.map(({ arm, trials }) => ({ arm, chosen: trials[trials.length >> 1] ?? null, trials: [] }));
+  const bases = planner.baseUnits(seeds);
+  const units = seeds.flatMap((seed) =>
+    tried.flatMap(({ arm, trials }) => trials.map((trial) => unitOf(arm, trial, seed))),
+  );
+  await runAll('tuning', [...bases, ...units], { ...options, flops: (unit) => planner.unitFlops(unit) });
+  return tried.map(({ arm, trials }) => {
+    const scored = trials.map((trial) => ({
+      trial,
+      area: meanArea(seeds.map((seed) => store.read(unitOf(arm, trial, seed))!)),
+    }));
+    const best = scored.toSorted((a, b) => b.area - a.area)[0];
+    return { arm, chosen: best?.trial ?? null, trials: scored };
+  });
+}
+
+function meanArea(results: readonly ArmResult[]): number {
+  const areas = results.map(({ evaluation }) => evaluation.area!.gate!);
+  assert(areas.every(Number.isFinite));
+  return areas.reduce((sum, area) => sum + area, 0) / areas.length;
+}

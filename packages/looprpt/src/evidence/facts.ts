@@ -1,0 +1,24 @@
+/** What a study holds equal and what it varies, in sentences for its reader. */
+import type { StudyResult } from './result.js';
+
+/** Base, data and what is held equal, in sentences. */
+export function facts(result: StudyResult): string {
+  const { study, parameters, documents, tokens, resamples } = result;
+  const { base, training, seeds, tuning } = study;
+  const places = training.batch.rows * training.batch.sequenceLength;
+  return [
+    study.about,
+    `Regime (${study.regime}). Model: ${parameters.toLocaleString('en-US')} weights, ${result.loops} loops; ${baseInWords(base)}.`,
+    `All arms of a seed start from its base and read the same batches of ${places.toLocaleString('en-US')} places in the same order. Judged on ${tokens.toLocaleString('en-US')} tokens in ${documents.toLocaleString('en-US')} held-out sequences, the same for all seeds.`,
+    `${seeds.length === 1 ? 'One seed' : `Means of ${seeds.length} seeds`}; in brackets 95 % intervals of a paired bootstrap (${resamples} resamples of seeds and of sequences).`,
+    result.tuning.some(({ trials }) => trials.length > 0)
+      ? `Settings were chosen on a split and with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} used for nothing else, ${tuning.trials} trials an arm.`
+      : 'Nothing was tuned: every arm has the middle one of its settings.',
+  ].join(' ');
+}
+
+function baseInWords(base: StudyResult['study']['base']): string {
+  if ('shipped' in base) return `all seeds start from the base ${base.shipped} that ships`;
+  const whose = base.perSeed ? 'each seed has a base of its own' : 'all seeds share a base';
+  return `${whose}, ${base.steps.toLocaleString('en-US')} steps of stage I`;
+}

@@ -1,0 +1,42 @@
+/** All figures of a study, drawn from its committed outcome. */
+import { depthFigure } from '../../report/figures/depth.js';
+import type { Figure } from '../../report/figures/figure.js';
+import { seriesStyles } from '../../report/figures/palette.js';
+import { difficultyParetoFigure, type Evaluated, paretoFigure, rulesFigure } from '../../report/figures/pareto.js';
+import type { Budget } from '../planner.js';
+import type { StudyResult } from '../result.js';
+import { rowsShown } from '../shown.js';
+import { budgetsOf } from '../table.js';
+import { forestFigure } from './forest.js';
+
+const WITH_BUDGET: Record<Budget, string> = { tokens: 'equal tokens', compute: 'equal compute' };
+
+export function studyFigures(result: StudyResult): Figure[] {
+  const perBudget = budgetsOf(result).flatMap((budget): Figure[] => {
+    const evaluated = evaluatedOf(result, budget);
+    return [paretoFigure(evaluated), difficultyParetoFigure(evaluated)].map((figure) => ({
+      ...figure,
+      id: `${figure.id}-${budget}`,
+      title: `${figure.title}, ${WITH_BUDGET[budget]}`,
+    }));
+  });
+  const equalTokens = evaluatedOf(result, 'tokens');
+  const figures: Figure<unknown[]>[] = [
+    forestFigure(result, 'all'),
+    forestFigure(result, 'hard'),
+    ...(perBudget as Figure<unknown[]>[]),
+    depthFigure('accuracy', equalTokens),
+    depthFigure('crossEntropy', equalTokens),
+    rulesFigure(equalTokens),
+  ];
+  return figures.filter(({ data }) => data.length > 0);
+}
+
+function evaluatedOf(result: StudyResult, budget: Budget): Evaluated {
+  const rows = rowsShown(result, budget);
+  const styles = seriesStyles(rows.map(({ role }) => role !== 'base'));
+  return {
+    series: rows.map(({ title }, i) => ({ name: title, style: styles[i]! })),
+    models: rows.map(({ summary }) => summary),
+  };
+}

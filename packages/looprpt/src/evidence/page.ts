@@ -1,0 +1,75 @@
+/** The report of one study: a self-contained HTML page, drawn from its outcome. It loads nothing from anywhere. */
+import { openCanvas } from '../report/figures/canvas.js';
+import { type Html, html, trusted } from '../report/html.js';
+import { PAGE_SCRIPT, PAGE_STYLE } from '../report/page-style.js';
+import { claimInterval, statements } from './claims.js';
+import { facts } from './facts.js';
+import { studyFigures } from './figures/study-figures.js';
+import type { StudyResult } from './result.js';
+import { shownArms } from './shown.js';
+import { armTable, budgetsOf, ruleTable, type Table, tuningTable } from './table.js';
+
+export async function studyPage(result: StudyResult): Promise<string> {
+  const canvas = await openCanvas();
+  const { study } = result;
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>${study.title}</title>
+<style>${trusted(PAGE_STYLE)}</style>
+</head>
+<body>
+<header><h1>${study.title}</h1><button id="theme" type="button">Dark</button></header>
+<main>
+<p class="byline"><code>${result.command}</code></p>
+<p>${facts(result)}</p>
+${budgetsOf(result).map((budget) => tableSection(armTable(result, budget)))}
+${claimSection(result)}
+${studyFigures(result).map(
+  (figure) => html`<section id="${figure.id}"><h2>${figure.title}</h2>
+<figure>${trusted(figure.draw(canvas))}<figcaption>${figure.caption}</figcaption></figure></section>
+`,
+)}
+${tableSection(ruleTable(result, shownArms(result, 'tokens')))}
+${tableSection(tuningTable(result))}
+<section><h2>Settings</h2>
+${study.arms.map(
+  (arm) =>
+    html`<details><summary>${arm.title}</summary><pre>${JSON.stringify(arm, undefined, 2)}</pre></details>
+`,
+)}</section>
+</main>
+<footer></footer>
+<script>${trusted(PAGE_SCRIPT)}</script>
+</body>
+</html>
+`;
+  return page.toString();
+}
+
+function tableSection({ title, columns, rows, note }: Table): Html | string {
+  if (rows.length === 0) return '';
+  return html`<section><h2>${title}</h2>
+<div class="scroll"><table>
+<thead><tr>${columns.map((column) => html`<th>${column}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    (row) => html`<tr>${row.map((cell) => html`<td title="${cell}">${cell}</td>`)}</tr>
+`,
+  )}</tbody>
+</table></div>
+<p class="muted">${note}</p></section>`;
+}
+
+function claimSection(result: StudyResult): Html | string {
+  const made = statements(result);
+  if (made.length === 0) return '';
+  return html`<section><h2>Claims</h2>
+<dl>${made.map(
+    ({ claim, verdict, parts }) => html`<dt><strong>${verdict}</strong></dt><dd>${claim}<br>
+<span class="muted">${parts.map((part) => `${part.what} ${claimInterval(part)}`).join('; ')}</span></dd>
+`,
+  )}</dl></section>`;
+}

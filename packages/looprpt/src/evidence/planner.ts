@@ -1,0 +1,96 @@
+/**
+ * From a study to its units: which base, data, settings and steps each has, and what it costs in FLOPs. Pure arithmetic on plain data;
+ * runs nothing.
+ */
+import type { LoopLMConfig } from '../model/config.js';
+import { planRun } from '../train/plan.js';
+import { type RunConfigInput, runConfigSchema } from '../train/run-config.js';
+import { type Arm, settingsOf, type Trial } from './arm.js';
+import type { Judge, ReadyCorpus } from './corpus.js';
+import { shippedBase } from './shipped.js';
+import type { Study } from './study.js';
+import { type ArmUnit, type BaseUnit, FORMAT, keyOf, type Recipe } from './unit.js';
+
+/** tokens: every arm makes the same steps; compute: every arm spends the training FLOPs of the study's reference arm. */
+export const BUDGETS = ['tokens', 'compute'] as const;
+export type Budget = (typeof BUDGETS)[number];
+
+export interface PlannerInputs {
+  study: Study;
+  corpus: ReadyCorpus;
+  model: LoopLMConfig;
+  /** Share of the training places whose target counts in the loss. */
+  lossShare: number;
+  threads: number;
+}
+
+export class Planner {
+  constructor(private readonly inputs: PlannerInputs) {}
+
+  /** The base of a seed; null where one ships. */
+  baseUnit(ofSeed: number): BaseUnit | null {
+    const { study, corpus, threads } = this.inputs;
+    if ('shipped' in study.base) return null;
+    const { learningRate, beta, perSeed, ...recipe } = study.base;
+    const seed = perSeed ? ofSeed : study.seeds[0]!;
+    return {
+      ...{ kind: 'base', format: FORMAT, model: study.model!, tokenizer: corpus.tokenizer },
+      ...{ data: corpus.baseData(seed), recipe, learningRate, beta, seed, threads },
+    };
+  }
+
+  /** The units of the bases of some seeds, each once. */
+  baseUnits(seeds: readonly number[]): BaseUnit[] {
+    const units = seeds.flatMap((seed) => this.baseUnit(seed) ?? []);
+    return [...new Map(units.map((unit) => [keyOf(unit), unit])).values()];
+  }
+
+  /** @param trial null for the base as it is */
+  armUnit(
+    arm: Arm,
+    trial: Trial | null,
+    { seed, judge, steps }: { seed: number; judge: Judge; steps: number },
+  ): ArmUnit {
+    const { study, corpus, threads } = this.inputs;
+    const unit = this.baseUnit(seed);
+    const base = unit ? { key: keyOf(unit) } : shippedBase((study.base as { shipped: string }).shipped);
+    return {
+      ...{ kind: 'arm', format: FORMAT, base, data: corpus.trainingData(seed) },
+      heldOut: corpus.heldOut(judge),
+      recipe: { ...study.training, steps: trial ? steps : 0 },
+      settings: trial && settingsOf(arm, trial),
+      ...{ seed, threads },
+    };
+  }
+
+  /** Steps that an arm may make. @param reference the settings of the study's reference arm */
+  steps(arm: Arm, trial: Trial, budget: Budget, reference: { arm: Arm; trial: Trial }): number {
+    const { steps } = this.inputs.study.training;
+    if (budget === 'tokens') return steps;
+    const allowed = steps * this.stepFlops(reference.arm, reference.trial);
+    return Math.max(1, Math.round(allowed / this.stepFlops(arm, trial)));
+  }
+
+  /** Training FLOPs of a step: forward, backward, teacher and rollouts. */
+  stepFlops(arm: Arm, trial: Trial): number {
+    return this.#perStep(settingsOf(arm, trial).objective, this.inputs.study.training.batch);
+  }
+
+  unitFlops(unit: BaseUnit | ArmUnit): number {
+    if (unit.kind === 'base') return unit.recipe.steps * this.#perStep({ kind: 'stage1' }, unit.recipe.batch);
+    return unit.settings ? unit.recipe.steps * this.#perStep(unit.settings.objective, unit.recipe.batch) : 0;
+  }
+
+  #perStep(objective: RunConfigInput['objective'], batch: Recipe['batch']): number {
+    const { model, lossShare } = this.inputs;
+    const config = runConfigSchema.parse({
+      model: { from: 'base' },
+      data: { shards: 'documents' },
+      objective,
+      out: 'run',
+      steps: 1,
+      batch,
+    } satisfies RunConfigInput);
+    return planRun({ config, model, lossShare }).flops.perStep;
+  }
+}

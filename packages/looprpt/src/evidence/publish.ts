@@ -1,0 +1,56 @@
+/**
+ * Writes what is committed: the outcome as docs/evidence/NAME.json, and from all outcomes there the figures and docs/evidence.md. Drawing
+ * needs nothing but those files.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeWholeFile } from '../cli/write-file.js';
+import { openCanvas } from '../report/figures/canvas.js';
+import { standaloneSvg } from '../report/figures/standalone.js';
+import { studyFigures } from './figures/study-figures.js';
+import { evidencePage } from './markdown.js';
+import type { StudyResult } from './result.js';
+import { readResult, writeResult } from './result-file.js';
+import { STUDIES } from './studies/index.js';
+
+/** The repository's documentation. */
+export const DOCS = fileURLToPath(new URL('../../../../docs', import.meta.url));
+
+/** Figures that stand in the page, by the name of their file. */
+const FIGURES: Readonly<Record<string, string>> = {
+  forest: 'forest',
+  'forest-hard': 'forest-hard',
+  'pareto-tokens': 'pareto',
+  'pareto-compute': 'pareto-compute',
+};
+
+export async function publish(result: StudyResult, docs: string): Promise<void> {
+  mkdirSync(join(docs, 'evidence'), { recursive: true });
+  writeResult(result, join(docs, 'evidence', `${result.study.name}.json`));
+  await drawAll(docs);
+}
+
+/** Figures and page from the outcomes that are there. @returns the names of their studies */
+export async function drawAll(docs: string): Promise<string[]> {
+  const folder = join(docs, 'evidence');
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : [];
+  const results = files.map((file) => readResult(join(folder, file))).sort((a, b) => place(a) - place(b));
+  const canvas = await openCanvas();
+  for (const result of results) {
+    for (const figure of studyFigures(result)) {
+      const name = FIGURES[figure.id];
+      if (name) writeWholeFile(join(folder, `${result.study.name}-${name}.svg`), standaloneSvg(figure.draw(canvas)));
+    }
+  }
+  const page = join(docs, 'evidence.md');
+  const before = existsSync(page) ? readFileSync(page, 'utf8') : null;
+  if (results.length > 0) writeWholeFile(page, evidencePage(before, results));
+  return results.map(({ study }) => study.name);
+}
+
+/** In the order of the list of studies; those that are no longer there come last. */
+function place({ study }: StudyResult): number {
+  const at = STUDIES.findIndex(({ name }) => name === study.name);
+  return at < 0 ? STUDIES.length : at;
+}

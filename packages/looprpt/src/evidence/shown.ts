@@ -1,0 +1,28 @@
+/** Which arms the figures show: more lines than these cannot be told apart. The tables have them all. */
+import type { Budget } from './planner.js';
+import { type Row, rowOf, type StudyResult } from './result.js';
+
+const BASELINES = 2;
+const VARIANTS = 2;
+
+/** The base, the best baselines, the method as written and the best variants, by area; in the order of the study. */
+export function shownArms(result: StudyResult, budget: Budget): string[] {
+  const best = (roles: readonly Row['role'][], count: number): string[] =>
+    result.rows
+      .filter((row) => row.budget === budget && roles.includes(row.role))
+      .toSorted((a, b) => areaOf(b) - areaOf(a))
+      .slice(0, count)
+      .map(({ arm }) => arm);
+  const shown = new Set([...best(['base'], 1), ...best(['baseline'], BASELINES), ...best(['variant'], VARIANTS)]);
+  const method = result.rows.find(({ role }) => role === 'method');
+  if (method) shown.add(method.arm);
+  return result.rows.filter((row) => row.budget === budget && shown.has(row.arm)).map(({ arm }) => arm);
+}
+
+export function rowsShown(result: StudyResult, budget: Budget): Row[] {
+  return shownArms(result, budget).map((arm) => rowOf(result, arm, budget)!);
+}
+
+function areaOf({ summary }: Row): number {
+  return summary.all.area.gate!.mean;
+}

@@ -1,0 +1,84 @@
+/** Multi-hop lookup at two sizes: endless data on an unsaturated base, and a finite corpus on a saturated one. */
+import type { z } from 'zod';
+import { taskConfig } from '../../data/tasks/index.js';
+import type { architectureSchema } from '../../train/run-config.js';
+import { ABLATIONS, BASELINES, METHODS } from '../arms.js';
+import { type StudyInput, study } from '../study.js';
+import { VARIANTS } from '../variants.js';
+
+const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 10 });
+/** A document has 104 places: rows of one document each, without padding. */
+const BATCH = { rows: 32, sequenceLength: 104, pack: 'whole' } as const;
+
+type Shape = z.input<typeof architectureSchema>;
+const SMALL: Shape = { hiddenSize: 64, intermediateSize: 192, layers: 1, heads: 4, loops: 4 };
+const LARGE: Shape = { hiddenSize: 160, intermediateSize: 480, layers: 1, heads: 4, loops: 4 };
+
+const shared = {
+  arms: [...BASELINES, ...METHODS, ...ABLATIONS, ...VARIANTS],
+  equalCompute: 'looprpt',
+  seeds: [1, 2, 3, 4, 5],
+} satisfies Partial<StudyInput>;
+
+export const hopEndless = study({
+  ...shared,
+  name: 'hop-endless',
+  title: 'Multi-hop lookup, endless data',
+  regime: 'a',
+  about: 'The base is far from saturated and no document is seen twice, which favours plain cross-entropy.',
+  corpus: { kind: 'task', task: TASK, heldOut: 600 },
+  model: SMALL,
+  base: { steps: 4000, learningRate: 3e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.05 } },
+  training: { steps: 300, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 } },
+  tuning: { seeds: [101], learningRates: [5e-4, 1e-3, 2e-3], trials: 3 },
+});
+
+export const hopFinite = study({
+  ...shared,
+  name: 'hop-finite',
+  title: 'Multi-hop lookup, a finite corpus on a saturated base',
+  regime: 'b',
+  about:
+    'The base has seen three times the documents of the endless study; the arms see 1,024 new ones again and again.',
+  corpus: { kind: 'task', task: TASK, heldOut: 600, documents: 1024 },
+  model: SMALL,
+  base: { steps: 12_000, learningRate: 3e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.02 } },
+  training: { steps: 300, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 } },
+  tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3], trials: 3 },
+});
+
+/** A quick table: a few arms from the base that ships. */
+export const hopShort = study({
+  ...shared,
+  name: 'hop-short',
+  title: 'Multi-hop lookup in short: the main arms from the base that ships',
+  regime: 'a',
+  about: 'The base is far from saturated and no document is seen twice, which favours plain cross-entropy.',
+  corpus: { kind: 'task', task: TASK, heldOut: 600 },
+  base: { shipped: 'hop-base' },
+  arms: shared.arms.filter(({ role, name }) => role !== 'ablation' && !['hard-ce', 'looprpt-full'].includes(name)),
+  training: { steps: 200, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 } },
+  tuning: { seeds: [101], learningRates: [5e-4, 1e-3, 2e-3], trials: 3 },
+});
+
+/** Four times the weights; fewer steps, so that a table takes no longer. */
+export const hopEndlessLarge = study({
+  ...hopEndless,
+  name: 'hop-endless-large',
+  title: 'Multi-hop lookup, endless data, four times the weights',
+  model: LARGE,
+  base: { steps: 2000, learningRate: 2e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.05 } },
+  training: { ...hopEndless.training, steps: 150 },
+});
+
+export const hopFiniteLarge = study({
+  ...hopFinite,
+  name: 'hop-finite-large',
+  title: 'Multi-hop lookup, a finite corpus on a saturated base, four times the weights',
+  model: LARGE,
+  base: {
+    ...{ steps: 6000, learningRate: 2e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.02 } },
+    perSeed: false,
+  },
+  training: { ...hopFinite.training, steps: 150 },
+});

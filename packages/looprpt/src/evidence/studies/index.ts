@@ -1,0 +1,14 @@
+/** All studies, in the order of the page. */
+import type { Study } from '../study.js';
+import { hopEndless, hopEndlessLarge, hopFinite, hopFiniteLarge, hopShort } from './hop.js';
+import { math, mathLarge } from './math.js';
+
+export const STUDIES: readonly Study[] = [
+  hopShort,
+  hopEndless,
+  hopFinite,
+  math,
+  hopEndlessLarge,
+  hopFiniteLarge,
+  mathLarge,
+];

@@ -1,0 +1,22 @@
+/** A worker process of the bench of experiments: runs the units it is sent, one at a time. Ends with the process that started it. */
+import { unitRunner } from './run-unit.js';
+import { Store } from './store.js';
+import type { FromWorker, ToWorker } from './workers.js';
+
+const store = new Store(process.argv[2]!);
+const run = unitRunner(store);
+const PROGRESS_MS = 300;
+const send = (message: FromWorker): void => void process.send!(message);
+
+process.on('disconnect', () => process.exit(0));
+// A Ctrl-C reaches the whole group of processes; the one in front decides what it means.
+process.on('SIGINT', () => {});
+process.on('message', async ({ unit }: ToWorker) => {
+  let last = 0;
+  await run(unit, (share) => {
+    if (Date.now() - last < PROGRESS_MS) return;
+    last = Date.now();
+    send({ kind: 'progress', share });
+  });
+  send({ kind: 'done' });
+});

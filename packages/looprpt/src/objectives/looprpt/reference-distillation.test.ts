@@ -1,0 +1,65 @@
+/** L_ref and the profiles of w_k against the slow version, in one chunk and in several, and where they may not matter. */
+import { backward } from '@looprpt/engine';
+import { expect, test } from 'vitest';
+import { assertClose } from '../../testing/close.js';
+import { assertGradients } from '../../testing/gradient-check.js';
+import {
+  batchWithSilentRow,
+  fourLoops,
+  type LoopRptOverrides,
+  loopRptCase,
+  productStep,
+  slowStep,
+  threeLoops,
+  withModels,
+} from '../../testing/looprpt-case.js';
+import { atPlaces } from '../readout.js';
+import { referenceDistillationLoss } from './reference-distillation.js';
+
+test.each<LoopRptOverrides>([
+  { zeta: 0.8 },
+  { zeta: 0.8, rho: 1, policy: 'closed', advantage: 'batch' },
+  { zeta: 0.8, distillFrom: 'reference' },
+  { zeta: 0.8, distillFrom: 'reference', tau: 0.3, rollouts: 'full' },
+  { weights: 'uniform' },
+  { weights: 'depth', zeta: 0.3, policy: 'closed' },
+  { weights: 'depth', weightGradient: 'backbone', advantage: 'none' },
+  { alpha: 0, beta: 0, gamma: 0, delta: 0, zeta: 1 },
+])('loss and gradients are those of the slow version, %o', (overrides) => {
+  for (const student of [threeLoops, fourLoops]) {
+    const of = loopRptCase(overrides, { student, batch: batchWithSilentRow });
+    const { result, lossOf } = slowStep(of);
+    const ours = productStep(of);
+    assertClose(ours.loss, result.loss, 1e-11, 'loss');
+    if (of.config.zeta > 0) assertClose(ours.parts.distillation!, result.parts.distillation, 1e-11, 'L_ref');
+    assertGradients(ours.gradients, lossOf, of.student.params, { tolerance: 2e-10 });
+  }
+});
+
+test('chunks change nothing but what is in memory', () => {
+  const of = loopRptCase({ rho: 1 });
+  const results = [2 ** 24, 3 * of.student.config.loops * of.student.config.vocabSize, 1].map((chunkLogits) =>
+    withModels(of, ({ student, teacher, batch }) => {
+      student.setRequiresGrad(() => true);
+      const reference = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
+      const states = student.states(batch);
+      const loss = referenceDistillationLoss(student, states, teacher, reference, batch.countedN, chunkLogits);
+      const value = loss.item();
+      backward(loss);
+      return { value, gradients: student.parameters().map(({ tensor }) => [...(tensor.grad?.toNumbers() ?? [])]) };
+    }),
+  );
+  const [whole, ...chunked] = results;
+  for (const { value, gradients } of chunked) {
+    assertClose(value, whole!.value, 1e-13, 'L_ref');
+    for (const [i, gradient] of gradients.entries()) assertClose(gradient, whole!.gradients[i]!, 1e-12, 'gradient');
+  }
+});
+
+test('a student that is its own teacher is at the minimum when its loops agree', () => {
+  const of = loopRptCase({ alpha: 0, beta: 0, gamma: 0, delta: 0, zeta: 1, rho: 1 });
+  const same = { ...of, teacher: of.student.params, slow: { ...of.slow, teacher: of.student.params } };
+  const { parts } = slowStep(same).result;
+  expect(productStep(same).parts.distillation).toBeCloseTo(parts.distillation, 11);
+  expect(parts.distillation).toBeGreaterThan(0);
+});

@@ -1,0 +1,94 @@
+/**
+ * Chance that belongs to a row of the data, not to a process: every row draws from generators of its own, seeded by the run's seed,
+ * the step and the row's number in the step. So a step draws the same however its rows are dealt out to ranks and micro-batches,
+ * and a resumed run needs no generator's state, also with another number of ranks.
+ *
+ * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
+ */
+import { cat, Generator, scope, type Tensor, zeros } from '@looprpt/engine';
+import type { HardTokens } from './hard-tokens.js';
+import { LatentRandomness, type Randomness } from './randomness.js';
+
+export interface RowKey {
+  seed: number;
+  step: number;
+  /** Among the rows of the step, over all micro-batches and ranks. */
+  row: number;
+}
+
+export class RowRandomness implements Randomness, Disposable {
+  readonly #sigma: number;
+  readonly #generators: { noise: Generator; exits: Generator }[];
+  readonly #rows: LatentRandomness[];
+
+  /**
+   * @param sigma σ
+   * @param keys of the rows of the batch, in order
+   */
+  constructor(sigma: number, keys: readonly RowKey[], device: string) {
+    this.#sigma = sigma;
+    this.#generators = keys.map((key) => ({
+      noise: new Generator(rowSeed(key, 1), device),
+      exits: new Generator(rowSeed(key, 2), device),
+    }));
+    this.#rows = this.#generators.map((generators) => new LatentRandomness(sigma, generators));
+  }
+
+  perturb(hiddenBTE: Tensor): Tensor {
+    if (this.#sigma === 0) return hiddenBTE;
+    const [, T, E] = hiddenBTE.shape as [number, number, number];
+    const { dtype, device } = hiddenBTE;
+    const noise = scope(() => cat(this.#rows.map((row) => row.perturb(zeros([1, T, E], { dtype, device })))));
+    return hiddenBTE.add(noise);
+  }
+
+  /** A row's noise depends on its own hard tokens alone; the places that fill it up to Q get none. */
+  perturbQueries(hidden: Tensor, _loop: number, G: number, { perRow }: HardTokens): Tensor {
+    if (this.#sigma === 0) return hidden;
+    const [B, GQ, E] = hidden.shape as [number, number, number];
+    const Q = GQ / G;
+    const { dtype, device } = hidden;
+    const noise = scope(() =>
+      cat(
+        this.#rows.map((row, b) => {
+          const own = row.perturb(zeros([G, perRow[b]!, E], { dtype, device }));
+          return perRow[b] === Q ? own : cat([own, zeros([G, Q - perRow[b]!, E], { dtype, device })], 1);
+        }),
+      ),
+    );
+    return hidden.add(noise.view(B, GQ, E));
+  }
+
+  sampleExits(pdfKGM: Tensor, { perRow }: HardTokens): Tensor {
+    let from = 0;
+    const ofRows = this.#rows.flatMap((row, b) => {
+      const start = from;
+      from += perRow[b]!;
+      return start === from ? [] : [row.sampleExits(pdfKGM.slice(2, start, from))];
+    });
+    return cat(ofRows, 1);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { noise, exits } of this.#generators) {
+      noise.dispose();
+      exits.dispose();
+    }
+  }
+}
+
+/** 53 bits that change all over with any of their sources (the finaliser of MurmurHash3 after every word). */
+function rowSeed({ seed, step, row }: RowKey, purpose: number): number {
+  const words = [seed % 2 ** 32, Math.floor(seed / 2 ** 32), step, row, purpose];
+  const hash = (start: number): number => {
+    let h = start;
+    for (const word of words) {
+      h = Math.imul(h ^ word, 0x9e3779b1);
+      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+      h ^= h >>> 16;
+    }
+    return h >>> 0;
+  };
+  return (hash(1) % 2 ** 21) * 2 ** 32 + hash(2);
+}

@@ -1,0 +1,4 @@
+/** `npm run scale-table`: the table of docs/scale.md on standard output. */
+import { scaleTable } from './table.js';
+
+process.stdout.write(`${scaleTable()}\n`);

@@ -1,0 +1,162 @@
+/**
+ * The routes put together: who may come in, what is answered, and one shape for everything that goes wrong. No sockets and no
+ * threads here.
+ */
+import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { routePath } from 'hono/route';
+import { explainConfigError } from '../../cli/config-error.js';
+import { looprptVersion } from '../../cli/versions.js';
+import { page } from '../page/page.js';
+import type { ServedModel } from '../worker/protocol.js';
+import { requireKey } from './auth.js';
+import { CHAT, COMPLETIONS } from './dialect.js';
+import { ApiError } from './errors.js';
+import { type GenerationContext, generate } from './generation.js';
+import { chatJob, completionJob, wantsOf } from './job.js';
+import * as routes from './routes.js';
+import { chatRequest } from './schemas/chat.js';
+import { completionRequest } from './schemas/completions.js';
+
+export type Phase = 'loading' | 'ready' | 'draining' | 'failed';
+
+export interface AppContext extends GenerationContext {
+  phase: () => Phase;
+  apiKey: string | null;
+  maxBodyBytes: number;
+  /** For requests that name none, 0 … 2^53 − 1. */
+  nextSeed: () => number;
+}
+
+const LOADING_SECONDS = 2;
+/** OpenAPI has no word for the rest of a path. */
+const PAGE_PARTS = routes.pagePartRoute.path.replace('{part}', ':part{.+}');
+
+export function createApp(context: AppContext): OpenAPIHono {
+  const { client, metrics, modelId, apiKey, maxBodyBytes, nextSeed } = context;
+  const app = new OpenAPIHono({
+    defaultHook: (checked, c) => {
+      // The body as it came is there too, though its type does not say so.
+      if (!checked.success) complain((checked as { data?: unknown }).data, checked.error, c.req.path);
+    },
+  });
+  const born = Math.floor(Date.now() / 1000);
+
+  app.use(counted(context));
+  app.use('/v1/*', requireKey(apiKey));
+  app.use('/metrics', requireKey(apiKey));
+  app.use('/v1/*', readyOnly(context));
+  app.use('/v1/*', bodyLimit({ maxSize: maxBodyBytes, onError: () => tooLarge(maxBodyBytes) }));
+
+  app.openapi(routes.completionsRoute, (c) => {
+    const body = c.req.valid('json');
+    checkModel(context, body.model);
+    const job = completionJob(body, nextSeed);
+    return generate(context, { job, dialect: COMPLETIONS, wants: wantsOf(body), gone: c.req.raw.signal });
+  });
+  app.openapi(routes.chatRoute, (c) => {
+    const body = c.req.valid('json');
+    checkModel(context, body.model);
+    const job = chatJob(body, nextSeed);
+    return generate(context, { job, dialect: CHAT, wants: wantsOf(body), gone: c.req.raw.signal });
+  });
+  app.openapi(routes.modelsRoute, (c) =>
+    c.json({ object: 'list' as const, data: [described(modelId, born, client.model!)] }, 200),
+  );
+  app.openapi(routes.modelRoute, (c) => {
+    checkModel(context, c.req.valid('param').model);
+    return c.json(described(modelId, born, client.model!), 200);
+  });
+  app.openapi(routes.healthRoute, (c) => c.json({ status: 'ok' as const }, 200));
+  app.openapi(routes.readyRoute, (c) => {
+    const status = context.phase();
+    return c.json({ status }, status === 'ready' ? 200 : 503);
+  });
+  app.openapi(routes.metricsRoute, async (c) =>
+    c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
+  );
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.registerPath(routes.descriptionRoute);
+  app.get(routes.descriptionRoute.path, (c) => c.json(describe(app)));
+  for (const route of [routes.pageRoute, routes.pagePartRoute]) app.openAPIRegistry.registerPath(route);
+  app.on('GET', [routes.pageRoute.path, PAGE_PARTS], (c) => {
+    const file = page(c.req.path);
+    if (file === null) throw notFound(c.req.method, c.req.path);
+    return c.body(file.body, 200, { ...file.headers });
+  });
+
+  app.notFound((c) => notFound(c.req.method, c.req.path).response());
+  app.onError((error) => {
+    const told = ApiError.of(error);
+    if (told.status === 500) context.onFault(error);
+    return told.response();
+  });
+  return app;
+}
+
+function counted({ metrics }: AppContext): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    const route = routePath(c, -1);
+    metrics.requests.inc({ route: route.includes('*') ? 'other' : route, status: c.res.status });
+  };
+}
+
+function readyOnly({ phase }: AppContext): MiddlewareHandler {
+  return async (_, next) => {
+    const now = phase();
+    if (now !== 'ready') {
+      const words = {
+        loading: 'the model is being loaded',
+        draining: 'the server is going down',
+        failed: 'the engine is gone',
+      };
+      const more = { code: now, retryAfter: LOADING_SECONDS };
+      throw new ApiError(503, 'service_unavailable', words[now], more);
+    }
+    await next();
+  };
+}
+
+function checkModel({ modelId }: AppContext, asked: string | null | undefined): void {
+  if (asked != null && asked !== modelId)
+    throw new ApiError(404, 'invalid_request_error', `no model "${asked}" here; this server has "${modelId}"`, {
+      ...{ param: 'model', code: 'model_not_found' },
+    });
+}
+
+/** Says what is wrong with a body, the first thing first. */
+function complain(body: unknown, error: z.ZodError, path: string): never {
+  const schema = path === routes.chatRoute.path ? chatRequest : completionRequest;
+  const field = error.issues[0]!.path[0];
+  const message = explainConfigError(schema, body, error);
+  throw ApiError.invalid(message, field === undefined ? null : String(field), 'invalid_type');
+}
+
+function tooLarge(bytes: number): Response {
+  const message = `the body is larger than ${bytes} bytes, this server's limit`;
+  return new ApiError(413, 'invalid_request_error', message, { code: 'request_too_large' }).response();
+}
+
+function notFound(method: string, path: string): ApiError {
+  return new ApiError(404, 'invalid_request_error', `there is no ${method} ${path}`, { code: 'unknown_url' });
+}
+
+function described(id: string, created: number, served: ServedModel) {
+  const { loops, parameters, dtype, device, maxLength, hasChat, exitThreshold, maxLoops } = served;
+  return {
+    ...{ id, object: 'model' as const, created, owned_by: 'looprpt' },
+    looprpt: {
+      ...{ loops, parameters, dtype, device, max_length: maxLength, chat: hasChat },
+      ...{ exit_threshold: exitThreshold, max_loops: maxLoops },
+    },
+  };
+}
+
+function describe(app: OpenAPIHono) {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'looprpt serve', version: looprptVersion(), description: "OpenAI's API on a looped language model" },
+  });
+}

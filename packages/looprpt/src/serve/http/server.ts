@@ -1,0 +1,188 @@
+/**
+ * The server on a socket: it listens while the model is still being loaded, and goes down without cutting a text short.
+ *
+ * Not here: signals and the command line; the engine's thread, which is the caller's.
+ */
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, isIPv6 } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { promisify } from 'node:util';
+import { getRequestListener } from '@hono/node-server';
+import { z } from 'zod';
+import { UserError } from '../../user-error.js';
+import { choiceSeed } from '../worker/choice-seed.js';
+import type { EngineClient } from '../worker/client.js';
+import { Admission } from './admission.js';
+import { createApp, type Phase } from './app.js';
+import { ApiError } from './errors.js';
+import { Metrics } from './metrics.js';
+
+export const serverConfig = z.strictObject({
+  modelId: z.string().min(1).describe("the model's id for clients"),
+  host: z.string().default('127.0.0.1').describe('address to listen on'),
+  port: z.int().min(0).max(65535).default(8000).describe('0 takes a free one'),
+  apiKey: z.string().min(1).nullable().default(null).describe('null: no key is asked for'),
+  allowWithoutKey: z.boolean().default(false).describe('listen on other addresses than loopback without a key'),
+  maxBatch: z.int().min(1).default(32).describe('texts that run at once, as the engine has it'),
+  queue: z.int().min(0).default(256).describe('texts that may wait beyond those that run'),
+  requestSeconds: z.number().positive().max(86_400).default(600).describe('most seconds of a generation request'),
+  maxBodyBytes: z
+    .int()
+    .min(1)
+    .default(4 * 2 ** 20)
+    .describe('largest body of a request'),
+  seed: z.int().min(0).optional().describe('of the seeds of requests that name none; default: chance'),
+});
+
+/** Beyond the longest request, before a silent connection is cut off. */
+const GRACE_SECONDS = 10;
+/** Longer than proxies keep a connection, so that it is never closed just as they send the next request. */
+const KEEP_ALIVE_SECONDS = 75;
+const IDLE_CHECK_MS = 20;
+
+export type ServerConfig = z.output<typeof serverConfig>;
+
+export class HttpServer {
+  readonly #server: Server;
+  readonly #admission: Admission;
+  /** Other machines get in, and without a key. */
+  readonly isOpenToAll: boolean;
+  #isDraining = false;
+
+  private constructor(client: EngineClient, config: ServerConfig, onFault: (error: unknown) => void) {
+    const { modelId, apiKey, maxBatch, queue, requestSeconds, maxBodyBytes, seed } = config;
+    this.#admission = new Admission(maxBatch + queue);
+    this.isOpenToAll = apiKey === null && !isLoopback(config.host);
+    const phase = (): Phase => {
+      if (client.fault) return 'failed';
+      if (this.#isDraining) return 'draining';
+      return client.model ? 'ready' : 'loading';
+    };
+    const metrics = new Metrics(() => (client.model ? client.state : null));
+    const app = createApp({
+      ...{ client, phase, modelId, apiKey, requestSeconds, maxBodyBytes, onFault, admission: this.#admission },
+      metrics,
+      nextSeed: seeds(seed),
+    });
+    this.#server = createServer(getRequestListener(app.fetch, { errorHandler: unreadable }));
+    this.#server.on('clientError', refuse);
+    // A client that reads no more, or sends no more, holds its socket no longer than a request may take.
+    this.#server.setTimeout((requestSeconds + GRACE_SECONDS) * 1000);
+    this.#server.keepAliveTimeout = KEEP_ALIVE_SECONDS * 1000;
+    metrics.gauge('looprpt_texts_admitted', 'texts that run, wait or are being read', () => this.#admission.inside);
+    metrics.gauge(
+      'looprpt_connections_open',
+      'connections of clients',
+      promisify(this.#server.getConnections).bind(this.#server),
+    );
+  }
+
+  /**
+   * @param client of an engine, which may still be loading its model
+   * @param onFault is told of faults of ours
+   * @throws UserError where the address is taken, or would let strangers in
+   */
+  static async listen(
+    client: EngineClient,
+    options: z.input<typeof serverConfig>,
+    onFault: (error: unknown) => void,
+  ): Promise<HttpServer> {
+    const config = serverConfig.parse(options);
+    checkExposure(config);
+    const server = new HttpServer(client, config, onFault);
+    await server.#listen(config);
+    return server;
+  }
+
+  get url(): string {
+    const { address, port } = this.#server.address() as AddressInfo;
+    return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+  }
+
+  /** Texts that run or wait. */
+  get texts(): number {
+    return this.#admission.inside;
+  }
+
+  /** Takes no more requests, and ends when what was taken is done. `/ready` says so meanwhile. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    await this.#admission.whenEmpty();
+    await this.#close();
+  }
+
+  /** Ends at once: what is under way is cut off. */
+  async close(): Promise<void> {
+    this.#isDraining = true;
+    const closed = this.#close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #listen({ host, port }: ServerConfig): Promise<void> {
+    this.#server.listen(port, host);
+    try {
+      await once(this.#server, 'listening');
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const where = `${host}, port ${port}`;
+      if (code === 'EADDRINUSE') throw new UserError(`${where}: something listens there already; give another --port`);
+      throw new UserError(`${where}: cannot listen there (${code ?? message})`);
+    }
+  }
+
+  /** Waits for answers that are still being written. */
+  async #close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    // A connection that is still being written to becomes idle later, and would be kept for its next request.
+    const timer = setInterval(() => this.#server.closeIdleConnections(), IDLE_CHECK_MS);
+    await closed;
+    clearInterval(timer);
+  }
+}
+
+/** @throws UserError where a server without a key would listen to more than this machine */
+function checkExposure({ host, apiKey, allowWithoutKey }: ServerConfig): void {
+  if (apiKey !== null || allowWithoutKey || isLoopback(host)) return;
+  throw new UserError(
+    `--host ${host} lets other machines in, and there is no key: set LOOPRPT_API_KEY, or say --allow-without-key`,
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function seeds(seed: number | undefined): () => number {
+  if (seed === undefined) return () => randomInt(2 ** 48 - 1);
+  let requests = 0;
+  return () => choiceSeed(seed, requests++);
+}
+
+const UNREADABLE = ApiError.invalid('this is not an HTTP request that can be read', null, 'invalid_request');
+
+/** Headers that the framework cannot make a request of. */
+function unreadable(): Response {
+  return UNREADABLE.response();
+}
+
+const STATUS_LINES: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** What Node's parser cannot read never becomes a request. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_LINES[error.code ?? ''] ?? '400 Bad Request';
+  const body = JSON.stringify(UNREADABLE.body);
+  const head = ['connection: close', 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`];
+  socket.end(`HTTP/1.1 ${status}\r\n${head.join('\r\n')}\r\n\r\n${body}`);
+}

@@ -1,0 +1,35 @@
+/** Starts the engine in a thread of its own. The server's thread never loads libtorch, so nothing of it can stop there. */
+import { Worker } from 'node:worker_threads';
+import { EngineClient } from './client.js';
+import type { ServedModelConfig } from './config.js';
+import type { ToEngine } from './protocol.js';
+
+export interface EngineThread {
+  client: EngineClient;
+  /** Resolves when the thread has ended, for whatever reason. */
+  ended: Promise<void>;
+  /** Frees the model and ends the thread. */
+  close(): Promise<void>;
+}
+
+/** @param onRemark is told what people may want to know while the model is loaded */
+export function startEngineThread(config: ServedModelConfig, onRemark: (line: string) => void): EngineThread {
+  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: config });
+  const client = new EngineClient(worker, onRemark);
+  worker.on('error', (error) => client.lose(error));
+  const ended = new Promise<void>((resolve) => {
+    worker.on('exit', (code) => {
+      client.lose(new Error(`the engine's thread ended with code ${code}`));
+      resolve();
+    });
+  });
+  return {
+    ...{ client, ended },
+    close: async () => {
+      // A thread that is still loading does not listen.
+      if (client.model === null) await worker.terminate();
+      else worker.postMessage({ kind: 'close' } satisfies ToEngine);
+      await ended;
+    },
+  };
+}

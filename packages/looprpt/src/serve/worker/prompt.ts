@@ -1,0 +1,39 @@
+/** Prompts of a job as token ids, and what a client that wants its prompt back is told of it. */
+import { UserError } from '../../user-error.js';
+import type { PromptInput, PromptNews } from './protocol.js';
+import type { Served } from './served.js';
+
+/** @throws UserError for a prompt that the model cannot read */
+export async function promptIds(served: Served, prompt: PromptInput): Promise<ArrayLike<number>> {
+  if (prompt.kind === 'ids' && prompt.ids.length > 0) return prompt.ids;
+  const text = promptText(served, prompt);
+  const ids = text === '' ? [] : await served.tokenizer.encode(text);
+  if (ids.length > 0) return ids;
+  const { bosTokenId } = served.model.config;
+  if (bosTokenId !== null) return [bosTokenId];
+  throw new UserError('the prompt is empty and the model names no bos_token_id to begin with: give some text');
+}
+
+function promptText({ template }: Served, prompt: PromptInput): string {
+  switch (prompt.kind) {
+    case 'ids':
+      return '';
+    case 'text':
+      return prompt.text;
+    case 'chat':
+      if (template === null) throw new UserError('this model has no chat template: use /v1/completions');
+      return template.render(prompt.messages, { addGenerationPrompt: true });
+    default:
+      throw prompt satisfies never;
+  }
+}
+
+export function promptNews({ tokenizer }: Served, prompt: PromptInput, ids: number[], echo: boolean): PromptNews {
+  if (!echo) return { tokens: ids.length, echo: null };
+  const decoder = tokenizer.stream();
+  const tokens = ids.map((id) => ({ id, text: tokenizer.decode([id]), piece: decoder.push(id) }));
+  const rest = decoder.end();
+  if (rest !== '') tokens.at(-1)!.piece += rest;
+  const text = prompt.kind === 'text' ? prompt.text : tokens.map(({ piece }) => piece).join('');
+  return { tokens: ids.length, echo: { text, tokens } };
+}

@@ -1,0 +1,149 @@
+/**
+ * What the server's thread and the engine's thread say to each other. Plain data, which `postMessage` can copy; token ids, texts
+ * and numbers, never tensors.
+ *
+ * A job is one request of a client: every prompt times every choice is a text. The engine's side answers `accepted` or `refused`
+ * once, then the texts' tokens as they are made, each text's last with `finish`; or `broken`, after which nothing comes. What
+ * happened in one pass travels together.
+ */
+import type { Sampling } from '../../generate/sampling.js';
+import type { ChatMessage } from '../../text/chat-template.js';
+import type { FinishReason } from '../engine/index.js';
+
+export type PromptInput =
+  | { kind: 'text'; text: string }
+  | { kind: 'ids'; ids: number[] }
+  | { kind: 'chat'; messages: ChatMessage[] };
+
+/** Which loops a request asks for; what it leaves open is the server's default. */
+export interface LoopWish {
+  rule?: 'gate' | 'hidden-change' | 'confidence' | 'loops' | undefined;
+  /** What the rule compares with: the gate's cdf, the relative change of the state, the probability of the likeliest token. */
+  threshold?: number | undefined;
+  maxLoops?: number | undefined;
+}
+
+export interface Job {
+  prompts: PromptInput[];
+  /** Texts for each prompt. */
+  choices: number;
+  /** null: as many as fit. */
+  maxTokens: number | null;
+  loop: LoopWish;
+  sampling: Sampling;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  /** 0 … 2^53 − 1; of the first choice, from which those of the others follow. */
+  seed: number;
+  stop: string[];
+  stopIds: number[];
+  /** Go on after the model's own end tokens. */
+  ignoreEnd: boolean;
+  logitBias: [id: number, bias: number][];
+  /** How many of the likeliest tokens are listed beside each one; null: no log-probabilities at all. */
+  logProbs: number | null;
+  /** Whether the prompt's own tokens are told, with their log-probabilities where those are wanted. */
+  echo: boolean;
+}
+
+/** Numbered by the server's thread. */
+export type JobId = number;
+
+export type ToEngine = { kind: 'submit'; id: JobId; job: Job } | { kind: 'cancel'; id: JobId } | { kind: 'close' };
+
+export interface LikelyToken {
+  id: number;
+  text: string;
+  logProb: number;
+}
+
+/** A token as clients are told of it; its texts are empty where the job wants no log-probabilities. */
+export interface TokenNews extends LikelyToken {
+  /** What the token added to the decoding of all before it, whether or not that is handed out. */
+  piece: string;
+  /** The loop that it was read out at, from 1. */
+  loop: number;
+  /** Likeliest first. */
+  top: LikelyToken[];
+}
+
+/** A token of an echoed prompt, its `piece` the text that it made certain. */
+export interface PromptToken {
+  id: number;
+  text: string;
+  piece: string;
+}
+
+export interface PromptNews {
+  tokens: number;
+  /** Only for jobs with `echo`. */
+  echo: { text: string; tokens: PromptToken[] } | null;
+}
+
+/** One step of one text. */
+export interface TextNews {
+  kind: 'text';
+  id: JobId;
+  /** Prompt · choices + choice. */
+  index: number;
+  /** Text that the token made certain. */
+  text: string;
+  token: TokenNews | null;
+  /** Tokens 1, 2, … of a prompt that is echoed with log-probabilities; in the text's first news. */
+  prompt: TokenNews[] | null;
+  finish: FinishReason | null;
+}
+
+export interface Refusal {
+  message: string;
+  /** The request's field at fault. */
+  param: string | null;
+  code: 'context_length_exceeded' | 'invalid_value';
+}
+
+export type JobNews =
+  | { kind: 'accepted'; id: JobId; prompts: PromptNews[] }
+  | { kind: 'refused'; id: JobId; refusal: Refusal }
+  | { kind: 'broken'; id: JobId; message: string }
+  | TextNews;
+
+/** How things stand in the engine. */
+export interface EngineState {
+  waiting: number;
+  running: number;
+  pages: number;
+  /** Held by texts under way. */
+  pagesUsed: number;
+  /** Hold beginnings of prompts for later; free for any other use. */
+  pagesKept: number;
+  /** Native tensors in the engine's thread: weights, cache and what it keeps ready. */
+  tensors: number;
+}
+
+/** What is served. */
+export interface ServedModel {
+  /** As it was named to us. */
+  name: string;
+  parameters: number;
+  dtype: string;
+  device: string;
+  loops: number;
+  vocabSize: number;
+  /** Most tokens of a text with its prompt. */
+  maxLength: number;
+  maxBatch: number;
+  /** Tokens that the cache holds with all loops. */
+  cacheTokens: number;
+  cacheBytes: number;
+  hasChat: boolean;
+  /** Exit rule of requests that name none. */
+  exitThreshold: number | null;
+  maxLoops: number;
+}
+
+export type FromEngine =
+  | { kind: 'ready'; model: ServedModel; state: EngineState }
+  /** Before `ready`: the model cannot be served. */
+  | { kind: 'failed'; message: string; isUserError: boolean }
+  | { kind: 'remark'; line: string }
+  | { kind: 'news'; news: JobNews[]; state: EngineState };

@@ -1,0 +1,103 @@
+/**
+ * A model opened for serving: its engine with a cache of the right size, its tokenizer and chat template, the tokens that end
+ * its texts, and the exit rule of requests that name none.
+ */
+import { elementBytes } from '@looprpt/engine';
+import { exitPolicy } from '../../generate/exit-policy.js';
+import type { LoopLM } from '../../model/loop-lm.js';
+import { ChatTemplate } from '../../text/chat-template.js';
+import { Tokenizer } from '../../text/tokenizer.js';
+import { UserError } from '../../user-error.js';
+import { Engine, type ExitRule } from '../engine/index.js';
+import { KVMemory } from '../engine/kv-memory.js';
+import type { ServedModelConfig } from './config.js';
+import type { LoopWish, ServedModel } from './protocol.js';
+
+const PAGE = 16;
+/** Of cache, unless more is asked for. */
+const DEFAULT_CACHE_BYTES = 4 * 2 ** 30;
+
+export interface Served extends Disposable {
+  engine: Engine;
+  model: LoopLM;
+  tokenizer: Tokenizer;
+  template: ChatTemplate | null;
+  /** Ids that end a text, and a turn of a chat. */
+  stopIds: { text: number[]; chat: number[] };
+  defaults: LoopWish;
+  description: ServedModel;
+}
+
+/** @param folder of the tokenizer @param model stays the caller's @throws UserError when these settings cannot be served */
+export async function serveModel(model: LoopLM, folder: string, config: ServedModelConfig): Promise<Served> {
+  const { exitThreshold, maxLoops, maxBatch, maxLength, cache, prefixReuse, reproducible } = config;
+  const defaults: LoopWish = { threshold: exitThreshold, maxLoops };
+  const policy = exitPolicy(model.config, { threshold: exitThreshold, maxLoops });
+  const tokenizer = await Tokenizer.load(folder);
+  const template = await ChatTemplate.load(folder);
+  const stopIds = (chat: boolean): number[] => [
+    ...new Set([...tokenizer.stopIds({ chat }), ...model.config.eosTokenIds]),
+  ];
+  const tokens = cacheTokens(model, config);
+  const perToken = cache.decode === 'last' ? 1 : model.config.loops;
+  const engine = new Engine(model, {
+    ...{ maxSequences: maxBatch, maxLength, pageSize: PAGE, cache, prefixReuse, reproducible },
+    pages: Math.max(perToken * Math.ceil(tokens / PAGE), model.config.loops * Math.ceil(maxLength / PAGE)),
+  });
+  const parameters = model.parameters().reduce((sum, { tensor }) => sum + tensor.numel, 0);
+  return {
+    ...{ engine, model, tokenizer, template, defaults },
+    stopIds: { text: stopIds(false), chat: stopIds(true) },
+    description: {
+      ...{ name: config.model, parameters, dtype: model.dtype, device: model.device },
+      ...{ loops: model.config.loops, vocabSize: model.config.vocabSize, maxLength, maxBatch },
+      cacheTokens: Math.floor((engine.core.pool.pages * PAGE) / perToken),
+      cacheBytes: engine.core.cacheBytes,
+      hasChat: template !== null,
+      exitThreshold: policy.threshold,
+      maxLoops: policy.maxLoops,
+    },
+    [Symbol.dispose]: () => engine[Symbol.dispose](),
+  };
+}
+
+function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }: ServedModelConfig): number {
+  if (cacheTokens !== undefined) {
+    if (cacheTokens >= maxLength) return cacheTokens;
+    throw new UserError(
+      `a cache of ${cacheTokens} tokens cannot hold one text of ${maxLength}: more cache tokens, or a smaller max length`,
+    );
+  }
+  const slots = cache.decode === 'last' ? 1 : model.config.loops;
+  const bytes = slots * KVMemory.bytesPerSlot(model.config, elementBytes(model.dtype));
+  return Math.max(maxLength, Math.min((maxBatch * maxLength) / 2, Math.floor(DEFAULT_CACHE_BYTES / bytes)));
+}
+
+/** The rule of a request. @throws UserError for one that the model cannot follow */
+export function exitRule({ model, defaults }: Pick<Served, 'model' | 'defaults'>, wish: LoopWish): ExitRule {
+  const { rule = 'gate' } = wish;
+  const loops = wish.maxLoops ?? defaults.maxLoops;
+  const most = loops === undefined ? {} : { maxLoops: loops };
+  switch (rule) {
+    case 'gate': {
+      const { threshold, maxLoops } = exitPolicy(model.config, {
+        threshold: wish.threshold ?? defaults.threshold,
+        maxLoops: loops,
+      });
+      return threshold === null ? { rule: 'loops', loops: maxLoops } : { rule, threshold, maxLoops };
+    }
+    case 'loops':
+      return { rule, loops: loops ?? model.config.loops };
+    case 'hidden-change':
+      return { rule, tolerance: thresholdOf(rule, wish), ...most };
+    case 'confidence':
+      return { rule, probability: thresholdOf(rule, wish), ...most };
+    default:
+      throw rule satisfies never;
+  }
+}
+
+function thresholdOf(rule: string, { threshold }: LoopWish): number {
+  if (threshold !== undefined) return threshold;
+  throw new UserError(`loop: the exit rule "${rule}" needs an exit_threshold`);
+}

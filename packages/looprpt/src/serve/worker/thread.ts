@@ -1,0 +1,36 @@
+/** The engine's thread: loads the model that its `workerData` names, then does what it is told until it is told to close. */
+import assert from 'node:assert/strict';
+import { parentPort, workerData } from 'node:worker_threads';
+import { prepareEngine } from '../../cli/engine.js';
+import { UserError } from '../../user-error.js';
+import { servedModelConfig } from './config.js';
+import { EngineHost } from './host.js';
+import type { FromEngine, ToEngine } from './protocol.js';
+
+assert(parentPort, 'to be run as a thread');
+const port = parentPort;
+const post = (message: FromEngine): void => port.postMessage(message);
+
+try {
+  await run();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  post({ kind: 'failed', message, isUserError: error instanceof UserError });
+}
+port.close();
+
+async function run(): Promise<void> {
+  const config = servedModelConfig.parse(workerData);
+  const device = await prepareEngine(config);
+  const { openModel } = await import('../../cli/open-model.js');
+  const { serveModel } = await import('./served.js');
+  using opened = await openModel(config.model, {
+    ...{ device, dtype: config.dtype },
+    say: (line) => post({ kind: 'remark', line }),
+  });
+  using served = await serveModel(opened.model, opened.folder, config);
+  using host = new EngineHost(served, post);
+  await new Promise<void>((close) => {
+    port.on('message', (message: ToEngine) => (message.kind === 'close' ? close() : host.receive(message)));
+  });
+}

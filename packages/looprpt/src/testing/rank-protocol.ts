@@ -1,0 +1,2 @@
+/** What a rank's process in a test writes for the test to wait for. */
+export const stepLine = (step: number): string => `step ${step} done`;

@@ -1,0 +1,247 @@
+/**
+ * The steps of a run, one after the other, with their metrics and checkpoints, from a state or from the start.
+ *
+ * Invariants: a checkpoint's state depends on nothing but the steps before it; metrics are written before the checkpoint of their
+ * step; nothing that is not finite is ever written; whatever ends the run, what was being written is finished first.
+ */
+import { join } from 'node:path';
+import type { PackedBatch } from '../data/loader/batch.js';
+import type { PackedLoader } from '../data/loader/packed-loader.js';
+import type { Peers } from '../objectives/peers.js';
+import { UserError } from '../user-error.js';
+import { checkpointPath } from './checkpoint/folder.js';
+import type { Score } from './checkpoint/retention.js';
+import { readCompanions } from './checkpoint/snapshot.js';
+import { type CheckpointTiming, CheckpointWriter } from './checkpoint/writer.js';
+import { type RunState, restoreCheckpoint } from './checkpoint.js';
+import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
+import { GateWatch } from './gate-watch.js';
+import { MetricWindow } from './metrics/metric-window.js';
+import { METRICS_FILE, MetricsLog, readMetrics } from './metrics/metrics-log.js';
+import { type MetricsRecord, type MetricsSink, stepRecord, teeMetrics } from './metrics/record.js';
+import { TensorBoardLog } from './metrics/tensorboard.js';
+import { reactionTo } from './non-finite.js';
+import type { RunConfig } from './run-config.js';
+import { nextBatches } from './run-data.js';
+import { scheduleFactor } from './schedule.js';
+import type { Trainer } from './trainer.js';
+
+export interface RunHooks {
+  /** After every step. */
+  onStep?: (record: MetricsRecord, totalSteps: number) => void;
+  /** A sentence worth showing: damaged checkpoints, a collapsing gate, skipped steps. */
+  onMessage?: (message: string) => void;
+  /** After a checkpoint is on the disk. */
+  onCheckpoint?: (timing: CheckpointTiming) => void;
+  /** Ends the run after the step it is in, with a checkpoint. */
+  signal?: AbortSignal;
+}
+
+export interface RunOutcome {
+  /** The newest checkpoint, a model folder. */
+  model: string;
+  step: number;
+  interrupted: boolean;
+  /** Steps that were not finite. */
+  skipped: number;
+  /** Of this process; one that trains alone is rank 0. */
+  rank: number;
+}
+
+/** What a run trains with. */
+export interface TrainingParts {
+  config: RunConfig;
+  trainer: Trainer;
+  loader: PackedLoader;
+  /** The other ranks, who make the same steps; rank 0 alone writes. */
+  peers: Peers;
+  /** The folder with the tokenizer's files. */
+  tokenizerFrom: string;
+  /** Throws if the run's folder is no longer this process's. */
+  assertOwner: () => void;
+}
+
+type Counters = Pick<RunState, 'step' | 'tokens' | 'seconds' | 'skippedInRow' | 'skippedTotal' | 'rollbacks'>;
+
+export class Training implements AsyncDisposable {
+  readonly #parts: TrainingParts;
+  readonly #hooks: RunHooks;
+  readonly #fresh: boolean;
+  readonly #gateWatch = new GateWatch();
+  readonly #window: MetricWindow | null;
+  /** Rank 0's. */
+  readonly #metrics: MetricsSink | null;
+  readonly #writer: CheckpointWriter | null;
+  #at: Counters = { step: 0, tokens: 0, seconds: 0, skippedInRow: 0, skippedTotal: 0, rollbacks: 0 };
+  /** Sentences for the next record. */
+  #notes: string[] = [];
+
+  /** @param state null at the start; trainer, loader and metrics are there already */
+  constructor(parts: TrainingParts, state: RunState | null, hooks: RunHooks) {
+    const { config, peers, assertOwner, tokenizerFrom } = parts;
+    const writes = peers.rank === 0;
+    const { out, checkpoint, tensorboard } = config;
+    this.#parts = parts;
+    this.#hooks = hooks;
+    this.#fresh = state === null;
+    const { keepBest, every } = checkpoint;
+    this.#window = writes && keepBest ? new MetricWindow(keepBest.metric, every) : null;
+    if (state) this.#goOnFrom(state, state);
+    this.#metrics = writes ? this.#openMetrics(tensorboard) : null;
+    this.#writer = writes
+      ? new CheckpointWriter({
+          runFolder: out,
+          retention: checkpoint,
+          companions: readCompanions(tokenizerFrom),
+          syncFirst: [this.#metricsFile],
+          assertOwner,
+          onWritten: hooks.onCheckpoint,
+        })
+      : null;
+  }
+
+  #openMetrics(tensorboard: boolean): MetricsSink {
+    const log = new MetricsLog(this.#metricsFile);
+    if (!tensorboard) return log;
+    return teeMetrics([log, new TensorBoardLog(this.#parts.config.out, { firstStep: this.#at.step + 1 })]);
+  }
+
+  /** Trains to the last step, the end of the data or the interruption; the last checkpoint is on the disk then. */
+  async run(): Promise<RunOutcome> {
+    const { config, loader, peers, trainer } = this.#parts;
+    const at = this.#at;
+    // Something to go back to, should the first steps go wrong.
+    let saved = this.#fresh && config.nonFinite.action === 'rollback' ? await this.#save() : null;
+    let interrupted = false;
+    while (at.step < config.steps && !interrupted) {
+      const began = performance.now();
+      const batches = await nextBatches(loader, config, trainer.student.config.vocabSize);
+      if (batches.length === 0) break;
+      saved = null;
+      this.#step(batches, began);
+      // Gives signals, timers and the writer's messages their turn between steps.
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#writer?.check();
+      const reaction = reactionTo(at.skippedInRow, at.rollbacks, config.nonFinite);
+      if (reaction.kind === 'stop') throw new UserError(`step ${at.step}: ${reaction.reason}`);
+      if (reaction.kind === 'go back') await this.#goBack(`${at.skippedInRow} steps in a row were not finite`);
+      interrupted = peers.any(this.#hooks.signal?.aborted ?? false);
+      const due = reaction.kind === 'go on' && at.step % config.checkpoint.every === 0;
+      if (due || interrupted || at.step === config.steps) saved = await this.#save();
+    }
+    while (saved === null) saved = await this.#save();
+    await this.#writer?.idle();
+    // What the others report as theirs rank 0 has written by then.
+    peers.any(false);
+    return { model: saved, step: at.step, interrupted, skipped: at.skippedTotal, rank: peers.rank };
+  }
+
+  #step(batches: readonly PackedBatch[], began: number): void {
+    const { config, peers, trainer } = this.#parts;
+    const at = this.#at;
+    const learningRate = config.optimizer.learningRate * scheduleFactor(config.schedule, at.step + 1, config.steps);
+    const result = trainer.step(batches, learningRate);
+    const [tokens, lossTokens] = peers.sums([
+      batches.reduce((sum, batch) => sum + batch.tokens, 0),
+      batches.reduce((sum, batch) => sum + batch.lossTokens, 0),
+    ]) as [number, number];
+    const seconds = (performance.now() - began) / 1000;
+    at.step++;
+    at.tokens += tokens;
+    at.seconds += seconds;
+    at.skippedTotal += Number(result.skipped);
+    // Nothing to learn from is no trouble.
+    const nothing = lossTokens === 0;
+    at.skippedInRow = result.skipped && !nothing ? at.skippedInRow + 1 : 0;
+    const collapsed = this.#gateWatch.observe(result.exitHistogram);
+    const why = nothing ? 'no place of the batch counts in the loss' : 'the loss or the gradient is not finite';
+    const warnings = [
+      ...(collapsed === undefined ? [] : [collapsed]),
+      ...(result.skipped ? [`${why}: the step was skipped`] : []),
+    ];
+    const record = stepRecord(
+      { step: at.step, tokens: at.tokens, seconds: at.seconds, tokensPerSecond: tokens / seconds, learningRate },
+      result,
+      [...this.#notes, ...warnings],
+    );
+    this.#notes = [];
+    this.#metrics?.write(record);
+    this.#window?.observe(record);
+    this.#hooks.onStep?.(record, config.steps);
+    for (const message of warnings) this.#hooks.onMessage?.(`step ${at.step}: ${message}`);
+  }
+
+  /** Hands a checkpoint to the writer. @returns its folder; null if the state was not finite and the run went back instead */
+  async #save(): Promise<string | null> {
+    const { config, peers, trainer } = this.#parts;
+    using tensors = trainer.tensors();
+    const poisoned = poisonedIn(trainer, tensors, peers);
+    if (poisoned !== null) {
+      await this.#poisoned(poisoned);
+      return null;
+    }
+    if (this.#writer === null) return checkpointPath(config.out, this.#at.step);
+    const path = await this.#writer.save({ state: this.#state(), model: trainer.student, tensors });
+    if (!config.checkpoint.background) await this.#writer.idle();
+    return path;
+  }
+
+  #state(): RunState {
+    const { trainer, loader } = this.#parts;
+    return {
+      version: 1,
+      ...this.#at,
+      score: this.#score(),
+      gateWatch: this.#gateWatch.state(),
+      trainer: trainer.state(),
+      data: loader.state(),
+    };
+  }
+
+  #score(): Score | null {
+    if (this.#window === null) return null;
+    const value = this.#window.mean();
+    return value === null ? null : { metric: this.#window.metric, value };
+  }
+
+  async #poisoned(name: string): Promise<void> {
+    const { nonFinite } = this.#parts.config;
+    const { step, rollbacks } = this.#at;
+    const what = `${name} holds NaN or infinity, so no checkpoint was written`;
+    if (nonFinite.action === 'rollback' && rollbacks < nonFinite.maxRollbacks) return this.#goBack(what);
+    throw new UserError(
+      `step ${step}: ${what}; --resume goes on from the newest one, with nonFinite.action=rollback past the data that led here`,
+    );
+  }
+
+  /** To the newest checkpoint, and on with the data that come next. */
+  async #goBack(why: string): Promise<void> {
+    const { config, peers, trainer } = this.#parts;
+    const { step, seconds, skippedTotal, rollbacks } = this.#at;
+    await this.#writer?.idle();
+    const checkpoint = await agreedCheckpoint(config.out, peers, (message) => this.#hooks.onMessage?.(message));
+    if (checkpoint === null) throw new UserError(`step ${step}: ${why}, and there is no checkpoint to go back to`);
+    const state = restoreCheckpoint(checkpoint, trainer);
+    this.#metrics?.rewind(state.step);
+    this.#goOnFrom(state, { ...state, seconds, skippedTotal, skippedInRow: 0, rollbacks: rollbacks + 1 });
+    const note = `went back from step ${step} to ${state.step}: ${why}`;
+    this.#notes.push(note);
+    this.#hooks.onMessage?.(note);
+  }
+
+  #goOnFrom({ gateWatch }: RunState, counters: Counters): void {
+    const { step, tokens, seconds, skippedInRow, skippedTotal, rollbacks } = counters;
+    Object.assign(this.#at, { step, tokens, seconds, skippedInRow, skippedTotal, rollbacks });
+    this.#gateWatch.restore(gateWatch);
+    this.#window?.refill(readMetrics(this.#metricsFile).records);
+  }
+
+  get #metricsFile(): string {
+    return join(this.#parts.config.out, METRICS_FILE);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer?.[Symbol.asyncDispose]();
+    this.#metrics?.close();
+  }
+}
