@@ -138,7 +138,7 @@ describe('norms and SwiGLU', () => {
 });
 
 describe('the LM head', () => {
-  // 300 rows of 60 000 words go through in chunks whose product is done again; the small ones keep their probabilities.
+  // 300 rows of 60 000 words go through in two chunks. All of these keep their probabilities for the backward pass.
   const shapes = [
     { N: 1, E: 4, V: 3 },
     { N: 70, E: 12, V: 37 },
@@ -159,6 +159,48 @@ describe('the LM head', () => {
       );
     }),
   );
+
+  it('target_log_prob of more than is kept does its products again, with the same results as in parts', () =>
+    scope(() => {
+      const [N, E, V, parts] = [1200, 2, 120_000, 4];
+      const [h, w] = [normal(N, E), normal(V, E)];
+      const targets = tensor(
+        Int32Array.from({ length: N }, (_, i) => (i * 7919) % V),
+        { dtype: 'int64' },
+      );
+      const weights = normal(N);
+      const run = (from: number, to: number): { logProbs: number[]; dHidden: number[]; dWeight: Float64Array } =>
+        scope(() => {
+          const [rows, head] = [h.slice(0, from, to).contiguous().detach(), w.detach()];
+          for (const leaf of [rows, head]) leaf.requiresGrad = true;
+          const logProbs = fusedTargetLogProb(rows, head, targets.slice(0, from, to).contiguous());
+          backward(logProbs.mul(weights.slice(0, from, to)).sum());
+          const dWeight = head.grad!.toNumbers();
+          return { logProbs: [...logProbs.toNumbers()], dHidden: [...rows.grad!.toNumbers()], dWeight };
+        });
+      const whole = run(0, N);
+      const sizes = Array.from({ length: parts }, (_, i) => [(i * N) / parts, ((i + 1) * N) / parts] as const);
+      const each = sizes.map(([from, to]) => run(from, to));
+      const farthest = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+        let most = 0;
+        for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+        return most;
+      };
+      const dWeight = each[0]!.dWeight.map((_, i) => each.reduce((sum, part) => sum + part.dWeight[i]!, 0));
+      expect(
+        farthest(
+          whole.logProbs,
+          each.flatMap(({ logProbs }) => logProbs),
+        ),
+      ).toBeLessThan(1e-5);
+      expect(
+        farthest(
+          whole.dHidden,
+          each.flatMap(({ dHidden }) => dHidden),
+        ),
+      ).toBeLessThan(1e-5);
+      expect(farthest(whole.dWeight, dWeight)).toBeLessThan(1e-4);
+    }));
 
   it.each(shapes)('next_token_entropy of $N rows over $V words', ({ N, E, V }) =>
     scope(() => {

@@ -17,8 +17,9 @@ namespace {
 
 using simd::Vec;
 
-constexpr int64_t kChunkElements = 4 << 20;   // logits of a chunk
-constexpr int64_t kKeptElements = 16 << 20;   // probabilities kept for the backward pass
+constexpr int64_t kChunkElements = 4 << 20;   // logits of a chunk, but at least kChunkRows rows
+constexpr int64_t kChunkRows = 256;            // fewer make the products with the vocabulary slow
+constexpr int64_t kKeptElements = 128 << 20;  // probabilities kept for the backward pass, half a GiB
 
 void check(const Tensor& hidden, const Tensor& weight) {
   TORCH_CHECK(hidden.is_cpu() && hidden.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && hidden.dim() == 2 &&
@@ -26,7 +27,7 @@ void check(const Tensor& hidden, const Tensor& weight) {
               "float32 tensors [N, E] and [V, E] on the CPU are needed");
 }
 
-int64_t rowsPerChunk(int64_t V) { return std::max<int64_t>(64, kChunkElements / V); }
+int64_t rowsPerChunk(int64_t V) { return std::max(kChunkRows, kChunkElements / V); }
 
 struct RowSums {
   float most, total;

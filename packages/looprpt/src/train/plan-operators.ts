@@ -103,7 +103,7 @@ export interface ReadOutBytes {
 }
 
 /** A read-out of our own keeps its probabilities for the backward pass up to this many elements (readout.cc), else makes them again. */
-const KEPT_ELEMENTS = 2 ** 24;
+const KEPT_ELEMENTS = 2 ** 27;
 /** A lean read-out has so many logits at a time (lean_readout.cc). */
 const CHUNK_ELEMENTS = { cpu: 2 ** 22, device: 2 ** 27 } as const;
 
