@@ -1,6 +1,7 @@
 #ifdef USE_C10D_GLOO
 #include "c10d_group.h"
 
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -35,15 +36,18 @@ static void meet(c10d::Store& store, const JoinOptions& options) {
   for (int rank = 0; rank < options.size; ++rank) keys.push_back(key(rank));
   const auto deadline = Clock::now() + options.timeLimit;
   for (milliseconds pause{2}; !store.check(keys); pause = std::min(pause * 2, milliseconds(100))) {
+    // Whoever gives up first says so to all: they began at different moments.
+    if (store.check({"fault"})) TORCH_CHECK(false, bytesToText(store.get("fault")));
     if (Clock::now() > deadline) {
       std::vector<int> missing;
       for (int rank = 0; rank < options.size; ++rank)
         if (!store.check({key(rank)})) missing.push_back(rank);
-      // The others are about to find the same, and need the store for it.
+      if (missing.empty()) return;
+      const std::string finding = c10::str(ranksText(missing), " did not come within ", secondsText(options.timeLimit), "; ",
+                                           options.size - missing.size(), " of ", options.size, " are there");
+      store.set("fault", textToBytes(finding));
       if (options.holdsStore) std::this_thread::sleep_for(milliseconds(500));
-      TORCH_CHECK(missing.empty(), ranksText(missing), " did not come within ", secondsText(options.timeLimit), "; ",
-                  options.size - missing.size(), " of ", options.size, " are there");
-      return;
+      TORCH_CHECK(false, finding);
     }
     std::this_thread::sleep_for(pause);
   }
@@ -52,6 +56,8 @@ static void meet(c10d::Store& store, const JoinOptions& options) {
 std::shared_ptr<Group> Group::join(const JoinOptions& options) {
   auto group = std::make_shared<Group>();
   group->options = options;
+  // Makes libtorch heed TORCH_CPP_LOG_LEVEL: its sockets write much that comes as an error too.
+  c10::initLogging();
   if (options.size == 1 && options.backend == "gloo") return group;
   group->store = connect(options, options.holdsStore);
   auto second = connect(options, false);
@@ -84,10 +90,9 @@ std::shared_ptr<Group> Group::join(const JoinOptions& options) {
 
 Group::~Group() {
   if (monitor) monitor->stop();
-  if (failed) {
-    backend.release();
-    store.release();
-  }
+  // Not left in peace: something may still be under way, and waiting for it here could take for ever.
+  backend.release();
+  store.release();
 }
 
 void Group::leave() {

@@ -54,6 +54,29 @@ test('a LIBTORCH of no use is an error, though the system has a good one', () =>
   expect(look(noLibraries)).toThrow('there is no lib/libtorch_cpu.so with libc10.so in it');
 });
 
+test('what it can do between processes: by its CMake files, and for NCCL by the headers that lie around', () => {
+  const site = temporaryFolder();
+  const root = fakeLibtorch(path.join(site, 'torch'), { version: '2.11.0' });
+  const distributed = (/** @type {NodeJS.ProcessEnv} */ env = {}) =>
+    lookForLibtorch({ ...bare, env: { LIBTORCH: root, ...env } }).libtorch?.distributed;
+  expect(distributed()).toEqual({ gloo: false, nccl: null });
+  const targets = path.join(root, 'share/cmake/Caffe2/Caffe2Targets.cmake');
+  write(targets, 'INTERFACE_COMPILE_DEFINITIONS "USE_DISTRIBUTED;USE_C10D_GLOO"');
+  // Said to be there, without its header.
+  expect(distributed()).toEqual({ gloo: false, nccl: null });
+  write(path.join(root, 'include/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp'), '');
+  expect(distributed()).toEqual({ gloo: true, nccl: null });
+
+  write(targets, 'INTERFACE_COMPILE_DEFINITIONS "USE_DISTRIBUTED;USE_C10D_GLOO;USE_C10D_NCCL"');
+  write(path.join(site, 'nvidia/nccl/include/nccl.h'), '');
+  for (const name of ['cuda_runtime_api.h', 'nv/target']) write(path.join(site, 'nvidia/cu13/include', name), '');
+  expect(distributed()).toEqual({ gloo: true, nccl: null });
+  const toolkit = temporaryFolder();
+  write(path.join(toolkit, 'include/crt/host_config.h'), '');
+  const nccl = [`${site}/nvidia/nccl/include`, `${site}/nvidia/cu13/include`, `${toolkit}/include`];
+  expect(distributed({ CUDA_HOME: toolkit })).toEqual({ gloo: true, nccl });
+});
+
 test("Debian's layout, and only for the architecture that runs", () => {
   const root = fakeLibtorch(temporaryFolder(), { version: '1.13.1', libDir: 'lib/x86_64-linux-gnu' });
   expect(lookForLibtorch({ ...bare, systemRoots: [root] }).libtorch).toMatchObject({

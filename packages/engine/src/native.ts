@@ -168,6 +168,9 @@ function load(): NativeEngine {
   // libgomp reads these once, when it is loaded. Threads that wait must sleep: libtorch's pool and the BLAS' pool
   // otherwise spin against each other on the same cores.
   process.env.OMP_WAIT_POLICY ??= 'passive';
+  // What c10d writes to stderr about lost connections comes as errors too, in one sentence.
+  process.env.GLOG_minloglevel ??= '3';
+  process.env.TORCH_CPP_LOG_LEVEL ??= 'FATAL';
   const engine = createRequire(import.meta.url)(engineBuild().addon) as NativeEngine;
   engine.keepFreedMemory();
   return engine;

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { watchNative } from '@looprpt/engine';
-import { LatentRandomness } from '../objectives/looprpt/randomness.js';
+import { RowRandomness } from '../objectives/looprpt/row-randomness.js';
 import type { Trainer } from '../train/trainer.js';
 import type { PartTime } from './protocol.js';
 
@@ -118,9 +118,9 @@ export function profileParts(trainer: Trainer, step: () => void): PartTime[] {
     wrap(student, 'states', (call) => (inRollouts() ? call() : clock.during('clean pass', call))),
     wrap(optimizer, 'gradientNorm', as('optimizer')),
     wrap(optimizer, 'step', as('optimizer')),
-    wrap(LatentRandomness.prototype, 'perturb', noise),
-    wrap(LatentRandomness.prototype, 'perturbQueries', noise),
-    wrap(LatentRandomness.prototype, 'sampleExits', exits),
+    wrap(RowRandomness.prototype, 'perturb', noise),
+    wrap(RowRandomness.prototype, 'perturbQueries', noise),
+    wrap(RowRandomness.prototype, 'sampleExits', exits),
     ...(teacher
       ? [
           wrap(

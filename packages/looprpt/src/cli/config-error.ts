@@ -65,9 +65,15 @@ function explain(issue: Issue, path: Path, root: Node, input: unknown): string {
   const choices = choicesOf(issue, nodesAt(root, path.slice(0, -1), input), path);
   if (choices.length > 0) {
     const meant = typeof value === 'string' ? nearest(value, choices) : undefined;
-    return at(`${JSON.stringify(value)} is none of ${choices.join(', ')}${meant ? `; did you mean ${meant}?` : ''}`);
+    return at(`${shown(value)} is none of ${choices.join(', ')}${meant ? `; did you mean ${meant}?` : ''}`);
   }
   return at(issue.message.charAt(0).toLowerCase() + issue.message.slice(1));
+}
+
+/** How a value is quoted; what a list or a group holds may be anything, and of any depth. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'a group of keys' : JSON.stringify(value);
 }
 
 /** The values that a choice could have had. */

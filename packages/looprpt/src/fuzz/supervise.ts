@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { FaultyName } from './targets/faulty.js';
@@ -89,7 +89,14 @@ async function runUntilDeath(
 ): Promise<{ index: number; fault: string } | null> {
   const child = fork(WORKER, [JSON.stringify(job)], {
     execArgv: ['--max-old-space-size=512', '--stack-size=900'],
-    env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', RAYON_NUM_THREADS: '1' },
+    // What a child that had to be killed has left behind goes with the folder.
+    env: {
+      ...process.env,
+      TMPDIR: dirname(job.progressFile),
+      OMP_NUM_THREADS: '1',
+      OPENBLAS_NUM_THREADS: '1',
+      RAYON_NUM_THREADS: '1',
+    },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let errors = '';

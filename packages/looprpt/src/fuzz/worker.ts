@@ -84,4 +84,5 @@ function say(message: WorkerMessage): Promise<void> {
 }
 
 await work(JSON.parse(process.argv[2]!) as WorkerJob);
-process.disconnect();
+// What a target still holds open, such as an engine's ports, is of no use any more.
+process.exit(0);

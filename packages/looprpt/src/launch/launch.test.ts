@@ -84,9 +84,18 @@ describe('what ranks say', () => {
 
 describe('a rank that fails', () => {
   it('stops the others; its exit code and last words are the launcher’s', async () => {
+    const ready = JSON.stringify(join(temporaryFolder().path, 'ready'));
     const script = `
-      if (process.env.RANK === '1') { console.error('the reason'); process.exitCode = 7; }
-      else { process.on('SIGTERM', () => { console.error('asked to stop'); process.exit(3); }); setInterval(() => {}, 1000); }`;
+      import { existsSync, writeFileSync } from 'node:fs';
+      if (process.env.RANK === '1') {
+        while (!existsSync(${ready})) await new Promise((resolve) => setTimeout(resolve, 10));
+        console.error('the reason');
+        process.exitCode = 7;
+      } else {
+        process.on('SIGTERM', () => { console.error('asked to stop'); process.exit(3); });
+        writeFileSync(${ready}, '');
+        setInterval(() => {}, 1000);
+      }`;
     const { code, stderr } = await launchScript(script);
     expect(code).toBe(7);
     expect(stderr).toContain('[rank 0] asked to stop');

@@ -16,7 +16,7 @@ export function ranksConfig(base: string, out: string, changes: Changes): RunCon
     data: { task: taskConfig('hop', { compact: true, queries: 4 }), documents: 40 },
     objective: { kind: 'looprpt', rolloutCount: 2 },
     out,
-    steps: 4,
+    steps: 3,
     batch: { rows: 4, sequenceLength: 40, pack: 'whole' },
     checkpoint: { every: 1_000_000, background: false },
     tensorboard: false,

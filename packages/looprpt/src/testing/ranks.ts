@@ -1,4 +1,4 @@
-/** Starts the ranks of a test's runs as processes, one thread each, that find each other on this machine. */
+/** Starts the ranks of a test's or a benchmark's runs as processes, one thread each, that find each other on this machine. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -33,18 +33,19 @@ export function startRank(
   size: number,
   [program, ...args]: readonly [string, ...string[]],
   env: NodeJS.ProcessEnv = {},
+  stdin: 'ignore' | 'pipe' = 'ignore',
 ): RankProcess {
   const ofRank = { RANK: String(rank), LOCAL_RANK: String(rank), WORLD_SIZE: String(size), MASTER_ADDR: '127.0.0.1' };
   const quiet = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', OMP_WAIT_POLICY: 'passive' };
   const child = spawn(program, args, {
     env: { ...process.env, ...quiet, ...ofRank, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
   let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout!.on('data', (chunk: Buffer) => {
     out += chunk.toString();
   });
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr!.on('data', (chunk: Buffer) => {
     err += chunk.toString();
   });
   const ended = new Promise<Awaited<RankProcess['ended']>>((resolve) =>

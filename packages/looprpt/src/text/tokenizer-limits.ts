@@ -10,7 +10,8 @@ const MOST_PARTS = 64;
 const MOST_GROWTH = 4096;
 
 const bpeModel = z.looseObject({
-  vocab: z.record(z.string(), z.unknown()),
+  // As it was parsed: an entry may be called __proto__.
+  vocab: z.custom<object>((value) => typeof value === 'object' && value !== null),
   continuing_subword_prefix: z.string().nullish(),
   merges: z.array(z.union([z.string(), z.array(z.string())])),
 });

@@ -60,6 +60,12 @@ export class ParquetFile implements Disposable {
   }
 }
 
+function newThread(megabytes: number): Worker {
+  const thread = new Worker(THREAD, { resourceLimits: { maxOldGenerationSizeMb: megabytes } });
+  // One that is being ended may still run out of memory, when nobody asks any more.
+  return thread.on('error', () => undefined);
+}
+
 /** Kept out of threads that died: whatever was asked of it afterwards is a fault too. */
 class Decoder implements Disposable {
   readonly #limits: ParquetLimits;
@@ -69,10 +75,7 @@ class Decoder implements Disposable {
     this.#limits = limits;
     const { megabytes } = limits;
     const waiting = idle.findIndex((entry) => entry.megabytes === megabytes);
-    this.#thread =
-      waiting >= 0
-        ? idle.splice(waiting, 1)[0]!.thread
-        : new Worker(THREAD, { resourceLimits: { maxOldGenerationSizeMb: megabytes } });
+    this.#thread = waiting >= 0 ? idle.splice(waiting, 1)[0]!.thread : newThread(megabytes);
     this.#thread.ref();
   }
 

@@ -5,7 +5,7 @@
  *
  * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
  */
-import { cat, Generator, scope, type Tensor, zeros } from '@looprpt/engine';
+import { cat, empty, Generator, scope, type Tensor, zeros } from '@looprpt/engine';
 import type { HardTokens } from './hard-tokens.js';
 import { LatentRandomness, type Randomness } from './randomness.js';
 
@@ -19,7 +19,7 @@ export interface RowKey {
 export class RowRandomness implements Randomness, Disposable {
   readonly #sigma: number;
   readonly #generators: { noise: Generator; exits: Generator }[];
-  readonly #rows: LatentRandomness[];
+  readonly #exits: LatentRandomness[];
 
   /**
    * @param sigma σ
@@ -31,37 +31,37 @@ export class RowRandomness implements Randomness, Disposable {
       noise: new Generator(rowSeed(key, 1), device),
       exits: new Generator(rowSeed(key, 2), device),
     }));
-    this.#rows = this.#generators.map((generators) => new LatentRandomness(sigma, generators));
+    this.#exits = this.#generators.map((generators) => new LatentRandomness(0, generators));
   }
 
   perturb(hiddenBTE: Tensor): Tensor {
-    if (this.#sigma === 0) return hiddenBTE;
-    const [, T, E] = hiddenBTE.shape as [number, number, number];
-    const { dtype, device } = hiddenBTE;
-    const noise = scope(() => cat(this.#rows.map((row) => row.perturb(zeros([1, T, E], { dtype, device })))));
-    return hiddenBTE.add(noise);
+    return this.#sigma === 0 ? hiddenBTE : scope(() => this.#noise(hiddenBTE, 1, null).add(hiddenBTE));
   }
 
   /** A row's noise depends on its own hard tokens alone; the places that fill it up to Q get none. */
   perturbQueries(hidden: Tensor, _loop: number, G: number, { perRow }: HardTokens): Tensor {
-    if (this.#sigma === 0) return hidden;
+    return this.#sigma === 0 ? hidden : scope(() => this.#noise(hidden, G, perRow).add(hidden));
+  }
+
+  /** Noise of the shape of `hidden`, [B, G·Q, E], drawn for `perRow[b]` of every Q places, or for all. */
+  #noise(hidden: Tensor, G: number, perRow: Int32Array | null): Tensor {
     const [B, GQ, E] = hidden.shape as [number, number, number];
     const Q = GQ / G;
     const { dtype, device } = hidden;
-    const noise = scope(() =>
-      cat(
-        this.#rows.map((row, b) => {
-          const own = row.perturb(zeros([G, perRow[b]!, E], { dtype, device }));
-          return perRow[b] === Q ? own : cat([own, zeros([G, Q - perRow[b]!, E], { dtype, device })], 1);
-        }),
-      ),
-    );
-    return hidden.add(noise.view(B, GQ, E));
+    const everywhere = perRow === null || perRow.every((n) => n === Q);
+    const noiseBGQE = (everywhere ? empty : zeros)([B, G, Q, E], { dtype, device });
+    this.#generators.forEach(({ noise: generator }, b) => {
+      const n = perRow?.[b] ?? Q;
+      const row = noiseBGQE.slice(0, b, b + 1);
+      if (n === Q) row.normal_(0, this.#sigma, generator);
+      else row.slice(2, 0, n).copy_(empty([1, G, n, E], { dtype, device }).normal_(0, this.#sigma, generator));
+    });
+    return noiseBGQE.view(B, GQ, E);
   }
 
   sampleExits(pdfKGM: Tensor, { perRow }: HardTokens): Tensor {
     let from = 0;
-    const ofRows = this.#rows.flatMap((row, b) => {
+    const ofRows = this.#exits.flatMap((row, b) => {
       const start = from;
       from += perRow[b]!;
       return start === from ? [] : [row.sampleExits(pdfKGM.slice(2, start, from))];

@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { UserError } from '../../user-error.js';
@@ -59,6 +59,8 @@ export async function damageOf(path: string): Promise<string | null> {
   const names = Object.keys(parsed.data);
   for (const required of [STATE_FILE, TENSORS_FILE])
     if (!names.includes(required)) return `${CHECKSUMS_FILE} does not list ${required}`;
+  const stray = names.find((name) => name === '' || name === '.' || name === '..' || basename(name) !== name);
+  if (stray !== undefined) return `${CHECKSUMS_FILE} lists ${JSON.stringify(stray)}, which is no file of the folder`;
   for (const name of names) if (!existsSync(join(path, name))) return `${name} is missing`;
   for (const name of names)
     if ((await checksum(join(path, name))) !== parsed.data[name]) return `${name} does not match its checksum`;

@@ -8,16 +8,17 @@ export function shareWeights(group: ProcessGroup, parameters: readonly NamedPara
 }
 
 /**
- * A number by parameter that changes with any one of its bits: the last 48 of the sum of its words as integers.
+ * A text by parameter that changes with any one of its bits: the sum of its words as 64-bit integers, in two halves.
  */
-export function fingerprints(parameters: readonly NamedParameter[]): number[] {
+export function fingerprints(parameters: readonly NamedParameter[]): string[] {
   const wordOf = { 1: 'int8', 2: 'int16', 4: 'int32', 8: 'int64' } as const;
   return parameters.map(({ tensor }) =>
     scope(() =>
       noGrad(() => {
         const bytes = (tensor.nbytes / tensor.numel) as keyof typeof wordOf;
         const sum = op('aten::view.dtype')(tensor.detach().view(-1), wordOf[bytes]).to({ dtype: 'int64' }).sum();
-        return op('aten::bitwise_and.Scalar')(sum, 2 ** 48 - 1).item();
+        const high = op('aten::__rshift__.Scalar')(sum, 32).item();
+        return `${high}:${op('aten::bitwise_and.Scalar')(sum, 2 ** 32 - 1).item()}`;
       }),
     ),
   );
