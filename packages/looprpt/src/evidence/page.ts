@@ -1,7 +1,7 @@
 /** The report of one study: a self-contained HTML page, drawn from its outcome. It loads nothing from anywhere. */
 import { openCanvas } from '../report/figures/canvas.js';
 import { type Html, html, trusted } from '../report/html.js';
-import { PAGE_SCRIPT, PAGE_STYLE } from '../report/page-style.js';
+import { pageShell } from '../report/page-shell.js';
 import { claimInterval, statements } from './claims.js';
 import { facts } from './facts.js';
 import { studyFigures } from './figures/study-figures.js';
@@ -12,20 +12,10 @@ import { armTable, budgetsOf, ruleTable, type Table, tuningTable } from './table
 export async function studyPage(result: StudyResult): Promise<string> {
   const canvas = await openCanvas();
   const { study } = result;
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${study.title}</title>
-<style>${trusted(PAGE_STYLE)}</style>
-</head>
-<body>
-<header><h1>${study.title}</h1><button id="theme" type="button">Dark</button></header>
-<main>
-<p class="byline"><code>${result.command}</code></p>
-<p>${facts(result)}</p>
+  return pageShell({
+    title: study.title,
+    byline: html`<code>${result.command}</code>`,
+    sections: html`<p>${facts(result)}</p>
 ${budgetsOf(result).map((budget) => tableSection(armTable(result, budget)))}
 ${claimSection(result)}
 ${studyFigures(result).map(
@@ -40,14 +30,8 @@ ${study.arms.map(
   (arm) =>
     html`<details><summary>${arm.title}</summary><pre>${JSON.stringify(arm, undefined, 2)}</pre></details>
 `,
-)}</section>
-</main>
-<footer></footer>
-<script>${trusted(PAGE_SCRIPT)}</script>
-</body>
-</html>
-`;
-  return page.toString();
+)}</section>`,
+  });
 }
 
 function tableSection({ title, columns, rows, note }: Table): Html | string {

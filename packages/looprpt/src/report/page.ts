@@ -10,7 +10,7 @@ import { count, fixed, signed } from './format.js';
 import type { Headline } from './headline.js';
 import { type Html, html, trusted } from './html.js';
 import type { ReportInput, ReportRun } from './input.js';
-import { PAGE_SCRIPT, PAGE_STYLE } from './page-style.js';
+import { pageShell } from './page-shell.js';
 import { planReport, type ReportPlan } from './plan.js';
 
 /** Writes the page to `path`, whole or not at all. */
@@ -50,32 +50,16 @@ export function reportJson(input: ReportInput): ReportJson {
 export async function reportPage(input: ReportInput): Promise<string> {
   const plan = planReport(input);
   const canvas = await openCanvas();
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${input.title}</title>
-<style>${trusted(PAGE_STYLE)}</style>
-</head>
-<body>
-<header><h1>${input.title}</h1><button id="theme" type="button">Dark</button></header>
-<main>
-<p class="byline">${byline(input)}</p>
-${input.notes.length > 0 ? html`<ul>${input.notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
+  return pageShell({
+    title: input.title,
+    byline: byline(input),
+    sections: html`${input.notes.length > 0 ? html`<ul>${input.notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
 ${headlineSection(plan)}
 ${comparisonSection(input.comparisons)}
 ${plan.figures.map((figure) => figureSection(figure, canvas))}
 ${configurationSection(input.runs, plan)}
-${makingSection(input, plan)}
-</main>
-<footer></footer>
-<script>${trusted(PAGE_SCRIPT)}</script>
-</body>
-</html>
-`;
-  return page.toString();
+${makingSection(input, plan)}`,
+  });
 }
 
 function byline({ runs, madeAt }: ReportInput): string {

@@ -8,6 +8,7 @@
  * Letters: K loops, L layers, E hidden.
  */
 import type { LoopLMConfig } from '../model/config.js';
+import { CHUNK_LOGITS } from '../objectives/looprpt/reference-distillation.js';
 import { needsTeacher } from '../objectives/objective.js';
 import type { Work } from './plan.js';
 import { readOutBytes, stackBytes, wayOf, widthsOf } from './plan-operators.js';
@@ -100,12 +101,20 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
   const teacherReads = objective.kind === 'looprpt' ? readOutBytes(model, config, hard, false).kept : 0;
   return {
     activations: (config.memory.checkpointLoops ? light : K * places * loop.kept) + (gateOnly ? 0 : places * layer),
-    logits: K * read.kept + (gateOnly ? 0 : read.backward),
+    logits: K * read.kept + (gateOnly ? 0 : read.backward) + distillationBytes(work, config, model),
     teacherPass: needsTeacher(objective)
       ? light + readOutBytes(model, config, counted, false).entropy + K * teacherReads + gathered
       : 0,
     rollouts: rollouts ? rolloutBytes(rollouts, config, model, loop) + cleanRows(work, config, model) : 0,
   };
+}
+
+/** A chunk's log-probabilities and their distance from the teacher's, each with its gradient. */
+function distillationBytes({ hard }: Work, { objective, dtype }: RunConfig, model: LoopLMConfig): number {
+  if (objective.kind !== 'looprpt' || objective.zeta === 0) return 0;
+  const { wide } = widthsOf(dtype);
+  const ofPlace = model.loops * model.vocabSize;
+  return 4 * wide * Math.min(hard * ofPlace, Math.max(CHUNK_LOGITS, ofPlace));
 }
 
 /** After every loop the noise, and the state with it; hard rollouts run side by side, full ones one after the other. */

@@ -104,6 +104,16 @@ describe('FLOPs of a step', () => {
     expect(teacher).toBeCloseTo(pass + N * (K * gate + head) + K * hard * head, 3);
   });
 
+  it('of reference distillation are a read-out more of every loop, and one of the teacher', () => {
+    const settings = { kind: 'looprpt', policy: 'closed' } as const;
+    const [without, with_] = [flops(configOf(settings)), flops(configOf({ ...settings, zeta: 1 }))];
+    expect(with_.student - without.student).toBeCloseTo(3 * K * hard * head, 3);
+    expect(with_.teacher - without.teacher).toBeCloseTo(hard * head, 3);
+    const logits = (zeta: number): number =>
+      planRun({ config: configOf({ ...settings, zeta }, { dtype: 'float64' }), model }).memory.logits;
+    expect(logits(1) - logits(0)).toBe(4 * 8 * hard * K * model.vocabSize);
+  });
+
   it('are more where loops are run again, by the forward passes that are recorded', () => {
     const again = (objective: RunConfigInput['objective']): number =>
       flops(configOf(objective, { memory: { checkpointLoops: true } })).again;

@@ -117,12 +117,21 @@ function microBatchFlops(work: Work, { batch, objective, memory }: RunConfig, mo
   const pass = K * stack * places;
   const readOut = (n: number): number => K * n * (head + gate);
   const selection = pass + counted * (K * gate + head);
+  // Reference distillation reads the whole vocabulary once more after every loop, and once from the teacher.
+  const distilled = objective.kind === 'looprpt' && objective.zeta > 0 ? hard * head : 0;
   const explored = exploredFlops(work, model, objective, { stack, attention, head, gate });
   return {
     // Stage II differentiates the gate alone, whose products are all it costs.
-    student: objective.kind === 'gate' ? pass + readOut(counted) + K * counted * gate : 3 * (pass + readOut(hard)),
+    student:
+      objective.kind === 'gate'
+        ? pass + readOut(counted) + K * counted * gate
+        : 3 * (pass + readOut(hard) + K * distilled),
     teacher:
-      objective.kind === 'looprpt' ? selection + K * hard * head : objective.kind === 'hard-token-ce' ? selection : 0,
+      objective.kind === 'looprpt'
+        ? selection + K * hard * head + distilled
+        : objective.kind === 'hard-token-ce'
+          ? selection
+          : 0,
     rollouts: explored.all,
     again: memory.checkpointLoops ? (objective.kind === 'gate' ? 0 : pass) + explored.recordedWalk : 0,
   };
