@@ -239,6 +239,27 @@ describe.skipIf(executable === null)(`the page in a browser${WHY}`, () => {
     expect(await tab.getByRole('alert').textContent()).toMatch(/refused \(400\).*20000 tokens/);
   });
 
+  it('keeps what the reader set before the model was known', async () => {
+    const tab = await browser.newPage();
+    onTestFinished(() => tab.close());
+    tab.setDefaultTimeout(PATIENCE_MS);
+    let answer = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await tab.route('**/v1/models', async (route) => {
+      await asked;
+      await route.continue();
+    });
+    await tab.goto(server.url.href);
+    await tab.getByText('Complete', { exact: true }).click();
+    await setSlider(tab, 'Exit threshold', '0.35');
+    answer();
+    await expect.poll(() => tab.locator('#send').isEnabled(), { timeout: PATIENCE_MS }).toBe(true);
+    expect(await tab.locator('#send').textContent()).toBe('Continue');
+    expect(await tab.getByLabel('Exit threshold').inputValue()).toBe('0.35');
+  });
+
   it('asks for the key where the server does', async () => {
     const locked = await ServerProcess.start(SERVE, { LOOPRPT_API_KEY: 'sesame' });
     onTestFinished(async () => void (await locked.stop()));

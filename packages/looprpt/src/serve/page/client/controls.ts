@@ -11,6 +11,8 @@ export class Controls {
   readonly #modes = document.querySelectorAll<HTMLInputElement>('input[name=mode]');
   readonly #key = byId('key', HTMLInputElement);
   readonly #keyBox = byId('key-box', HTMLDetailsElement);
+  /** What the reader has set by hand, which `fit` leaves alone where the model can do it. */
+  readonly #chosen = new Set<HTMLInputElement>();
 
   /** @param onMode after the reader changed it */
   constructor(onMode: (mode: Prompt['mode']) => void) {
@@ -19,6 +21,8 @@ export class Controls {
       this.#label(slider);
     }
     for (const radio of this.#modes) radio.addEventListener('change', () => onMode(this.mode));
+    for (const control of [this.#threshold, this.#maxLoops, ...this.#modes])
+      control.addEventListener('input', () => this.#chosen.add(control));
     const numbers = byId('show-loops', HTMLInputElement);
     const show = (): void => void document.body.classList.toggle('numbered', numbers.checked);
     numbers.addEventListener('change', show);
@@ -46,13 +50,15 @@ export class Controls {
   /** Fits the controls to what the model can do. */
   fit({ looprpt: { loops, chat, max_loops: maxLoops, exit_threshold: threshold } }: Model): void {
     this.#maxLoops.max = String(loops);
-    this.#maxLoops.value = String(maxLoops);
+    if (!this.#chosen.has(this.#maxLoops)) this.#maxLoops.value = String(maxLoops);
     // A server that exits early says where; at 1 nothing would be seen of it.
-    if (threshold !== null && threshold < 1) this.#threshold.value = String(threshold);
+    if (threshold !== null && threshold < 1 && !this.#chosen.has(this.#threshold))
+      this.#threshold.value = String(threshold);
     for (const slider of [this.#maxLoops, this.#threshold]) this.#label(slider);
+    const keepsMode = [...this.#modes].some((radio) => radio.checked && this.#chosen.has(radio));
     for (const radio of this.#modes) {
       const isChat = radio.value === 'chat';
-      radio.checked = isChat === chat;
+      if (!chat || !keepsMode) radio.checked = isChat === chat;
       radio.disabled = isChat && !chat;
     }
     byId('no-chat', HTMLElement).hidden = chat;
