@@ -1,18 +1,20 @@
 /**
- * Fused operators for decoding many sequences at once: attention of single positions over scattered keys and values, and a
- * product whose rows do not depend on each other's company.
+ * Fused operators for decoding many sequences at once: attention of single positions over scattered keys and values, a
+ * product whose rows do not depend on each other's company, and the draw of a token from every row.
  *
  * They work on contiguous float32 tensors on the CPU (`fusable`) and have no gradients. A row's result has the same bits
  * whatever other rows it is computed with, which a general matrix product does not promise.
  *
- * Shapes: N rows, H query heads, G key heads, D head size, P = D/2, M slots named by all lines together.
+ * Shapes: N rows, V vocabulary, H query heads, G key heads, D head size, P = D/2, M slots named by all lines together.
  */
+import { tensor } from './create.js';
 import type { AttentionHeads } from './fused.js';
 import { type Handle, native } from './native.js';
 import { Tensor } from './tensor.js';
 
 const PACK_ROWS = native.resolve('looprpt::pack_rows', '');
 const ROW_LINEAR = native.resolve('looprpt::row_linear', '');
+const READ_TOKENS = native.resolve('looprpt::read_tokens', '');
 const PAGED_ATTENTION = native.resolve('looprpt::paged_decode_attention', '');
 
 /** Weights [out, in] in the order in which `fusedRowLinear` reads them: a copy of the same size, rounded up. */
@@ -57,4 +59,22 @@ export function fusedPagedAttention(
 ): Tensor {
   const tensors = [qkv, angles.cos, angles.sin, keys, values, rows, lines].map((tensor) => tensor.handle);
   return new Tensor(native.call(PAGED_ATTENTION, ...tensors, heads, kvHeads, window ?? 0) as Handle);
+}
+
+/** A token that is known, or one to be drawn: by a random number in [0, 1), at temperature 0 the likeliest. */
+export type WantedToken = { id: number } | { temperature: number; uniform: number };
+
+/**
+ * A token from every row: the id that is given, or the first at which the running sum of exp(logit / temperature) exceeds
+ * `uniform` times the whole sum.
+ * @param logits [N, V]
+ * @returns by row the id and its log-probability at temperature 1, one after the other: 2·N numbers
+ */
+export function fusedReadTokens(logits: Tensor, wanted: readonly WantedToken[]): Float64Array {
+  const table = new Float64Array(3 * wanted.length);
+  wanted.forEach((token, n) => {
+    table.set('id' in token ? [token.id, 0, 0] : [-1, token.temperature, token.uniform], 3 * n);
+  });
+  const wantedN3 = tensor(table, { shape: [wanted.length, 3] });
+  return new Tensor(native.call(READ_TOKENS, logits.handle, wantedN3.handle) as Handle).toTyped() as Float64Array;
 }

@@ -36,11 +36,13 @@ export {
 } from './fused.js';
 export {
   fusedPagedAttention,
+  fusedReadTokens,
   fusedRowLinear,
   type PackedWeight,
   type PagedMemory,
   type PagedRows,
   packRows,
+  type WantedToken,
 } from './fused-decode.js';
 export { Generator } from './generator.js';
 export { enableGrad, inference, isGradEnabled, noGrad } from './grad-mode.js';

@@ -231,7 +231,11 @@ export class EngineCore implements Disposable {
       });
     };
     const { gateWeight, gateBias } = this.#model.weights;
-    fill('gate', (which) => this.#step.product(this.#rows(stateNE, which), gateWeight).add(gateBias).toNumbers());
+    // One number a row: to leave some out would cost more than to ask for all.
+    fill('gate', (which) => {
+      const gateN = this.#step.product(stateNE, gateWeight).add(gateBias).toNumbers();
+      return Float64Array.from(which, (n) => gateN[n]!);
+    });
     fill('change', (which) => this.#changes(rows, which, stateNE));
     fill('confidence', (which) => this.#logits(stateNE, which).softmax(-1).amax(-1).toNumbers());
     return evidence;

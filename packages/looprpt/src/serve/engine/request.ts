@@ -1,4 +1,5 @@
 /** What is asked of the engine, what it answers, and one sequence's own state: its tokens, random stream and text. */
+import assert from 'node:assert/strict';
 import { Rng } from '../../data/tasks/rng.js';
 import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from '../../generate/sampling.js';
 import type { LoopLMConfig } from '../../model/config.js';
@@ -134,13 +135,28 @@ export class Sequence implements Job {
     return this.request.promptLogProbs !== undefined;
   }
 
-  /** Whether its next token is the arg-max of the logits as they are. */
-  get isGreedy(): boolean {
-    return isPlainGreedy(this.#sampling) && !this.request.logitBias?.size && !this.#penalises;
+  /** Whether its next token is the arg-max of the logits as they are, or drawn from all of them by the temperature alone. */
+  get drawsPlainly(): boolean {
+    const { topK, topP, minP } = this.#sampling;
+    if (this.#adjusts) return false;
+    return isPlainGreedy(this.#sampling) || (topK === 0 && topP === 1 && minP === 0);
   }
 
-  get #penalises(): boolean {
-    return Boolean(this.request.presencePenalty || this.request.frequencyPenalty);
+  /** How its next token is drawn, if plainly; takes a random number from its stream unless the likeliest is taken. */
+  plainDraw(): { temperature: number; uniform: number } {
+    assert(this.drawsPlainly);
+    if (isPlainGreedy(this.#sampling)) return { temperature: 0, uniform: 0 };
+    return { temperature: this.#sampling.temperature, uniform: this.#uniform() };
+  }
+
+  /** Whether bias or penalties change the logits. */
+  get #adjusts(): boolean {
+    const { logitBias, presencePenalty, frequencyPenalty } = this.request;
+    return Boolean(logitBias?.size || presencePenalty || frequencyPenalty || this.#sampling.repetitionPenalty !== 1);
+  }
+
+  #uniform(): number {
+    return this.#rng.uint32() / 2 ** 32;
   }
 
   /** The next id where that is settled beforehand. */
@@ -161,7 +177,7 @@ export class Sequence implements Job {
   /** Draws the next id; the logits and weights of all ids are not changed. */
   draw(weighed: Weighed): number {
     const { temperature, topK } = this.#sampling;
-    const uniform = this.#rng.uint32() / 2 ** 32;
+    const uniform = this.#uniform();
     const logitsV = this.#adjust(weighed.logitsV);
     if (temperature === 0 || topK === 1) return sampleToken(logitsV, GREEDY, [], uniform);
     return drawToken(logitsV === weighed.logitsV ? weighed : weigh(logitsV, temperature), this.#sampling, uniform);
@@ -171,7 +187,7 @@ export class Sequence implements Job {
   #adjust(logitsV: Float32Array): Float32Array {
     const { logitBias, presencePenalty = 0, frequencyPenalty = 0 } = this.request;
     const { repetitionPenalty } = this.#sampling;
-    if (!logitBias?.size && repetitionPenalty === 1 && !this.#penalises) return logitsV;
+    if (!this.#adjusts) return logitsV;
     const changed = logitsV.slice();
     for (const [id, bias] of logitBias ?? []) changed[id]! += bias;
     for (const [id, count] of this.#counts) changed[id]! -= presencePenalty + count * frequencyPenalty;
