@@ -2,6 +2,7 @@
 import type { Study } from '../study.js';
 import { hopEndless, hopEndlessLarge, hopFinite, hopFiniteLarge, hopShort } from './hop.js';
 import { math, mathLarge } from './math.js';
+import { modes } from './modes.js';
 
 export const STUDIES: readonly Study[] = [
   hopShort,
@@ -11,4 +12,5 @@ export const STUDIES: readonly Study[] = [
   hopEndlessLarge,
   hopFiniteLarge,
   mathLarge,
+  modes,
 ];

@@ -1,0 +1,47 @@
+/**
+ * What the fast ways to compute LoopRPT cost in quality: the step as the paper writes it, with every noisy pass whole and gradients
+ * through all of them, against the ways that leave work out. Speed stands in docs/performance.md; here is what is learnt.
+ */
+import { BASELINES, loopRptArm } from '../arms.js';
+import { study } from '../study.js';
+import { hopShort } from './hop.js';
+
+const [BASE] = BASELINES;
+
+export const modes = study({
+  name: 'modes',
+  title: 'What the fast modes of LoopRPT learn',
+  regime: 'a',
+  about:
+    'One learning rate for all. The arm that all are compared with runs eight whole noisy passes with gradients into the backbone.',
+  corpus: hopShort.corpus,
+  base: hopShort.base,
+  arms: [
+    BASE!,
+    loopRptArm(
+      { name: 'full-backbone', title: 'full rollouts, gradients into the backbone', role: 'baseline' },
+      { rollouts: 'full', policyGradient: 'backbone' },
+    ),
+    loopRptArm(
+      { name: 'full-gate', title: 'full rollouts, gradients into the gate', role: 'variant' },
+      { rollouts: 'full' },
+    ),
+    loopRptArm(
+      { name: 'hard-backbone', title: "hard tokens' rollouts, gradients into the backbone", role: 'variant' },
+      { policyGradient: 'backbone' },
+    ),
+    loopRptArm({
+      name: 'looprpt',
+      title: "the default: hard tokens' rollouts, gradients into the gate",
+      role: 'method',
+    }),
+    loopRptArm(
+      { name: 'closed', title: 'the default without rollouts: closed form', role: 'variant' },
+      { policy: 'closed' },
+    ),
+  ],
+  training: hopShort.training,
+  tuning: { seeds: [101], learningRates: [1e-3], trials: 1 },
+  equalCompute: 'looprpt',
+  seeds: [1, 2, 3, 4, 5],
+});
