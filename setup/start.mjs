@@ -10,7 +10,5 @@ const args = process.argv.slice(2);
 const yes = args.includes('--yes') || process.env.LOOPRPT_YES === '1';
 const status = await setUp({ yes });
 const program = `${root}/packages/looprpt/bin/looprpt.js`;
-// threads that wait must not spin: libtorch's OpenMP reads this when it is loaded
-const env = { OMP_WAIT_POLICY: 'passive', ...process.env };
-const start = () => runChild(process.execPath, [program, 'start', ...args.filter((arg) => arg !== '--yes')], { env });
+const start = () => runChild(process.execPath, [program, 'start', ...args.filter((arg) => arg !== '--yes')]);
 process.exitCode = status === 0 ? await start() : status;

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EngineBuild } from '../setup/index.mjs';
+import { prepareWaiting } from './waiting.js';
 
 export type { EngineBuild };
 
@@ -165,9 +166,7 @@ export function engineBuild(): EngineBuild {
 }
 
 function load(): NativeEngine {
-  // libgomp reads these once, when it is loaded. Threads that wait must sleep: libtorch's pool and the BLAS' pool
-  // otherwise spin against each other on the same cores.
-  process.env.OMP_WAIT_POLICY ??= 'passive';
+  prepareWaiting(process.env);
   // What c10d writes to stderr about lost connections comes as errors too, in one sentence.
   process.env.GLOG_minloglevel ??= '3';
   process.env.TORCH_CPP_LOG_LEVEL ??= 'FATAL';

@@ -78,6 +78,11 @@ describe('the nearest word', () => {
 });
 
 describe('threads', () => {
+  const prepared = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
+    prepareThreads(environment);
+    return environment;
+  };
+
   it('are read from raw arguments, the last one counting', () => {
     expect(threadsAmong(['train', '--threads', '3'])).toBe(3);
     expect(threadsAmong(['train', '--threads=4', '--threads', '5'])).toBe(5);
@@ -90,9 +95,11 @@ describe('threads', () => {
     const environment: NodeJS.ProcessEnv = { OMP_NUM_THREADS: '3' };
     prepareThreads(environment);
     expect(environment).toEqual({
-      ...{ OMP_WAIT_POLICY: 'passive', OMP_NUM_THREADS: '3', OPENBLAS_NUM_THREADS: '3', MKL_NUM_THREADS: '3' },
+      ...{ OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: expect.stringMatching(/^\d+$/) },
+      ...{ OMP_NUM_THREADS: '3', OPENBLAS_NUM_THREADS: '3', MKL_NUM_THREADS: '3' },
     });
     prepareThreads(environment, 2);
+    expect(prepared({ OMP_WAIT_POLICY: 'active' })).not.toHaveProperty('GOMP_SPINCOUNT');
     expect(environment).toMatchObject({ OMP_NUM_THREADS: '2', OPENBLAS_NUM_THREADS: '2', MKL_NUM_THREADS: '2' });
   });
 

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { prepareWaiting } from '@looprpt/engine/waiting';
 
 const VARIABLES = ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'];
 
@@ -12,8 +13,7 @@ const VARIABLES = ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS']
  * @param asked overrides what stands there; without it the environment's own values stay
  */
 export function prepareThreads(environment: NodeJS.ProcessEnv, asked?: number | undefined): void {
-  // Waiting threads must sleep: libtorch's pool and the BLAS' otherwise spin against each other on the same cores.
-  environment.OMP_WAIT_POLICY ??= 'passive';
+  prepareWaiting(environment);
   const threads = String(asked ?? defaultThreads(environment));
   for (const name of VARIABLES) environment[name] = asked === undefined ? (environment[name] ?? threads) : threads;
 }
