@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const engineSource = (file: string): string => fileURLToPath(new URL(`./packages/engine/src/${file}`, import.meta.url));
+
 /**
  * Tests run from the TypeScript sources. Each file gets a process of its own, because libtorch's threads and the
  * live-tensor count are per process; at most two at a time, one thread each, so that two cores are not oversubscribed.
@@ -8,14 +10,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: {
     alias: [
-      {
-        find: /^@looprpt\/engine$/,
-        replacement: fileURLToPath(new URL('./packages/engine/src/index.ts', import.meta.url)),
-      },
+      { find: /^@looprpt\/engine$/, replacement: engineSource('index.ts') },
+      { find: /^@looprpt\/engine\/waiting$/, replacement: engineSource('waiting.ts') },
     ],
   },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/engine/setup/*.test.mjs', 'setup/*.test.mjs'],
+    globalSetup: ['./vitest.global-setup.ts'],
     setupFiles: ['./vitest.setup.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -3,8 +3,12 @@
 //   target_log_prob(hidden [N, E], weight [V, E], targets [N]) -> [N]: log softmax(W h)[target], with gradients
 //   next_token_entropy(hidden [N, E], weight [V, E]) -> [N]: nats, no gradient
 //
-// Rows go through the head in chunks. For the backward pass the probabilities are kept where they are small, else the chunk's
-// product is done again. Here: float32 on the CPU; anything else goes through lean.h.
+// Rows go through the head in chunks. For the backward pass what the rows' probabilities are made of is kept where it is small, else
+// the chunk's product is done again. Here: float32 on the CPU; anything else goes through lean.h.
+//
+// With e = exp(logits − max), s the sum of a row of e and g the gradient of its log-probability, d(logits) = g (onehot − e / s). That
+// matrix is never made: the factor −g / s of a row goes onto the rows of H in d(W) = eᵀ (−g/s · H) and onto those of the result in
+// d(H) = −g/s · (e W), and the one-hot part adds a row to each. So after the exponentials nothing walks over N·V numbers but products.
 #include <cmath>
 
 #include "gemm.h"
@@ -19,7 +23,7 @@ using simd::Vec;
 
 constexpr int64_t kChunkElements = 4 << 20;   // logits of a chunk, but at least kChunkRows rows
 constexpr int64_t kChunkRows = 256;            // fewer make the products with the vocabulary slow
-constexpr int64_t kKeptElements = 128 << 20;  // probabilities kept for the backward pass, half a GiB
+constexpr int64_t kKeptElements = 128 << 20;  // exponentials kept for the backward pass, half a GiB
 
 void check(const Tensor& hidden, const Tensor& weight) {
   TORCH_CHECK(hidden.is_cpu() && hidden.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && hidden.dim() == 2 &&
@@ -57,28 +61,30 @@ RowSums exponentiateRow(float* row, int64_t V) {
   return {most, total + simd::sum(sums)};
 }
 
-// logits [n, V] become probabilities; logProb[i] = log p(target i)
-void softmaxRows(float* logits, int64_t n, int64_t V, const int64_t* targets, float* logProb) {
+// logits [n, V] become e^(logit − max of the row); logProb[i] = log p(target i), scale[i] = 1 / sum of row i
+void exponentiateRows(float* logits, int64_t n, int64_t V, const int64_t* targets, float* logProb, float* scale) {
   at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       float* row = logits + i * V;
       const float chosen = row[targets[i]];
       const RowSums sums = exponentiateRow(row, V);
       logProb[i] = chosen - sums.most - std::log(sums.total);
-      const float scale = 1.0f / sums.total;
-      for (int64_t j = 0; j < V; ++j) row[j] *= scale;
+      scale[i] = 1.0f / sums.total;
     }
   });
 }
 
-// d(logits) = g (onehot(target) − p), in place over p unless another place is given
-void logitGradient(const float* p, int64_t n, int64_t V, const int64_t* targets, const float* g, float* to) {
-  at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      for (int64_t j = 0; j < V; ++j) to[i * V + j] = -g[i] * p[i * V + j];
-      to[i * V + targets[i]] += g[i];
-    }
+// to[i] = factor[i]·from[i] for rows of E
+void scaleRows(const float* from, const float* factor, int64_t n, int64_t E, float* to) {
+  at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t j = 0; j < E; ++j) to[i * E + j] = factor[i] * from[i * E + j];
   });
+}
+
+// to += factor·from
+void addRow(const float* from, float factor, int64_t E, float* to) {
+  for (int64_t j = 0; j < E; ++j) to[j] += factor * from[j];
 }
 
 // logits [n, V] of rows from..from + n
@@ -98,42 +104,55 @@ struct TargetLogProb : Function<TargetLogProb> {
     const int64_t* chosen = targets.data_ptr<int64_t>();
     for (int64_t i = 0; i < N; ++i) TORCH_CHECK(chosen[i] >= 0 && chosen[i] < V, "target ", chosen[i], " lies outside the vocabulary of ", V);
     const bool keep = differentiable && N * V <= kKeptElements;
-    Tensor logProb = at::empty({N}, hidden.options());
+    Tensor logProb = at::empty({N}, hidden.options()), scale = at::empty({N}, hidden.options());
     Tensor kept = at::empty({keep ? N : 0, V}, hidden.options());
     for (int64_t from = 0; from < N; from += chunk) {
       const int64_t n = std::min(chunk, N - from);
       Tensor logits = keep ? kept.narrow(0, from, n) : at::empty({n, V}, hidden.options());
       headLogits(hidden, weight, from, n, logits);
-      softmaxRows(logits.data_ptr<float>(), n, V, chosen + from, logProb.data_ptr<float>() + from);
+      exponentiateRows(logits.data_ptr<float>(), n, V, chosen + from, logProb.data_ptr<float>() + from,
+                       scale.data_ptr<float>() + from);
     }
-    ctx->save_for_backward({hidden, weight, targets, kept});
+    ctx->save_for_backward({hidden, weight, targets, kept, scale});
     return logProb;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const variable_list saved = ctx->get_saved_variables();
-    const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3];
-    const int64_t N = hidden.size(0), V = weight.size(0), E = hidden.size(1), chunk = rowsPerChunk(V);
+    const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3], &scale = saved[4];
+    const int64_t N = hidden.size(0), V = weight.size(0), E = hidden.size(1);
+    const bool isKept = kept.size(0) == N;
+    const int64_t chunk = isKept ? std::max<int64_t>(1, N) : rowsPerChunk(V);
     const int64_t* targets = saved[2].data_ptr<int64_t>();
-    const Tensor g = gradients[0].contiguous();
+    const Tensor g = gradients[0].contiguous(), factor = g.mul(scale).neg_();
     const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1);
+    const Tensor scaledHidden = wantWeight ? at::empty_like(hidden) : Tensor();
+    if (wantWeight)
+      scaleRows(hidden.data_ptr<float>(), factor.data_ptr<float>(), N, E, scaledHidden.data_ptr<float>());
     Tensor dHidden = wantHidden ? at::empty_like(hidden) : Tensor();
-    Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor();
+    Tensor dWeight = wantWeight ? (N > 0 ? at::empty_like(weight) : at::zeros_like(weight)) : Tensor();
     for (int64_t from = 0; from < N; from += chunk) {
       const int64_t n = std::min(chunk, N - from);
-      Tensor dLogits = at::empty({n, V}, hidden.options());
-      const float* p = kept.data_ptr<float>() + from * V;
-      if (kept.size(0) == 0) {
-        headLogits(hidden, weight, from, n, dLogits);
-        Tensor ignored = at::empty({n}, hidden.options());
-        softmaxRows(dLogits.data_ptr<float>(), n, V, targets + from, ignored.data_ptr<float>());
-        p = dLogits.data_ptr<float>();
+      const Tensor e = isKept ? kept : at::empty({n, V}, hidden.options());
+      if (!isKept) {
+        headLogits(hidden, weight, from, n, e);
+        Tensor ignored = at::empty({2, n}, hidden.options());
+        exponentiateRows(e.data_ptr<float>(), n, V, targets + from, ignored.data_ptr<float>(), ignored.data_ptr<float>() + n);
       }
-      logitGradient(p, n, V, targets + from, g.data_ptr<float>() + from, dLogits.data_ptr<float>());
-      const float* d = dLogits.data_ptr<float>();
+      const float* d = e.data_ptr<float>();
       if (wantHidden) gemm(false, false, n, E, V, d, weight.data_ptr<float>(), dHidden.data_ptr<float>() + from * E, false);
-      if (wantWeight) gemm(true, false, V, E, n, d, hidden.data_ptr<float>() + from * E, dWeight.data_ptr<float>(), from > 0);
+      if (wantWeight)
+        gemm(true, false, V, E, n, d, scaledHidden.data_ptr<float>() + from * E, dWeight.data_ptr<float>(), from > 0);
     }
+    const float *byRow = g.data_ptr<float>(), *h = hidden.data_ptr<float>(), *w = weight.data_ptr<float>();
+    if (wantHidden) {
+      float* to = dHidden.data_ptr<float>();
+      scaleRows(to, factor.data_ptr<float>(), N, E, to);
+      for (int64_t i = 0; i < N; ++i) addRow(w + targets[i] * E, byRow[i], E, to + i * E);
+    }
+    // One after the other: rows may have the same target.
+    if (wantWeight)
+      for (int64_t i = 0; i < N; ++i) addRow(h + i * E, byRow[i], E, dWeight.data_ptr<float>() + targets[i] * E);
     return {dHidden, dWeight, Variable(), Variable()};
   }
 };

@@ -152,7 +152,8 @@ function waysOf(model: LoopLM, core: EngineCore, library: EngineCore, thresholds
   return [
     way(FULL, core, all, false),
     // The gate is asked after every loop and is never content.
-    way('adaptive, all loops forced', core, { rule: 'gate', threshold: 2 }, true),
+    way('adaptive, all loops forced', core, { rule: 'gate', threshold: 2 }, false),
+    way('the same, at different loops', core, { rule: 'gate', threshold: 2 }, true),
     ...thresholds.map((threshold) => way(`adaptive, τ ${threshold}`, core, { rule: 'gate', threshold }, true)),
     way("full depth, library's products", library, all, false),
     { name: 'plain decoding of `generate`', run: (shape) => plainStretch(model, shape) },

@@ -64,18 +64,17 @@ function read(rows: readonly Wanted[], logitsMV: Tensor): ReadToken[] {
 
 /** `fusedReadTokens` by operators of any device. */
 export function plainReadTokens(logitsMV: Tensor, wanted: readonly WantedToken[]): Float64Array {
-  const draws = [...wanted.keys()].filter((m) => !('id' in wanted[m]!));
+  const isDraw = (token: WantedToken): boolean => !('id' in token) && token.temperature > 0;
+  const draws = [...wanted.keys()].filter((m) => isDraw(wanted[m]!));
   const isGreedy = (token: WantedToken): boolean => !('id' in token) && token.temperature === 0;
   const greedyM = wanted.some(isGreedy) ? logitsMV.argmax(-1).toNumbers() : null;
-  const weighed = weighedRows(
-    draws.map((m) => (wanted[m] as { temperature: number }).temperature || 1),
-    rowsOf(logitsMV, draws),
-  );
+  const temperatures = draws.map((m) => (wanted[m] as { temperature: number }).temperature);
+  const weighed = draws.length > 0 ? weighedRows(temperatures, rowsOf(logitsMV, draws)) : null;
   const ids = wanted.map((token, m) => {
     if ('id' in token) return token.id;
     if (token.temperature === 0) return greedyM![m]!;
     const { temperature, uniform } = token;
-    return drawToken(weighed(draws.indexOf(m)), { temperature, ...UNCUT }, uniform);
+    return drawToken(weighed!(draws.indexOf(m)), { temperature, ...UNCUT }, uniform);
   });
   const logProbs = logitsOf(
     ids.map((id) => ({ id })),
@@ -92,6 +91,7 @@ function drawAlone(rows: readonly ReadOutRow[], logitsMV: Tensor): Map<number, n
     const { sequence } = rows[m]!;
     return sequence.settled === undefined && !sequence.drawsPlainly;
   });
+  if (alone.length === 0) return new Map();
   const temperatures = alone.map((m) => rows[m]!.sequence.temperature);
   const weighed = weighedRows(temperatures, rowsOf(logitsMV, alone));
   return new Map(alone.map((m, i) => [m, rows[m]!.sequence.draw(weighed(i))]));
