@@ -24,12 +24,17 @@ using at::Tensor;
 using namespace simd;
 
 constexpr int64_t kBlock = 16 * kLanes;  // weights whose sum is kept, so that the one that is wanted is found in two short walks
-constexpr int64_t kLogitsPerTask = 1 << 14;
+constexpr int64_t kLogitsPerTask = 1 << 13;
 constexpr float kNothing = -87.0f;  // below it exp() is clamped; such a weight is none
 
 struct Scratch {
   std::vector<float> weights;
   std::vector<double> sums;
+};
+
+struct Sums {
+  double model;  // of e^(logit − largest)
+  double drawn;  // of the weights
 };
 
 // The first largest.
@@ -45,26 +50,33 @@ int64_t likeliest(const float* logits, int64_t V) {
   return std::find(logits, logits + V, largest) - logits;
 }
 
-// weights ← exp((logits − largest)·scale), zeros up to the end of the last block, and the sum of every block. Returns the whole sum.
-double weigh(const float* logits, int64_t V, float largest, float scale, Scratch& scratch) {
+inline Vec weightOf(Vec below) { return select(below < kNothing, Vec{}, simd::exp(below)); }
+
+// weights ← exp((logits − largest)·scale), zeros up to the end of the last block, and the sum of every block.
+Sums weigh(const float* logits, int64_t V, float largest, float scale, Scratch& scratch) {
   const int64_t blocks = (V + kBlock - 1) / kBlock;
-  scratch.weights.assign(blocks * kBlock, 0.0f);
+  scratch.weights.resize(blocks * kBlock);
   scratch.sums.resize(blocks);
-  double total = 0;
+  Sums all{0, 0};
   for (int64_t block = 0; block < blocks; ++block) {
-    Vec sums{};
-    for (int64_t v = block * kBlock; v < std::min(V, (block + 1) * kBlock); v += kLanes) {
+    Vec model{}, drawn{};
+    for (int64_t v = block * kBlock; v < (block + 1) * kBlock; v += kLanes) {
       Vec x = splat(-std::numeric_limits<float>::infinity());
-      std::memcpy(&x, logits + v, std::min<int64_t>(kLanes, V - v) * sizeof(float));
-      x = (x - largest) * scale;
-      const Vec weight = select(x < kNothing, Vec{}, simd::exp(x));
+      if (v + kLanes <= V) {
+        x = load(logits + v);
+      } else if (v < V) {
+        std::memcpy(&x, logits + v, (V - v) * sizeof(float));
+      }
+      const Vec likelihood = weightOf(x - largest), weight = scale == 1 ? likelihood : weightOf((x - largest) * scale);
       store(scratch.weights.data() + v, weight);
-      sums += weight;
+      model += likelihood;
+      drawn += weight;
     }
-    scratch.sums[block] = simd::sum(sums);
-    total += scratch.sums[block];
+    scratch.sums[block] = simd::sum(drawn);
+    all.model += simd::sum(model);
+    all.drawn += scratch.sums[block];
   }
-  return total;
+  return all;
 }
 
 // Where the running sum first exceeds `rest`; the last id with a weight where rounding leaves none.
@@ -86,15 +98,13 @@ int64_t pick(const Scratch& scratch, int64_t V, double rest) {
 void readRow(const float* logits, int64_t V, const double* wanted, Scratch& scratch, double* result) {
   const double temperature = wanted[1];
   const int64_t top = likeliest(logits, V);
-  const double total = weigh(logits, V, logits[top], 1.0f, scratch);
   int64_t id = static_cast<int64_t>(wanted[0]);
   if (id < 0 && temperature == 0) id = top;
-  if (id < 0) {
-    const double mass = temperature == 1 ? total : weigh(logits, V, logits[top], static_cast<float>(1 / temperature), scratch);
-    id = pick(scratch, V, wanted[2] * mass);
-  }
+  const float scale = id < 0 ? static_cast<float>(1 / temperature) : 1.0f;
+  const Sums sums = weigh(logits, V, logits[top], scale, scratch);
+  if (id < 0) id = pick(scratch, V, wanted[2] * sums.drawn);
   result[0] = static_cast<double>(id);
-  result[1] = static_cast<double>(logits[id]) - logits[top] - std::log(total);
+  result[1] = static_cast<double>(logits[id]) - logits[top] - std::log(sums.model);
 }
 
 Tensor readTokens(const Tensor& logits, const Tensor& wanted) {

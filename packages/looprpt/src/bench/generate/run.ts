@@ -38,9 +38,9 @@ interface Settings extends Omit<GenerateBenchOptions, 'models' | 'python'> {
 }
 
 const USUAL: Record<string, { tokens: number; reps: number }> = {
-  '0.1M': { tokens: 192, reps: 5 },
-  '2M': { tokens: 96, reps: 5 },
-  '12M': { tokens: 32, reps: 3 },
+  '0.1M': { tokens: 192, reps: 7 },
+  '2M': { tokens: 96, reps: 7 },
+  '12M': { tokens: 32, reps: 7 },
   '2M-vocab49k': { tokens: 32, reps: 3 },
 };
 
