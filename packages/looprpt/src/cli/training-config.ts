@@ -2,7 +2,7 @@
  * From the command line of `pretrain` and `train` to a run's resolved configuration.
  *
  * Order, the later winning: what the schema has by default, what this machine has (threads, device), on `--resume` what
- * the run had, the file, `--set`, the options.
+ * the run had, the preset that the file names, the file, `--set`, the options.
  */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
@@ -14,6 +14,7 @@ import { explainConfigError } from './config-error.js';
 import { readSettings } from './config-file.js';
 import { prepareEngine } from './engine.js';
 import { isRunFolder, modelFolder } from './model-folder.js';
+import { expandPreset } from './preset.js';
 import { defaultThreads, prepareThreads } from './threads.js';
 
 export type TrainingKind = 'pretrain' | 'train';
@@ -34,6 +35,7 @@ export async function trainingConfig(
 ): Promise<RunConfig> {
   const file = configFile(kind, options);
   const settings = readSettings(file, options.set);
+  expandPreset(settings, file);
   for (const key of ['out', 'seed', 'device', 'dtype', 'threads'] as const)
     if (options[key] !== undefined) settings[key] = options[key];
   const stored = options.resume ? storedSettings(settings.out) : null;

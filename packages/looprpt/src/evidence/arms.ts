@@ -1,26 +1,17 @@
 /**
  * The arms that every study has: the baselines, LoopRPT as written, and its ablations. Variants of our own are in `variants.ts`.
  */
-import type { z } from 'zod';
-import type { loopRptConfigSchema } from '../objectives/looprpt/config.js';
+import { type LoopRptSettings, PRESETS } from '../train/presets.js';
 import type { ArmInput } from './arm.js';
 
-type LoopRpt = Omit<z.input<typeof loopRptConfigSchema>, 'kind'>;
+const { objective: PAPER, gateLearningRateScale, teacherDecay } = PRESETS.fast;
 
-/** The paper's algorithm where it gives values, else those of small-scale trials; written out, so that other defaults change nothing. */
-const PAPER: LoopRpt = {
-  ...{ rho: 0.2, tau: 0.7, entropyAt: 'reference' },
-  ...{ alpha: 1, beta: 1, gamma: 0.02, delta: 0.005, lambdaBase: 0.02, lambdaScale: 1 },
-  ...{ policy: 'rollouts', rollouts: 'hard', rolloutCount: 8, sigma: 0.1, rewardFrom: 'table', advantage: 'token' },
-  ...{ policyGradient: 'gate', entropyGradient: 'gate', weightGradient: 'none' },
-};
-
-/** An arm of LoopRPT: the paper's settings but for `changes`. */
+/** An arm of LoopRPT: the paper's settings, with the cheap rollouts, but for `changes`. */
 export function loopRptArm(
   arm: Pick<ArmInput, 'name' | 'title' | 'role'> & Partial<ArmInput>,
-  changes: LoopRpt = {},
+  changes: LoopRptSettings = {},
 ): ArmInput {
-  return { gateLearningRateScale: 0.5, objective: { kind: 'looprpt', ...PAPER, ...changes }, ...arm };
+  return { gateLearningRateScale, teacherDecay, objective: { kind: 'looprpt', ...PAPER, ...changes }, ...arm };
 }
 
 export const BASELINES: readonly ArmInput[] = [

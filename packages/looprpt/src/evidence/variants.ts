@@ -1,18 +1,16 @@
 /** Changes to LoopRPT, as arms: what each changes of the paper's settings stands in its line. */
+
+import { PRESETS } from '../train/presets.js';
 import type { ArmInput } from './arm.js';
 import { loopRptArm } from './arms.js';
 
 /** Every token, the policy gradient in closed form, advantages over the batch. */
 const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch', lambdaBase: 0.1 } as const;
 
-/**
- * The same, with the teacher's reference as a target of every loop instead of a bound on ℓ, and the labels' weight growing with depth:
- * labels teach most where most is known, and the early loops learn what the deep ones know of every word.
- */
-const REFERENCE = { ...CLOSED, weights: 'depth', zeta: 1, delta: 0 } as const;
+const REFERENCE = PRESETS.reference.objective;
 
 /** The start itself as teacher, which does not follow the student. */
-const FROZEN = 1;
+const FROZEN = PRESETS.reference.teacherDecay;
 
 export const VARIANTS: readonly ArmInput[] = [
   loopRptArm({ name: 'closed-batch', title: 'all tokens, closed form, batch advantages', role: 'variant' }, CLOSED),
