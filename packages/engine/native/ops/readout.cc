@@ -3,13 +3,18 @@
 //   target_log_prob(hidden [N, E], weight [V, E], targets [N]) -> [N]: log softmax(W h)[target], with gradients
 //   next_token_entropy(hidden [N, E], weight [V, E]) -> [N]: nats, no gradient
 //
-// Rows go through the head in chunks. For the backward pass what the rows' probabilities are made of is kept where it is small, else
-// the chunk's product is done again. Here: float32 on the CPU; anything else goes through lean.h.
+// The vocabulary goes through the head block by block, each block in pieces of rows that are still in a cache when their exponentials
+// are taken: e = exp(logits − m) with the largest logit m of the row in that block. A row's sum is put together from those of its
+// blocks, each times exp(m − the largest of all). For the backward pass e is kept where it is small, else made again block by block.
 //
-// With e = exp(logits − max), s the sum of a row of e and g the gradient of its log-probability, d(logits) = g (onehot − e / s). That
-// matrix is never made: the factor −g / s of a row goes onto the rows of H in d(W) = eᵀ (−g/s · H) and onto those of the result in
-// d(H) = −g/s · (e W), and the one-hot part adds a row to each. So after the exponentials nothing walks over N·V numbers but products.
+// With s the whole sum, f = exp(m − largest) / s and g the gradient of a row's log-probability, d(logits) = g (onehot − f e). That
+// matrix is never made: −g f of a row goes onto the rows of H in d(W) = eᵀ (−g f H) and onto those of e W in d(H), and the one-hot part
+// adds a row to each. So after the exponentials nothing walks over N·V numbers but products.
+//
+// Here: float32 on the CPU; anything else goes through lean.h.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "gemm.h"
 #include "lean.h"
@@ -21,17 +26,51 @@ namespace {
 
 using simd::Vec;
 
-constexpr int64_t kChunkElements = 4 << 20;   // logits of a chunk, but at least kChunkRows rows
-constexpr int64_t kChunkRows = 256;            // fewer make the products with the vocabulary slow
+constexpr int64_t kBlockWords = 2048;
+constexpr int64_t kPieceElements = 1 << 20;    // logits of a piece, 4 MiB
 constexpr int64_t kKeptElements = 128 << 20;  // exponentials kept for the backward pass, half a GiB
 
 void check(const Tensor& hidden, const Tensor& weight) {
   TORCH_CHECK(hidden.is_cpu() && hidden.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && hidden.dim() == 2 &&
-                  weight.dim() == 2 && hidden.size(1) == weight.size(1),
+                  weight.dim() == 2 && hidden.size(1) == weight.size(1) && weight.size(0) > 0,
               "float32 tensors [N, E] and [V, E] on the CPU are needed");
 }
 
-int64_t rowsPerChunk(int64_t V) { return std::max(kChunkRows, kChunkElements / V); }
+// Rows of H and the head, cut into blocks of words of about the same size.
+struct Head {
+  const float *hidden, *weight;
+  int64_t N, V, E, blocks, width;
+  Head(const Tensor& h, const Tensor& w)
+      : hidden(h.data_ptr<float>()), weight(w.data_ptr<float>()), N(h.size(0)), V(w.size(0)), E(h.size(1)) {
+    const int64_t most = (V + kBlockWords - 1) / kBlockWords, even = (V + most - 1) / most;
+    width = (even + simd::kLanes - 1) / simd::kLanes * simd::kLanes;
+    blocks = (V + width - 1) / width;
+  }
+  int64_t first(int64_t block) const { return block * width; }
+  int64_t words(int64_t block) const { return std::min(width, V - first(block)); }
+  // Where the block's numbers of all rows lie among those of all blocks.
+  int64_t offset(int64_t block) const { return N * first(block); }
+  int64_t pieceRows() const { return std::max<int64_t>(1, kPieceElements / width); }
+  // Logits [n, words] of rows from `row` on.
+  void logits(int64_t block, int64_t row, int64_t n, float* to) const {
+    gemm(false, true, n, words(block), E, hidden + row * E, weight + first(block) * E, to, false);
+  }
+};
+
+// Calls body(row, n, logits [n, words]) for the pieces of a block; they lie one behind the other in `kept`, or all in `piece`.
+template <typename Body>
+void forPieces(const Head& head, int64_t block, float* kept, Tensor& piece, const Body& body) {
+  const int64_t words = head.words(block), most = head.pieceRows();
+  for (int64_t row = 0; row < head.N; row += most) {
+    const int64_t n = std::min(most, head.N - row);
+    if (!kept && !piece.defined()) piece = at::empty({std::min(most, head.N), head.width}, at::kFloat);
+    float* logits = kept ? kept + row * words : piece.data_ptr<float>();
+    head.logits(block, row, n, logits);
+    at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) body(row + i, logits + i * words, words);
+    });
+  }
+}
 
 struct RowSums {
   float most, total;
@@ -61,19 +100,6 @@ RowSums exponentiateRow(float* row, int64_t V) {
   return {most, total + simd::sum(sums)};
 }
 
-// logits [n, V] become e^(logit − max of the row); logProb[i] = log p(target i), scale[i] = 1 / sum of row i
-void exponentiateRows(float* logits, int64_t n, int64_t V, const int64_t* targets, float* logProb, float* scale) {
-  at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      float* row = logits + i * V;
-      const float chosen = row[targets[i]];
-      const RowSums sums = exponentiateRow(row, V);
-      logProb[i] = chosen - sums.most - std::log(sums.total);
-      scale[i] = 1.0f / sums.total;
-    }
-  });
-}
-
 // to[i] = factor[i]·from[i] for rows of E
 void scaleRows(const float* from, const float* factor, int64_t n, int64_t E, float* to) {
   at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
@@ -82,16 +108,17 @@ void scaleRows(const float* from, const float* factor, int64_t n, int64_t E, flo
   });
 }
 
+// to[i] += factor[i]·from[i] for rows of E
+void addScaledRows(const float* from, const float* factor, int64_t n, int64_t E, float* to) {
+  at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t j = 0; j < E; ++j) to[i * E + j] += factor[i] * from[i * E + j];
+  });
+}
+
 // to += factor·from
 void addRow(const float* from, float factor, int64_t E, float* to) {
   for (int64_t j = 0; j < E; ++j) to[j] += factor * from[j];
-}
-
-// logits [n, V] of rows from..from + n
-void headLogits(const Tensor& hidden, const Tensor& weight, int64_t from, int64_t n, const Tensor& logits) {
-  const int64_t E = hidden.size(1);
-  gemm(false, true, n, weight.size(0), E, hidden.data_ptr<float>() + from * E, weight.data_ptr<float>(), logits.data_ptr<float>(),
-       false);
 }
 
 struct TargetLogProb : Function<TargetLogProb> {
@@ -100,59 +127,73 @@ struct TargetLogProb : Function<TargetLogProb> {
     check(hidden, weight);
     TORCH_CHECK(targets.scalar_type() == at::kLong && targets.is_contiguous() && targets.numel() == hidden.size(0),
                 "targets must be int64 [N]");
-    const int64_t N = hidden.size(0), V = weight.size(0), chunk = rowsPerChunk(V);
+    const Head head(hidden, weight);
+    const int64_t N = head.N, V = head.V;
     const int64_t* chosen = targets.data_ptr<int64_t>();
     for (int64_t i = 0; i < N; ++i) TORCH_CHECK(chosen[i] >= 0 && chosen[i] < V, "target ", chosen[i], " lies outside the vocabulary of ", V);
     const bool keep = differentiable && N * V <= kKeptElements;
-    Tensor logProb = at::empty({N}, hidden.options()), scale = at::empty({N}, hidden.options());
-    Tensor kept = at::empty({keep ? N : 0, V}, hidden.options());
-    for (int64_t from = 0; from < N; from += chunk) {
-      const int64_t n = std::min(chunk, N - from);
-      Tensor logits = keep ? kept.narrow(0, from, n) : at::empty({n, V}, hidden.options());
-      headLogits(hidden, weight, from, n, logits);
-      exponentiateRows(logits.data_ptr<float>(), n, V, chosen + from, logProb.data_ptr<float>() + from,
-                       scale.data_ptr<float>() + from);
-    }
-    ctx->save_for_backward({hidden, weight, targets, kept, scale});
+    Tensor kept = at::empty({keep ? N * V : 0}, hidden.options()), piece;
+    Tensor logProb = at::empty({N}, hidden.options()), total = at::empty({head.blocks, N}, hidden.options());
+    Tensor factor = at::empty({head.blocks, N}, hidden.options());  // first the largest logit of the row in the block
+    float *to = logProb.data_ptr<float>(), *totals = total.data_ptr<float>(), *factors = factor.data_ptr<float>();
+    for (int64_t block = 0; block < head.blocks; ++block)
+      forPieces(head, block, keep ? kept.data_ptr<float>() + head.offset(block) : nullptr, piece,
+                [&](int64_t i, float* row, int64_t words) {
+                  const int64_t word = chosen[i] - head.first(block);
+                  if (word >= 0 && word < words) to[i] = row[word];
+                  const RowSums sums = exponentiateRow(row, words);
+                  factors[block * N + i] = sums.most;
+                  totals[block * N + i] = sums.total;
+                });
+    at::parallel_for(0, N, 256, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        float most = factors[i], whole = 0;
+        for (int64_t block = 1; block < head.blocks; ++block) most = std::max(most, factors[block * N + i]);
+        for (int64_t block = 0; block < head.blocks; ++block) {
+          float& factor = factors[block * N + i];
+          factor = std::exp(factor - most);
+          whole += factor * totals[block * N + i];
+        }
+        for (int64_t block = 0; block < head.blocks; ++block) factors[block * N + i] /= whole;
+        to[i] -= most + std::log(whole);
+      }
+    });
+    ctx->save_for_backward({hidden, weight, targets, kept, factor});
     return logProb;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const variable_list saved = ctx->get_saved_variables();
-    const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3], &scale = saved[4];
-    const int64_t N = hidden.size(0), V = weight.size(0), E = hidden.size(1);
-    const bool isKept = kept.size(0) == N;
-    const int64_t chunk = isKept ? std::max<int64_t>(1, N) : rowsPerChunk(V);
+    const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3];
+    const Head head(hidden, weight);
+    const int64_t N = head.N, E = head.E;
     const int64_t* targets = saved[2].data_ptr<int64_t>();
-    const Tensor g = gradients[0].contiguous(), factor = g.mul(scale).neg_();
-    const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1);
-    const Tensor scaledHidden = wantWeight ? at::empty_like(hidden) : Tensor();
-    if (wantWeight)
-      scaleRows(hidden.data_ptr<float>(), factor.data_ptr<float>(), N, E, scaledHidden.data_ptr<float>());
-    Tensor dHidden = wantHidden ? at::empty_like(hidden) : Tensor();
-    Tensor dWeight = wantWeight ? (N > 0 ? at::empty_like(weight) : at::zeros_like(weight)) : Tensor();
-    for (int64_t from = 0; from < N; from += chunk) {
-      const int64_t n = std::min(chunk, N - from);
-      const Tensor e = isKept ? kept : at::empty({n, V}, hidden.options());
-      if (!isKept) {
-        headLogits(hidden, weight, from, n, e);
-        Tensor ignored = at::empty({2, n}, hidden.options());
-        exponentiateRows(e.data_ptr<float>(), n, V, targets + from, ignored.data_ptr<float>(), ignored.data_ptr<float>() + n);
+    const Tensor g = gradients[0].contiguous(), factor = saved[4].mul(g).neg_();
+    const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1), isKept = kept.numel() > 0;
+    Tensor dHidden = wantHidden ? at::zeros_like(hidden) : Tensor(), part = wantHidden ? at::empty_like(hidden) : Tensor();
+    Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor(), scaled = wantWeight ? at::empty_like(hidden) : Tensor();
+    Tensor again = isKept ? Tensor() : at::empty({N, head.width}, hidden.options()), piece;
+    for (int64_t block = 0; block < head.blocks; ++block) {
+      const int64_t words = head.words(block), first = head.first(block) * E;
+      const float* factors = factor.data_ptr<float>() + block * N;
+      float* e = isKept ? kept.data_ptr<float>() + head.offset(block) : again.data_ptr<float>();
+      if (!isKept)
+        forPieces(head, block, e, piece, [](int64_t, float* row, int64_t count) { exponentiateRow(row, count); });
+      if (wantHidden) {
+        gemm(false, false, N, E, words, e, head.weight + first, part.data_ptr<float>(), false);
+        addScaledRows(part.data_ptr<float>(), factors, N, E, dHidden.data_ptr<float>());
       }
-      const float* d = e.data_ptr<float>();
-      if (wantHidden) gemm(false, false, n, E, V, d, weight.data_ptr<float>(), dHidden.data_ptr<float>() + from * E, false);
-      if (wantWeight)
-        gemm(true, false, V, E, n, d, scaledHidden.data_ptr<float>() + from * E, dWeight.data_ptr<float>(), from > 0);
+      if (wantWeight) {
+        scaleRows(head.hidden, factors, N, E, scaled.data_ptr<float>());
+        gemm(true, false, words, E, N, e, scaled.data_ptr<float>(), dWeight.data_ptr<float>() + first, false);
+      }
     }
-    const float *byRow = g.data_ptr<float>(), *h = hidden.data_ptr<float>(), *w = weight.data_ptr<float>();
-    if (wantHidden) {
-      float* to = dHidden.data_ptr<float>();
-      scaleRows(to, factor.data_ptr<float>(), N, E, to);
-      for (int64_t i = 0; i < N; ++i) addRow(w + targets[i] * E, byRow[i], E, to + i * E);
+    if (wantWeight && N == 0) dWeight.zero_();
+    const float* byRow = g.data_ptr<float>();
+    for (int64_t i = 0; i < N; ++i) {  // one after the other: rows may have the same target
+      if (wantHidden) addRow(head.weight + targets[i] * E, byRow[i], E, dHidden.data_ptr<float>() + i * E);
+      if (wantWeight) addRow(head.hidden + i * E, byRow[i], E, dWeight.data_ptr<float>() + targets[i] * E);
     }
-    // One after the other: rows may have the same target.
-    if (wantWeight)
-      for (int64_t i = 0; i < N; ++i) addRow(h + i * E, byRow[i], E, dWeight.data_ptr<float>() + targets[i] * E);
     return {dHidden, dWeight, Variable(), Variable()};
   }
 };
@@ -163,44 +204,52 @@ Tensor targetLogProb(const Tensor& hidden, const Tensor& weight, const Tensor& t
   return TargetLogProb::apply(hidden.contiguous(), weight.contiguous(), targets, differentiable);
 }
 
-// H = log Σ e^(l − m) − Σ p (l − m), from e = e^(l − m): p (l − m) = e log(e) / total
+// Of a row in a block, with its largest logit m: Σ e^(l − m) and Σ e^(l − m) (l − m).
+struct EntropySums {
+  float most, total, weighted;
+};
+
+EntropySums entropySums(const float* row, int64_t V) {
+  float most = row[0];
+  for (int64_t j = 1; j < V; ++j) most = std::max(most, row[j]);
+  Vec totals{}, weighted{};
+  float total = 0, sum = 0;
+  int64_t j = 0;
+  for (; j + simd::kLanes <= V; j += simd::kLanes) {
+    const Vec below = simd::load(row + j) - most, e = simd::exp(below);
+    totals += e;
+    weighted += e * below;
+  }
+  for (; j < V; ++j) {
+    const float below = row[j] - most, e = std::exp(below);
+    total += e;
+    sum += e * below;
+  }
+  return {most, total + simd::sum(totals), sum + simd::sum(weighted)};
+}
+
+// Two blocks of a row as one.
+EntropySums join(const EntropySums& a, const EntropySums& b) {
+  const float most = std::max(a.most, b.most), down = a.most - most, up = b.most - most, p = std::exp(down), q = std::exp(up);
+  return {most, p * a.total + q * b.total, p * (a.weighted + down * a.total) + q * (b.weighted + up * b.total)};
+}
+
+// H = log Σ e^(l − m) − Σ e^(l − m) (l − m) / Σ e^(l − m)
 Tensor nextTokenEntropy(const Tensor& hidden, const Tensor& weight) {
   if (!hasKernels(hidden)) return lean::nextTokenEntropy(hidden, weight);
   const at::NoGradGuard guard;
   check(hidden, weight);
-  const Tensor rows = hidden.contiguous();
-  const int64_t N = rows.size(0), V = weight.size(0), chunk = rowsPerChunk(V);
-  Tensor entropy = at::empty({N}, rows.options());
-  float* to = entropy.data_ptr<float>();
-  for (int64_t from = 0; from < N; from += chunk) {
-    const int64_t n = std::min(chunk, N - from);
-    const Tensor logits = at::empty({n, V}, rows.options());
-    headLogits(rows, weight, from, n, logits);
-    const float* data = logits.data_ptr<float>();
-    at::parallel_for(0, n, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const float* row = data + i * V;
-        float most = row[0];
-        for (int64_t j = 1; j < V; ++j) most = std::max(most, row[j]);
-        Vec totals{}, weighted{};
-        float total = 0, sum = 0;
-        int64_t j = 0;
-        for (; j + simd::kLanes <= V; j += simd::kLanes) {
-          const Vec below = simd::load(row + j) - most, e = simd::exp(below);
-          totals += e;
-          weighted += e * below;
-        }
-        for (; j < V; ++j) {
-          const float below = row[j] - most, e = std::exp(below);
-          total += e;
-          sum += e * below;
-        }
-        total += simd::sum(totals);
-        sum += simd::sum(weighted);
-        to[from + i] = std::log(total) - sum / total;
-      }
+  const Tensor rows = hidden.contiguous(), words = weight.contiguous();
+  const Head head(rows, words);
+  std::vector<EntropySums> sums(head.N);
+  Tensor entropy = at::empty({head.N}, rows.options()), piece;
+  for (int64_t block = 0; block < head.blocks; ++block)
+    forPieces(head, block, nullptr, piece, [&](int64_t i, const float* row, int64_t count) {
+      const EntropySums found = entropySums(row, count);
+      sums[i] = block == 0 ? found : join(sums[i], found);
     });
-  }
+  float* to = entropy.data_ptr<float>();
+  for (int64_t i = 0; i < head.N; ++i) to[i] = std::log(sums[i].total) - sums[i].weighted / sums[i].total;
   return entropy;
 }
 
