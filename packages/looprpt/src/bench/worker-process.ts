@@ -24,8 +24,11 @@ export interface Launch {
   argv: readonly string[];
 }
 
-function start([command, ...before]: Program, { threads, argv }: Launch): ChildProcess {
+/** The peer's threads sleep at once where they wait, as its own scripts have it; who sets the variables sets them for both sides. */
+function start(program: Program, { threads, argv }: Launch): ChildProcess {
+  const [command, ...before] = program;
   const env = { ...process.env };
+  if (program !== OUR_PROGRAM) env.OMP_WAIT_POLICY ??= 'passive';
   prepareThreads(env, threads);
   return spawn(command, [...before, ...argv], { env, stdio: ['pipe', 'pipe', 'inherit'] });
 }
