@@ -91,9 +91,28 @@ struct HeadTables {
   float *keys, *keysT, *values, *valuesT;
 };
 
+// to [D][pad.S] ← rows [S][pad.D] transposed, zeros behind the last place. By cache lines of the result: place by place every store
+// would go to another line.
+void transpose(const Padded& pad, const float* rows, int64_t S, int64_t D, float* to) {
+  int64_t s = 0;
+  for (; s + kLanes <= S; s += kLanes)
+    for (int64_t d = 0; d < D; ++d)
+      for (int64_t i = 0; i < kLanes; ++i) to[d * pad.S + s + i] = rows[(s + i) * pad.D + d];
+  for (int64_t d = 0; d < D; ++d) {
+    for (int64_t i = s; i < S; ++i) to[d * pad.S + i] = rows[i * pad.D + d];
+    std::fill(to + d * pad.S + S, to + (d + 1) * pad.S, 0.0f);
+  }
+}
+
+// Zeros columns D and up of rows 0..end, and all of the rows after them up to `padded`.
+void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, float* rows) {
+  for (int64_t i = 0; D < pad.D && i < end; ++i) std::fill(rows + i * pad.D + D, rows + (i + 1) * pad.D, 0.0f);
+  std::fill(rows + end * pad.D, rows + padded * pad.D, 0.0f);
+}
+
 HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int64_t g, bool backward) {
-  HeadTables t{scratch.zeros(kKeys, pad.S * pad.D), scratch.zeros(kKeysT, pad.D * pad.S), scratch.zeros(kValues, pad.S * pad.D),
-               backward ? scratch.zeros(kValuesT, pad.D * pad.S) : nullptr};
+  HeadTables t{scratch.get(kKeys, pad.S * pad.D), scratch.get(kKeysT, pad.D * pad.S), scratch.get(kValues, pad.S * pad.D),
+               backward ? scratch.get(kValuesT, pad.D * pad.S) : nullptr};
   const int64_t P = p.D / 2;
   for (int64_t s = 0; s < p.S; ++s) {
     const float* k = p.k.data + b * p.k.batchStride + s * p.k.placeStride + g * p.D;
@@ -101,10 +120,10 @@ HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int
     float* key = t.keys + s * pad.D;
     rotate(k, ropeRow(p.keyRope.cos, p.keyRope, b, s, P), ropeRow(p.keyRope.sin, p.keyRope, b, s, P), P, 1.0f, 1.0f, key);
     std::copy(v, v + p.D, t.values + s * pad.D);
-    for (int64_t d = 0; d < p.D; ++d) t.keysT[d * pad.S + s] = key[d];
-    if (backward)
-      for (int64_t d = 0; d < p.D; ++d) t.valuesT[d * pad.S + s] = v[d];
   }
+  for (float* table : {t.keys, t.values}) clearPadding(pad, p.D, p.S, pad.S, table);
+  transpose(pad, t.keys, p.S, p.D, t.keysT);
+  if (backward) transpose(pad, t.values, p.S, p.D, t.valuesT);
   return t;
 }
 
@@ -139,7 +158,8 @@ void packQueries(const AttentionProblem& p, const Padded& pad, int64_t b, int64_
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   block.from = from;
   block.count = std::min(kBlock, p.C - from);
-  block.rows = scratch.zeros(kQueries, kBlock * pad.D);
+  block.rows = scratch.get(kQueries, kBlock * pad.D);
+  clearPadding(pad, p.D, block.count, roundUp(block.count, kRows), block.rows);
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t c = from + i;
     block.views[i] = viewOf(p, b, c);
@@ -285,7 +305,8 @@ void attentionBackward(const AttentionProblem& p, const float* out, const float*
       for (int64_t h = g * R; h < (g + 1) * R; ++h) {
         for (int64_t from = 0; from < p.C; from += kBlock) {
           packQueries(p, pad, b, h, from, block);
-          float* dRows = scratch.zeros(kDOut, kBlock * pad.D);
+          float* dRows = scratch.get(kDOut, kBlock * pad.D);
+          clearPadding(pad, p.D, block.count, roundUp(block.count, kRows), dRows);
           float delta[kBlock] = {};
           for (int64_t i = 0; i < block.count; ++i) {
             const int64_t at = ((b * p.C + from + i) * p.H + h) * p.D;
