@@ -18,11 +18,21 @@ export function assign(settings: Settings, assignment: string): void {
   let target: Settings = settings;
   for (const step of path) {
     const next: unknown = Object.hasOwn(target, step) && target[step] !== null ? target[step] : {};
-    if (typeof next !== 'object') throw new UserError(`--set ${assignment}: '${step}' is a value, not a group`);
+    if (!isGroup(next)) throw new UserError(`--set ${assignment}: '${step}' is a value, not a group`);
     target[step] = next;
     target = next as Settings;
   }
   target[last] = yamlValue(assignment, text);
+}
+
+/** What has settings by key or number. YAML's tags make other objects too, bytes for one, whose keys are not to be written. */
+export function isGroup(value: unknown): value is Settings {
+  return Array.isArray(value) || (typeof value === 'object' && value !== null && isPlain(value));
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** Settings made of nothing but assignments. */

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { UserError } from '../user-error.js';
-import { assign, type Settings } from './assign.js';
+import { assign, isGroup, type Settings } from './assign.js';
 
 /**
  * Reads YAML (of which JSON is a part) and puts `--set key.path=value` into it.
@@ -32,9 +32,9 @@ function parseSettings(path: string, text: string): Settings {
   const value = contentOf(path, document);
   if (value === null)
     throw new UserError(`${path}: is empty; a run needs at least model, data, objective, out and steps`);
-  if (typeof value !== 'object' || Array.isArray(value))
+  if (!isGroup(value) || Array.isArray(value))
     throw new UserError(`${path}: must be keys with values, such as "steps: 100"`);
-  return value as Settings;
+  return value;
 }
 
 /** Aliases are followed only now, when all anchors are known. */

@@ -29,6 +29,7 @@ describe('--set', () => {
 
   it('refuses a path through a value', () => {
     expect(() => assigned(['a=1', 'a.b=2'])).toThrow("--set a.b=2: 'a' is a value, not a group");
+    expect(() => assigned(['a=!!binary ""', 'a.length=2'])).toThrow("'a' is a value, not a group");
   });
 });
 
@@ -46,6 +47,7 @@ describe('a configuration file', () => {
     ['a: 1\na: 2\n', /a\.yaml:2:1: not YAML: /],
     ['', /a\.yaml: is empty/],
     ['- 1\n', /a\.yaml: must be keys with values/],
+    ['!!binary ""\n', /a\.yaml: must be keys with values/],
   ])('%j is refused with the place', (text, message) => {
     const path = temporaryFolder().write('a.yaml', text);
     expect(() => readSettings(path)).toThrow(message);
