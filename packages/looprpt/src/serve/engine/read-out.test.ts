@@ -2,6 +2,7 @@ import { fusedReadTokens, getThreads, scope, setThreads, type Tensor, tensor, ty
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sampleToken } from '../../generate/sampling.js';
+import { logitsOf, logitsShape } from '../../testing/logits.js';
 import { random } from '../../testing/slow/tiny-model.js';
 import { plainReadTokens } from './read-out.js';
 
@@ -15,10 +16,7 @@ function logProbOf(logits: Float32Array, id: number): number {
 
 describe('a token of every row', () => {
   const rowArbitrary = fc.record({
-    spread: fc.constantFrom(0.01, 1, 4, 40),
-    grid: fc.boolean(),
-    forbidden: fc.nat(5),
-    seed: fc.nat(),
+    ...logitsShape,
     wanted: fc.oneof(
       fc.constant('known' as const),
       fc.record({
@@ -32,19 +30,6 @@ describe('a token of every row', () => {
     V: fc.constantFrom(1, 2, 30, 255, 256, 700, 3001),
     rows: fc.array(rowArbitrary, { minLength: 1, maxLength: 9 }),
   });
-
-  function logitsOf(
-    V: number,
-    { spread, grid, forbidden, seed }: { spread: number; grid: boolean; forbidden: number; seed: number },
-  ) {
-    const numbers = random(seed);
-    const logits = Float32Array.from({ length: V }, () => {
-      const logit = spread * numbers.normal();
-      return grid ? Math.round(logit) : logit;
-    });
-    if (V > 2) for (let i = 0; i < forbidden; i++) logits[numbers.below(V - 1)] = Number.NEGATIVE_INFINITY;
-    return logits;
-  }
 
   it.each([
     ['fused', fusedReadTokens],
