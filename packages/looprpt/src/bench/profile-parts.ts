@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { watchNative } from '@looprpt/engine';
-import { RowRandomness } from '../objectives/looprpt/row-randomness.js';
+import { exploration } from '../objectives/looprpt/rollouts.js';
 import type { Trainer } from '../train/trainer.js';
 import type { PartTime } from './protocol.js';
 
@@ -106,21 +106,11 @@ export function profileParts(trainer: Trainer, step: () => void): PartTime[] {
   const { student, teacher, optimizer } = trainer;
   const as = (part: Part) => (call: () => unknown) => clock.during(part, call);
   const inRollouts = (): boolean => clock.running === 'rollouts';
-  const noise = (call: () => unknown): unknown => {
-    if (!inRollouts()) clock.begin('rollouts');
-    return call();
-  };
-  const exits = (call: () => unknown): unknown => {
-    if (inRollouts()) clock.end();
-    return call();
-  };
   const restore = [
     wrap(student, 'states', (call) => (inRollouts() ? call() : clock.during('clean pass', call))),
     wrap(optimizer, 'gradientNorm', as('optimizer')),
     wrap(optimizer, 'step', as('optimizer')),
-    wrap(RowRandomness.prototype, 'perturb', noise),
-    wrap(RowRandomness.prototype, 'perturbQueries', noise),
-    wrap(RowRandomness.prototype, 'sampleExits', exits),
+    wrap(exploration, 'run', as('rollouts')),
     ...(teacher
       ? [
           wrap(

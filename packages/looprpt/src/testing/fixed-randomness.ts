@@ -7,8 +7,8 @@ import type { SlowLoopRptSetup } from './slow/slow-looprpt-types.js';
 import type { Place } from './slow/slow-readout.js';
 
 export class FixedRandomness implements Randomness {
-  /** π^(g) [k][g][m] that the step asked exits for; null while it has not. */
-  pdfKGM: number[][][] | null = null;
+  /** π^(g)(t^(g)) [g][m] by the λ that the step gave; null while it has not asked for exits. */
+  exitPdfGM: number[][] | null = null;
   readonly #setup: Pick<SlowLoopRptSetup, 'noise' | 'exits'>;
   readonly #hard: readonly Place[];
 
@@ -30,15 +30,21 @@ export class FixedRandomness implements Randomness {
     return this.#added(hidden, noise);
   }
 
-  sampleExits(pdfKGM: Tensor): Tensor {
-    this.pdfKGM = pdfKGM.toArray<number[][][]>();
-    const [, G, M] = pdfKGM.shape as [number, number, number];
+  leaves(loop: number, leaveGM: Tensor): Tensor {
+    const [G, M] = leaveGM.shape as [number, number];
     assert.equal(M, this.#hard.length, 'the product chose another number of hard tokens');
-    const exits = this.#setup.exits.slice(0, G);
-    return tensor(
-      exits.map((ofRollout) => this.#hard.map(({ row, position }) => ofRollout[row]![position]!)),
-      { dtype: 'int64' },
+    const exits = this.#setup.exits
+      .slice(0, G)
+      .map((ofRollout) => this.#hard.map(({ row, position }) => ofRollout[row]![position]!));
+    const before = this.exitPdfGM ?? exits.map((ofRollout) => ofRollout.map(() => 1));
+    const leave = leaveGM.toArray<number[][]>();
+    this.exitPdfGM = before.map((ofRollout, g) =>
+      ofRollout.map((p, m) => {
+        const exit = exits[g]![m]!;
+        return exit < loop ? p : p * (exit === loop ? leave[g]![m]! : 1 - leave[g]![m]!);
+      }),
     );
+    return tensor(exits, { dtype: 'int64' }).eq(loop);
   }
 
   #added(hidden: Tensor, noise: number[][][]): Tensor {

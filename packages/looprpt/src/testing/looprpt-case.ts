@@ -104,8 +104,8 @@ export interface ProductStep {
   exitPdf: number[][];
   rewards: number[][];
   groupRewards: number[][];
-  /** π^(g) [k][g][m]; null in closed form. */
-  rolloutPdf: number[][][] | null;
+  /** π^(g)(t^(g)) [g][m]; null in closed form. */
+  rolloutPdf: number[][] | null;
   gradients: UpstreamGradients;
 }
 
@@ -149,7 +149,7 @@ export function productStep(of: LoopRptCase, dtype: DType = 'float64'): ProductS
         exitPdf: report.exitPdfKN.toArray<number[][]>(),
         rewards: report.rewardKN!.toArray<number[][]>(),
         groupRewards: report.groupRewardsGN!.toArray<number[][]>(),
-        rolloutPdf: random.pdfKGM,
+        rolloutPdf: random.exitPdfGM,
         gradients: upstreamGradients(student, report.loss),
       };
     },

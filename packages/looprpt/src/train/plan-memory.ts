@@ -117,14 +117,17 @@ function distillationBytes({ hard }: Work, { objective, dtype }: RunConfig, mode
   return 4 * wide * Math.min(hard * ofPlace, Math.max(CHUNK_LOGITS, ofPlace));
 }
 
-/** After every loop the noise, and the state with it; hard rollouts run side by side, full ones one after the other. */
+/**
+ * After every loop the noise, and the state with it; hard rollouts run side by side, full ones one after the other. Neither loop 1 nor the
+ * last is recorded.
+ */
 function rolloutBytes(
   { passes, places, recorded }: NonNullable<Work['rollouts']>,
   { objective, memory }: RunConfig,
   { loops: K }: LoopLMConfig,
   loop: { kept: number; made: number; states: number },
 ): number {
-  if (recorded && !memory.checkpointLoops) return passes * places * ((K - 1) * loop.kept + loop.states);
+  if (recorded && !memory.checkpointLoops) return passes * places * ((K - 2) * loop.kept + loop.states);
   const together = objective.kind === 'looprpt' && objective.rollouts === 'full' ? 1 : passes;
   return passes * places * loop.states + together * places * loop.made;
 }

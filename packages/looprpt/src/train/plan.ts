@@ -106,7 +106,8 @@ interface MicroBatchFlops {
   again: number;
 }
 
-function microBatchFlops(work: Work, { batch, objective, memory }: RunConfig, model: LoopLMConfig): MicroBatchFlops {
+function microBatchFlops(work: Work, config: RunConfig, model: LoopLMConfig): MicroBatchFlops {
+  const { batch, objective, memory } = config;
   const { places, counted, hard } = work;
   const { hiddenSize: E, loops: K } = model;
   const reaches = Array.from({ length: batch.sequenceLength }, (_, t) => t + 1);
@@ -119,7 +120,7 @@ function microBatchFlops(work: Work, { batch, objective, memory }: RunConfig, mo
   const selection = pass + counted * (K * gate + head);
   // Reference distillation reads the whole vocabulary once more after every loop, and once from the teacher.
   const distilled = objective.kind === 'looprpt' && objective.zeta > 0 ? hard * head : 0;
-  const explored = exploredFlops(work, model, objective, { stack, attention, head, gate });
+  const explored = exploredFlops(work, model, config, { stack, attention, head, gate });
   return {
     // Stage II differentiates the gate alone, whose products are all it costs.
     student:
@@ -141,7 +142,7 @@ function microBatchFlops(work: Work, { batch, objective, memory }: RunConfig, mo
 function exploredFlops(
   { hard, rollouts }: Work,
   { hiddenSize: E, layers: L, kvHeads: G, headDim: D, loops: K }: LoopLMConfig,
-  objective: RunConfig['objective'],
+  { objective, device }: RunConfig,
   of: { stack: number; attention: number; head: number; gate: number },
 ): { all: number; recordedWalk: number } {
   if (!rollouts || objective.kind !== 'looprpt') return { all: 0, recordedWalk: 0 };
@@ -151,11 +152,20 @@ function exploredFlops(
   const forward = full ? of.stack : of.stack - keysAndValues;
   // Of hard rollouts keys and values are the clean pass's, and constant: half of attention's backward products fall away.
   const backward = 2 * forward - (full ? 0 : of.attention);
-  const walk = (K - 1) * places;
-  const gates = (recorded ? 3 : 2) * K * hard * of.gate;
+  // The last loop's gate is not used: that loop is run for its own state alone, and never recorded.
+  const loopsRun = (most: number): number => (full || device !== 'cpu' ? most : loopsToExit(most));
+  const gated = loopsRun(K - 2);
+  const further = loopsRun(objective.rewardFrom === 'own' ? K - 1 : K - 2);
+  const gates = (recorded ? 3 : 2) * (1 + gated) * hard * of.gate;
   const own = objective.rewardFrom === 'own' ? hard * of.head : 0;
+  const back = recorded ? gated * places * backward : 0;
   return {
-    all: passes * (walk * (forward + (recorded ? backward : 0)) + gates + own),
-    recordedWalk: recorded ? passes * walk * forward : 0,
+    all: passes * (further * places * forward + back + gates + own),
+    recordedWalk: recorded ? passes * gated * places * forward : 0,
   };
+}
+
+/** Mean loops after the first that a hard rollout runs of at most so many on a CPU, as if half of those on the way stopped at each. */
+function loopsToExit(most: number): number {
+  return most <= 0 ? 0 : 1 - 2 ** -most;
 }

@@ -12,19 +12,10 @@ function policyLossOf(token: SlowHardToken): number {
   if (token.closedFormAdvantages.length > 0)
     return closedPolicyLoss(column(token.exitPdf), column(token.closedFormAdvantages)).item();
   const { rollouts } = token;
-  // [G, K] → [K, G, 1]
-  const logPdfKG1 = tensor(
-    rollouts.map((rollout) => rollout.exitPdf),
-    { dtype: 'float64' },
-  )
-    .log()
-    .transpose(0, 1)
-    .unsqueeze(-1);
-  const exits = tensor(
-    rollouts.map((rollout) => [rollout.exit]),
-    { dtype: 'int64' },
-  );
-  return rolloutPolicyLoss(logPdfKG1, exits, column(rollouts.map((rollout) => rollout.advantage))).item();
+  return rolloutPolicyLoss(
+    column(rollouts.map(({ exitPdf, exit }) => Math.log(exitPdf[exit]!))),
+    column(rollouts.map((rollout) => rollout.advantage)),
+  ).item();
 }
 
 test.each([

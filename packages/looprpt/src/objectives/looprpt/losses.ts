@@ -5,10 +5,9 @@
  */
 import { type Tensor, tensor } from '@looprpt/engine';
 
-/** Step 5: L_PG = −mean_g A^(g) log π^(g)(t^(g)), from log π [K, G, M], t [G, M] and A [G, M]. */
-export function rolloutPolicyLoss(logPdfKGM: Tensor, exitsGM: Tensor, advantagesGM: Tensor): Tensor {
-  const chosenGM = logPdfKGM.gather(0, exitsGM.unsqueeze(0)).squeeze(0);
-  return advantagesGM.mul(chosenGM).mean().neg();
+/** Step 5: L_PG = −mean_g A^(g) log π^(g)(t^(g)), from both, [G, M]. */
+export function rolloutPolicyLoss(logProbsGM: Tensor, advantagesGM: Tensor): Tensor {
+  return advantagesGM.mul(logProbsGM).mean().neg();
 }
 
 /** Step 5 in closed form, all K actions at once: L_PG = −Σ_k π(k) A(k); its gradient is the expectation of the sampled one. */

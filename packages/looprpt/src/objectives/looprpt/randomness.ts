@@ -2,9 +2,9 @@
  * Everything in a LoopRPT step that is drawn by chance, in one place: the latent noise and the sampled exits. Each has a
  * generator of its own, whose state belongs to a checkpoint. Tests put fixed numbers here.
  *
- * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
+ * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens.
  */
-import { empty, type Generator, op, scope, type Tensor } from '@looprpt/engine';
+import { empty, type Generator, scope, type Tensor } from '@looprpt/engine';
 import type { HardTokens } from './hard-tokens.js';
 
 export interface Randomness {
@@ -12,8 +12,11 @@ export interface Randomness {
   perturb(hiddenBTE: Tensor, loop: number, rollout: number): Tensor;
   /** The same for hard-token queries [B, G·Q, E], rollout by rollout. */
   perturbQueries(hidden: Tensor, loop: number, G: number, hard: HardTokens): Tensor;
-  /** t^(g) ~ π^(g): from π [K, G, M] one loop (from 0) each, int64 [G, M]. */
-  sampleExits(pdfKGM: Tensor, hard: HardTokens): Tensor;
+  /**
+   * Which passes stop after a loop (from 0), each with probability λ^(k), [G, M] → bool [G, M]. Asked for all passes, loop by loop; what
+   * it says of those that have stopped does not count.
+   */
+  leaves(loop: number, leaveGM: Tensor, hard: HardTokens): Tensor;
 }
 
 export class LatentRandomness implements Randomness {
@@ -36,11 +39,9 @@ export class LatentRandomness implements Randomness {
     return this.#withNoise(hidden);
   }
 
-  sampleExits(pdfKGM: Tensor): Tensor {
-    const [K, G, M] = pdfKGM.shape as [number, number, number];
-    const pdfNK = pdfKGM.reshape(K, G * M).transpose(0, 1);
-    const exitsN = pdfKGM.device === 'cpu' ? pdfNK.multinomial(1, true, this.#exits) : race(pdfNK, this.#exits);
-    return exitsN.view(G, M);
+  leaves(_loop: number, leaveGM: Tensor): Tensor {
+    const { shape, dtype, device } = leaveGM;
+    return scope(() => empty(shape, { dtype, device }).uniform_(0, 1, this.#exits).lt(leaveGM));
   }
 
   #withNoise(hidden: Tensor): Tensor {
@@ -48,13 +49,4 @@ export class LatentRandomness implements Randomness {
     const { shape, dtype, device } = hidden;
     return scope(() => empty(shape, { dtype, device }).normal_(0, this.#sigma, this.#noise).add(hidden));
   }
-}
-
-/**
- * One column of every row [N, K] with the row's weights → int64 [N], as `multinomial` without replacement draws it, but without that
- * operator's check of the weights, for which a device would have to be waited for.
- */
-export function race(weightsNK: Tensor, generator: Generator): Tensor {
-  const clocksNK = op('aten::exponential_')(op('aten::empty_like')(weightsNK), 1, { generator });
-  return weightsNK.div(clocksNK).argmax(-1);
 }

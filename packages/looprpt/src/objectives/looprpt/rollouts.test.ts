@@ -1,4 +1,5 @@
 import { type DType, noGrad, stack, type Tensor } from '@looprpt/engine';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LoopLM } from '../../model/loop-lm.js';
 import { assertClose } from '../../testing/close.js';
@@ -18,7 +19,7 @@ import { countedPlaces, statesAt } from '../../testing/slow/slow-readout.js';
 import type { TinyModel } from '../../testing/slow/tiny-model.js';
 import type { TrainingBatch } from '../batch.js';
 import { hardTokensOf } from './hard-tokens.js';
-import { type CleanPass, rollouts } from './rollouts.js';
+import { type CleanPass, exploration } from './rollouts.js';
 
 function cleanPass(student: LoopLM, batch: TrainingBatch): CleanPass {
   const context = student.context(batch);
@@ -34,9 +35,14 @@ function productStates(
   const states = ({ student: model, batch }: ProductModels): number[][][][] => {
     const student = windows ? new LoopLM({ ...model.config, windows }, model.weights) : model;
     const { hard } = hardTokensOf(student, batch, { ...of.config, rho: 1 });
-    const random = new FixedRandomness(of.slow, countedPlaces(of.slow.batch));
     const clean = cleanPass(student, batch);
-    const statesK = rollouts({ model: student, batch, hard, clean, random }, of.config);
+    // What a pass is after a loop shows in its state if it stops there.
+    const statesK = clean.statesK.map((_, loop) => {
+      const exits = of.slow.exits.map((ofRollout) => ofRollout.map((row) => row.map(() => loop)));
+      const random = new FixedRandomness({ ...of.slow, exits }, countedPlaces(of.slow.batch));
+      const config = { ...of.config, rewardFrom: 'own' } as const;
+      return exploration.run({ model: student, batch, hard, clean, random }, config).statesGME!;
+    });
     return stack(statesK).permute(1, 2, 0, 3).toArray<number[][][][]>();
   };
   return withModels(of, (models) => noGrad(() => states(models)), dtype);
@@ -76,6 +82,33 @@ describe.each([
       productStates(loopRptCase({ rollouts: kind }, { student }));
     expect(() => assertClose(noisy('hard'), noisy('full'), 1e-3)).toThrow(/expected/);
   });
+});
+
+test('hard passes that stop at different loops are what they are where all stop there', () => {
+  const of = loopRptCase({ rollouts: 'hard' }, { student: fourLoops, batch: batchWithSilentRow });
+  const states = productStates(of);
+  const exitArbitrary = fc.infiniteStream(fc.nat(3));
+  fc.assert(
+    fc.property(exitArbitrary, (chosen) => {
+      const exits = of.slow.exits.map((ofRollout) => ofRollout.map((row) => row.map(() => chosen.next().value)));
+      const mixed = withModels(of, ({ student, batch }) =>
+        noGrad(() => {
+          const { hard } = hardTokensOf(student, batch, { ...of.config, rho: 1 });
+          const random = new FixedRandomness({ ...of.slow, exits }, countedPlaces(of.slow.batch));
+          const config = { ...of.config, rewardFrom: 'own' } as const;
+          const clean = cleanPass(student, batch);
+          const explored = exploration.run({ model: student, batch, hard, clean, random }, config);
+          const probabilities = explored.logProbsGM.exp().toArray<number[][]>();
+          assertClose(probabilities, random.exitPdfGM!, 1e-12, 'π at the exits');
+          return [explored.exitsGM.toArray<number[][]>(), explored.statesGME!.toArray<number[][][]>()] as const;
+        }),
+      );
+      const [exitsGM, statesGME] = mixed;
+      const expected = exitsGM.map((ofRollout, g) => ofRollout.map((exit, m) => states[g]![m]![exit]!));
+      assertClose(statesGME, expected, 1e-12, 'states');
+    }),
+    { numRuns: 25 },
+  );
 });
 
 test.each([

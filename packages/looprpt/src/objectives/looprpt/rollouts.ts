@@ -1,21 +1,23 @@
 /**
- * Step 5's exploration: G passes in which noise ε^(k) ~ N(0, σ²I) is added to the recurrent state after every loop.
+ * Step 5's exploration: G passes in which noise ε^(k) ~ N(0, σ²I) is added to the recurrent state after every loop, and the exit that is
+ * sampled from each.
  *
  * `full`: every place is noisy, as written. `hard`: only the hard tokens' queries run again, each over the clean pass's keys
- * and values of the same loop and layer, which are taken as constants; the noise of other places is left out, and the cost falls
- * from G passes to about G·ρ without the key and value products.
+ * and values of the same loop and layer, which are taken as constants (hard-rollouts.ts).
  *
  * Noise enters only after loop 1, so every rollout takes loop 1 from the clean pass (exact, also for gradients).
  *
- * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens, Q hard tokens of the fullest row.
+ * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens.
  */
-import { cat, cut, scope, type Tensor } from '@looprpt/engine';
+import { cat, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
+import { atStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
-import { PassContext } from '../../model/pass.js';
-import { runLoopQueries } from '../../model/stack.js';
+import type { PassContext } from '../../model/pass.js';
 import type { TrainingBatch } from '../batch.js';
-import { atPlaces } from '../readout.js';
+import { atPlaces, inFloat32 } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
+import { Departures } from './departures.js';
+import { hardRollouts } from './hard-rollouts.js';
 import type { HardTokens } from './hard-tokens.js';
 import type { Randomness } from './randomness.js';
 
@@ -35,64 +37,51 @@ export interface RolloutInputs {
   random: Randomness;
 }
 
-/** States of the rollouts at the hard tokens: K tensors [G, M, E], each as gate and head see it (noise included). */
-export function rollouts(inputs: RolloutInputs, { rollouts, rolloutCount }: LoopRptConfig): Tensor[] {
-  return rollouts === 'full' ? fullRollouts(inputs, rolloutCount) : hardRollouts(inputs, rolloutCount);
+export interface Explored {
+  /** t^(g), loops from 0, int64 [G, M]. */
+  exitsGM: Tensor;
+  /** log π^(g)(t^(g)), [G, M], with gradients into the gate, and further where the policy gradient reaches the backbone. */
+  logProbsGM: Tensor;
+  /** Every rollout's state at its exit as head and gate see it (noise included), [G, M, E], without gradient; only for rewards from it. */
+  statesGME: Tensor | null;
 }
 
-function fullRollouts({ model, batch, hard, clean, random }: RolloutInputs, G: number): Tensor[] {
+/** An object, so that a profile can time it from outside. */
+export const exploration = {
+  run: (inputs: RolloutInputs, config: LoopRptConfig): Explored =>
+    config.rollouts === 'full' ? fullRollouts(inputs, config) : hardRollouts(inputs, config),
+};
+
+function fullRollouts(inputs: RolloutInputs, config: LoopRptConfig): Explored {
+  const { model, hard, random } = inputs;
+  const { rolloutCount: G, policyGradient, rewardFrom } = config;
+  const { loops, hiddenSize: E } = model.config;
+  const run = (): Tensor[] => fullStates(inputs, G, rewardFrom === 'own');
+  const statesK = policyGradient === 'gate' ? noGrad(run) : run();
+  const departures = new Departures([G, hard.placesN.size(0)], { loops, device: model.device });
+  for (let loop = 0; loop < loops - 1; loop++)
+    departures.after(loop, inFloat32(model.gateLogits(statesK[loop]!)), random, hard);
+  const { exitsGM, logProbsGM } = departures;
+  const atExit = (): Tensor => atStep(stack(statesK), exitsGM.unsqueeze(-1).expand(-1, -1, E));
+  return { exitsGM, logProbsGM, statesGME: rewardFrom === 'own' ? noGrad(atExit) : null };
+}
+
+/** States [G, M, E] at the hard tokens after each loop; after the last one, whose gate is not used, only if asked for. */
+function fullStates({ model, batch, hard, clean, random }: RolloutInputs, G: number, last: boolean): Tensor[] {
+  const { loops } = model.config;
   // A rollout at a time: where no gradient is needed, one pass's states are all that lives at once.
   const perRolloutK = Array.from({ length: G }, (_, g) =>
     scope(() => {
       const perturb = (hiddenBTE: Tensor, loop: number): Tensor => random.perturb(hiddenBTE, loop, g);
-      const firstBTE = perturb(clean.statesK[0]!, 0);
-      const laterK = model.states(batch, { perturb, start: { hiddenBTE: firstBTE, after: 0 } }, clean.context);
-      return [firstBTE, ...laterK].map((hiddenBTE) => atPlaces(hiddenBTE, hard.placesN).unsqueeze(0));
+      const statesK = [perturb(clean.statesK[0]!, 0)];
+      const go = (until: number): void => {
+        const start = { hiddenBTE: statesK.at(-1)!, after: statesK.length - 1 };
+        statesK.push(...model.states(batch, { perturb, start, loops: until }, clean.context));
+      };
+      go(loops - 1);
+      if (last) noGrad(() => go(loops));
+      return statesK.map((hiddenBTE) => atPlaces(hiddenBTE, hard.placesN).unsqueeze(0));
     }),
   );
-  return clean.statesK.map((_, k) => cat(perRolloutK.map((ofRollout) => ofRollout[k]!)));
-}
-
-function hardRollouts({ model, batch, hard, clean, random }: RolloutInputs, G: number): Tensor[] {
-  const [B, Q] = hard.placesBQ.shape as [number, number];
-  const E = model.config.hiddenSize;
-  const context = queryContext(model, batch, hard, G);
-  // Rollouts are further queries of the same row: [B, G·Q].
-  const startBQE = clean.statesK[0]!.gather(1, hard.placesBQ.unsqueeze(-1).expand(-1, -1, E));
-  const noisy = random.perturbQueries(
-    startBQE
-      .unsqueeze(1)
-      .expand(-1, G, -1, -1)
-      .reshape(B, G * Q, E),
-    0,
-    G,
-    hard,
-  );
-  // The gate reads it too, and the gathering of rows can be differentiated only once.
-  let hidden = model.checkpointLoops ? cut(noisy) : noisy;
-  const statesK = [hidden];
-  for (let loop = 1; loop < model.config.loops; loop++) {
-    hidden = runLoopQueries(model, hidden, clean.qkv[loop]!, clean.context, context);
-    hidden = random.perturbQueries(hidden, loop, G, hard);
-    statesK.push(hidden);
-  }
-  return statesK.map((stateBGQE) =>
-    stateBGQE
-      .view(B, G, Q, E)
-      .transpose(0, 1)
-      .reshape(G, B * Q, E)
-      .indexSelect(1, hard.cellsM),
-  );
-}
-
-/** The hard queries' own pass: each sees what the clean pass's place sees. */
-function queryContext(model: LoopLM, batch: TrainingBatch, hard: HardTokens, G: number): PassContext {
-  const placesBT = cat(
-    Array.from({ length: G }, () => hard.placesBQ),
-    1,
-  );
-  const at = (tableBT: Tensor): Tensor => tableBT.gather(1, placesBT);
-  const positionsBT = batch.positionsBT ? at(batch.positionsBT) : placesBT;
-  const firstKeyBT = batch.firstKeyBT ? at(batch.firstKeyBT) : null;
-  return new PassContext(model.config, { placesBT, positionsBT, firstKeyBT, S: batch.T }, model.dtype);
+  return perRolloutK[0]!.map((_, k) => cat(perRolloutK.map((ofRollout) => ofRollout[k]!)));
 }

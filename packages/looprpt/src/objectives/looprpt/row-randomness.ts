@@ -3,7 +3,7 @@
  * the step and the row's number in the step. So a step draws the same however its rows are dealt out to ranks and micro-batches,
  * and a resumed run needs no generator's state, also with another number of ranks.
  *
- * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens, K loops.
+ * Shapes: B rows, T places, E hidden, G rollouts, Q hard tokens of the fullest row, M hard tokens.
  */
 import { cat, empty, Generator, scope, type Tensor, zeros } from '@looprpt/engine';
 import type { HardTokens } from './hard-tokens.js';
@@ -59,12 +59,12 @@ export class RowRandomness implements Randomness, Disposable {
     return noiseBGQE.view(B, GQ, E);
   }
 
-  sampleExits(pdfKGM: Tensor, { perRow }: HardTokens): Tensor {
+  leaves(loop: number, leaveGM: Tensor, { perRow }: HardTokens): Tensor {
     let from = 0;
     const ofRows = this.#exits.flatMap((row, b) => {
       const start = from;
       from += perRow[b]!;
-      return start === from ? [] : [row.sampleExits(pdfKGM.slice(2, start, from))];
+      return start === from ? [] : [row.leaves(loop, leaveGM.slice(1, start, from))];
     });
     return cat(ofRows, 1);
   }

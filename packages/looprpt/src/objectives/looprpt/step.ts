@@ -2,14 +2,14 @@
  * One LoopRPT step up to its loss, in the order of the algorithm's page. The trainer differentiates the loss, clips, steps the
  * optimizer and moves the teacher (step 9's rest).
  *
- * Shapes: B rows, T places, K loops, M hard tokens, G rollouts.
+ * Shapes: B rows, T places, E hidden, K loops, M hard tokens, G rollouts.
  */
-import { noGrad, stack, type Tensor } from '@looprpt/engine';
+import { noGrad, type Tensor } from '@looprpt/engine';
 import { atStep, exitLogPdf } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { TrainingBatch } from '../batch.js';
 import { ALONE, type Peers } from '../peers.js';
-import { gateLogitsByLoop, inFloat32, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
+import { gateLogitsByLoop, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
 import type { ObjectiveReport } from '../report.js';
 import { advantages, advantagesUnderPolicy } from './advantage.js';
 import type { LoopRptConfig } from './config.js';
@@ -25,7 +25,7 @@ import {
 import type { Randomness } from './randomness.js';
 import { referenceDistillationLoss, referenceStates } from './reference-distillation.js';
 import { type RewardTerms, rewardOf, rewardTable, timePenalty } from './reward.js';
-import { type CleanPass, rollouts } from './rollouts.js';
+import { type CleanPass, exploration } from './rollouts.js';
 
 /** Everything that step 5 needs. */
 interface PolicyStep {
@@ -150,33 +150,21 @@ function sampledPolicy(
   config: LoopRptConfig,
   random: Randomness,
 ): { loss: Tensor; rewardsGM: Tensor } {
-  const run = (): Tensor[] => rollouts({ model: student, batch, hard, clean, random }, config);
-  const statesK = config.policyGradient === 'gate' ? noGrad(run) : run();
-  const logPdfKGM = exitLogPdf(rolloutGateLogits(student, statesK));
-  const exitsGM = random.sampleExits(logPdfKGM.detach().exp(), hard);
-  const rewardsGM =
-    config.rewardFrom === 'table'
-      ? rewardKM.gather(0, exitsGM)
-      : noGrad(() => rewardOf(ownLogProbs(student, statesK, exitsGM, hard), exitsGM, terms));
-  return { loss: rolloutPolicyLoss(logPdfKGM, exitsGM, advantages(rewardsGM, config, peers)), rewardsGM };
-}
-
-/** Gate logits of rollout states, K × [G, M, E] → [K, G, M]. */
-function rolloutGateLogits(student: LoopLM, statesK: readonly Tensor[]): Tensor {
-  return stack(statesK.map((stateGME) => inFloat32(student.gateLogits(stateGME))));
+  const { exitsGM, logProbsGM, statesGME } = exploration.run({ model: student, batch, hard, clean, random }, config);
+  const rewardsGM = statesGME
+    ? noGrad(() => rewardOf(ownLogProbs(student, statesGME, hard), exitsGM, terms))
+    : rewardKM.gather(0, exitsGM);
+  return { loss: rolloutPolicyLoss(logProbsGM, advantages(rewardsGM, config, peers)), rewardsGM };
 }
 
 /** ℓ of every rollout's own state at its exit, [G, M]. */
-function ownLogProbs(student: LoopLM, statesK: readonly Tensor[], exitsGM: Tensor, { targetsN }: HardTokens): Tensor {
-  const [G, M, E] = statesK[0]!.shape as [number, number, number];
-  const exitStateGME = stack(statesK)
-    .gather(0, exitsGM.view(1, G, M, 1).expand(1, G, M, E))
-    .squeeze(0);
+function ownLogProbs(student: LoopLM, statesGME: Tensor, { targetsN }: HardTokens): Tensor {
+  const [G, M, E] = statesGME.shape as [number, number, number];
   const targetsGM = targetsN
     .unsqueeze(0)
     .expand(G, M)
     .reshape(G * M)
     // Of a single token the copies are one number with stride 0.
     .contiguous();
-  return targetLogProbs(student, exitStateGME.reshape(G * M, E), targetsGM).view(G, M);
+  return targetLogProbs(student, statesGME.reshape(G * M, E), targetsGM).view(G, M);
 }
