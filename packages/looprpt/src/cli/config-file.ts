@@ -4,12 +4,22 @@ import { LineCounter, parseDocument } from 'yaml';
 import { UserError } from '../user-error.js';
 import { assign, isGroup, type Settings } from './assign.js';
 
+/** What a file holds at least. */
+const WANTED = {
+  run: 'a run needs at least model, data, objective, out and steps',
+  mixture: 'a mixture needs parts, a list of sources',
+} as const;
+
 /**
  * Reads YAML (of which JSON is a part) and puts `--set key.path=value` into it.
  * @throws UserError with file and line
  */
-export function readSettings(path: string, assignments: readonly string[] = []): Settings {
-  const settings = parseSettings(path, readText(path));
+export function readSettings(
+  path: string,
+  assignments: readonly string[] = [],
+  kind: keyof typeof WANTED = 'run',
+): Settings {
+  const settings = parseSettings(path, readText(path), kind);
   for (const assignment of assignments) assign(settings, assignment);
   return settings;
 }
@@ -21,7 +31,7 @@ function readText(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-function parseSettings(path: string, text: string): Settings {
+function parseSettings(path: string, text: string, kind: keyof typeof WANTED): Settings {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
@@ -30,8 +40,7 @@ function parseSettings(path: string, text: string): Settings {
     throw new UserError(`${path}:${line}:${col}: not YAML: ${error.message.replace(/\s+/g, ' ')}`);
   }
   const value = contentOf(path, document);
-  if (value === null)
-    throw new UserError(`${path}: is empty; a run needs at least model, data, objective, out and steps`);
+  if (value === null) throw new UserError(`${path}: is empty; ${WANTED[kind]}`);
   if (!isGroup(value) || Array.isArray(value))
     throw new UserError(`${path}: must be keys with values, such as "steps: 100"`);
   return value;

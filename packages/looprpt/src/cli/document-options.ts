@@ -1,8 +1,10 @@
 /** The options that say how files become documents, for every command that reads text. */
 import { Option } from '@commander-js/extra-typings';
 import type { NamedSource } from '../data/documents/named.js';
-import type { DocumentSourceConfig } from '../data/documents/source.js';
+import { type DocumentSourceConfig, mixtureSourceSchema } from '../data/documents/source.js';
 import { UserError } from '../user-error.js';
+import { explainConfigError } from './config-error.js';
+import { readSettings } from './config-file.js';
 
 const DATASETS = ['gsm8k', 'omni-math', 'math'] as const satisfies readonly NamedSource['name'][];
 const SPLITS = ['train', 'heldout'] as const satisfies readonly NamedSource['split'][];
@@ -13,6 +15,10 @@ export const documentOptions = {
     '--dataset <name>',
     'the text is a data set known by name: its file or folder, or the Hub where no path is given',
   ).choices(DATASETS),
+  mixture: new Option(
+    '--mixture <file>',
+    'a YAML file whose `parts` are several sources: files, data sets known by name, generated tasks',
+  ),
   split: new Option('--split <split>', "which part of a --dataset; gsm8k's test and MATH-500 are held out")
     .choices(SPLITS)
     .default('train' as const),
@@ -37,6 +43,7 @@ export const documentOptions = {
 export interface DocumentOptions {
   input?: string[];
   dataset?: NamedSource['name'];
+  mixture?: string;
   split?: NamedSource['split'];
   field: string;
   prompt?: string;
@@ -50,16 +57,30 @@ export interface DocumentOptions {
 export function documentSource(options: DocumentOptions): DocumentSourceConfig {
   const { input = [], dataset, split = 'train', onBroken, textSplit } = options;
   const maskPrompt = options.wholeLoss !== true;
+  if (options.mixture !== undefined) {
+    if (input.length > 0 || dataset !== undefined)
+      throw new UserError(`--mixture ${options.mixture} names its sources itself: leave out --input and --dataset`);
+    return mixtureSource(options.mixture);
+  }
   if (dataset !== undefined) {
     if (input.length > 1)
       throw new UserError(`--dataset ${dataset} takes one --input, the folder or file of the data set`);
     const [path] = input;
     const place = path === undefined ? {} : { path };
-    const rest = { revision: 'main', maskPrompt, calculator: 'remove', onBroken } as const;
+    const rest = { part: 'all', revision: 'main', maskPrompt, calculator: 'remove', onBroken } as const;
     return { kind: 'named', name: dataset, split, ...place, ...rest };
   }
-  if (input.length === 0) throw new UserError('nothing to read: give --input PATH…, or --dataset NAME');
+  if (input.length === 0) throw new UserError('nothing to read: give --input PATH…, --dataset NAME or --mixture FILE');
   return { kind: 'files', paths: input, format: recordFormat(options, maskPrompt), textSplit, onBroken };
+}
+
+/** @throws UserError when the file is none of this kind */
+function mixtureSource(path: string): DocumentSourceConfig {
+  const settings = readSettings(path, [], 'mixture');
+  const parsed = mixtureSourceSchema.safeParse(settings);
+  if (!parsed.success)
+    throw new UserError(`${path}: ${explainConfigError(mixtureSourceSchema, settings, parsed.error)}`);
+  return parsed.data;
 }
 
 function recordFormat({ field, prompt, completion }: DocumentOptions, maskPrompt: boolean) {
@@ -88,6 +109,8 @@ export function sourceName(source: DocumentSourceConfig): string {
       return `${source.name} ${source.split}${source.path === undefined ? ` (${source.revision} on the Hub)` : ` (${source.path})`}`;
     case 'task':
       return source.config.task;
+    case 'mixture':
+      return source.parts.map(sourceName).join(', ');
     default:
       return source satisfies never;
   }

@@ -27,6 +27,8 @@ beforeAll(async () => {
   writeFileSync('ragged.json', '[[1, 2], [3]]');
   writeFileSync('words.json', '["a"]');
   writeFileSync('large.json', '[[100000]]');
+  writeFileSync('empty.yaml', '');
+  writeFileSync('part.yaml', 'parts:\n  - { kind: named, name: imagenet }\n');
   writeFileSync('no-from.json', JSON.stringify({ ...TINY_RUN, out: 'runs/none', objective: { kind: 'gate' } }));
 });
 
@@ -93,6 +95,15 @@ const MISTAKES: [command: string, message: RegExp][] = [
     /no field 'txt'; there are: text/,
   ],
   ['data prepare --input hop.jsonl --model-or-tokenizer tokenizer --out s --prompt x', /--prompt needs --completion/],
+  [
+    'data prepare --mixture empty.yaml --model-or-tokenizer tokenizer --out s',
+    /empty\.yaml: is empty; a mixture needs/,
+  ],
+  ['data prepare --mixture part.yaml --model-or-tokenizer tokenizer --out s', /part\.yaml: parts\.0\.name: /],
+  [
+    'data prepare --mixture part.yaml --input hop.jsonl --model-or-tokenizer tokenizer --out s',
+    /part\.yaml names its sources itself/,
+  ],
   ['tokenizer train --input hop.jsonl --vocab 10 --out t', /vocabulary size 10: give at least 259/],
   ['tokenizer train --input empty.jsonl --vocab 300 --out t', /the input holds no text/],
   ['tokenizer train --input hop.jsonl --vocab 300 --out tokenizer', /tokenizer: exists and is not empty/],

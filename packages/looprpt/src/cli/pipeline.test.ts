@@ -50,6 +50,23 @@ describe('data make', () => {
 });
 
 describe('data prepare', () => {
+  it('makes one set of shards of several sources', async () => {
+    writeFileSync('one.jsonl', '{"text": "a b"}\n');
+    writeFileSync(
+      'mixture.yaml',
+      'parts:\n  - { kind: files, paths: [one.jsonl] }\n  - { kind: task, config: { task: hop, symbols: 4 }, count: 3 }\n',
+    );
+    const tokenizer = ['--model-or-tokenizer', 'tokenizer', '--out', 'mixed', '--quiet'];
+    const result = await runJson<{ counts: object; source: string }>(
+      'data',
+      'prepare',
+      '--mixture',
+      'mixture.yaml',
+      ...tokenizer,
+    );
+    expect(result).toMatchObject({ counts: { documents: 4 }, source: 'one.jsonl, hop' });
+  });
+
   it('makes shards with a manifest, from fields put together, and leaves broken records out if asked', async () => {
     writeFileSync('qa.jsonl', '{"q": "a b", "a": "c"}\n{"q": 1\n{"q": "d", "a": "e f"}\n');
     const options = ['--input', 'qa.jsonl', '--model-or-tokenizer', 'tokenizer', '--prompt', 'Q: {q}\\nA:'];

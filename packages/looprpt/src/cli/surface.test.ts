@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
+import { mixtureSourceSchema } from '../data/documents/source.js';
 import { allCommands, cliPage, exampleOf } from '../testing/cli-page.js';
 import { runCli } from '../testing/run-cli.js';
 import { runConfigSchema } from '../train/run-config.js';
@@ -29,12 +30,21 @@ const SURFACE: Record<string, string[]> = {
   'data make': [...COMMON, '[task]', '--out', '--count', '--split', '--set', '--list'],
   'data prepare': [
     ...COMMON,
-    ...['--model-or-tokenizer', '--out', '--input', ...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
+    ...[
+      '--model-or-tokenizer',
+      '--out',
+      '--input',
+      '--mixture',
+      ...DOCUMENTS,
+      '--whole-loss',
+      '--text-split',
+      '--on-broken',
+    ],
     '--shard-tokens',
   ],
   'tokenizer train': [
     ...COMMON,
-    ...['--vocab', '--out', '--input', ...DOCUMENTS, '--text-split', '--on-broken', '--min-frequency'],
+    ...['--vocab', '--out', '--input', '--mixture', ...DOCUMENTS, '--text-split', '--on-broken', '--min-frequency'],
   ],
   pretrain: [...COMMON, ...TRAINING],
   train: [...COMMON, ...TRAINING],
@@ -128,6 +138,7 @@ describe('help', () => {
 
 test.each(readdirSync(`${ROOT}recipes`))('recipes/%s is a valid configuration', (file) => {
   const settings = readSettings(`${ROOT}recipes/${file}`);
-  const parsed = runConfigSchema.safeParse(settings);
-  expect(parsed.success ? '' : explainConfigError(runConfigSchema, settings, parsed.error)).toBe('');
+  const schema = 'parts' in settings ? mixtureSourceSchema : runConfigSchema;
+  const parsed = schema.safeParse(settings);
+  expect(parsed.success ? '' : explainConfigError(schema, settings, parsed.error)).toBe('');
 });

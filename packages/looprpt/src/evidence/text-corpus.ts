@@ -9,7 +9,6 @@ import type { Document } from '../data/documents/document.js';
 import { namedSourceSchema } from '../data/documents/named.js';
 import { openDocuments } from '../data/documents/source.js';
 import { prepareShards } from '../data/shards/prepare.js';
-import { splitOf } from '../data/tasks/split.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { trainTokenizer } from '../text/train-tokenizer.js';
 import { UserError } from '../user-error.js';
@@ -64,14 +63,10 @@ interface Text {
 async function textOf(inputs: Inputs, names: readonly TextName[], part: Part): Promise<Text> {
   const hash = createHash('sha256');
   const documents: Document[] = [];
+  const wanted = { train: { part: 'rest' }, tune: { part: 'tune' }, heldout: { split: 'heldout' } }[part];
   for (const name of names) {
-    const split = part === 'heldout' ? 'heldout' : 'train';
-    const source = openDocuments({
-      kind: 'named',
-      ...namedSourceSchema.parse({ name, split, path: inputs[name]! }),
-    });
-    for await (const document of source.documents) {
-      if (part !== 'heldout' && (splitOf(document.text) === 'tune') !== (part === 'tune')) continue;
+    const settings = namedSourceSchema.parse({ name, ...wanted, path: inputs[name]! });
+    for await (const document of openDocuments({ kind: 'named', ...settings }).documents) {
       documents.push(document);
       hash.update(JSON.stringify([document.text, document.loss]));
     }

@@ -18,6 +18,7 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
     .requiredOption('--out <dir>', 'the folder to write; it must not exist, or be empty')
     .option('--input <path...>', 'files, folders (searched to the bottom) and patterns')
     .addOption(documentOptions.dataset)
+    .addOption(documentOptions.mixture)
     .addOption(documentOptions.split)
     .addOption(documentOptions.field)
     .addOption(documentOptions.prompt)

@@ -24,6 +24,7 @@ function trainCommand(cli: Cli): CommandUnknownOpts {
     .requiredOption('--out <dir>', 'the folder to write; it must not exist, or be empty')
     .option('--input <path...>', 'files, folders (searched to the bottom) and patterns')
     .addOption(documentOptions.dataset)
+    .addOption(documentOptions.mixture)
     .addOption(documentOptions.split)
     .addOption(documentOptions.field)
     .addOption(documentOptions.prompt)

@@ -34,6 +34,18 @@ describe('gsm8k', () => {
     expect(document.meta).toEqual({ dataset: 'gsm8k', split: 'train', problem, answer: '1024' });
   });
 
+  test('the part for tuning and the rest are all, and have nothing in common', async () => {
+    const records = Array.from({ length: 200 }, (_, i) => ({ ...gsm8k, question: `What is ${i}?` }));
+    const path = temporaryFolder().write('train.jsonl', jsonl(records));
+    const texts = async (part: NamedSource['part']) =>
+      (await read({ name: 'gsm8k', path, part })).map(({ text }) => text);
+    const [all, tune, rest] = await Promise.all((['all', 'tune', 'rest'] as const).map(texts));
+    expect(all).toHaveLength(200);
+    expect([...tune!, ...rest!].sort()).toEqual(all!.toSorted());
+    expect(tune!.length).toBeGreaterThan(2);
+    expect(tune!.length).toBeLessThan(25);
+  });
+
   test('annotations and the prompt in the loss can be kept', async () => {
     const path = temporaryFolder().write('train.jsonl', jsonl([gsm8k]));
     const [document] = await read({ name: 'gsm8k', path, calculator: 'keep', maskPrompt: false });

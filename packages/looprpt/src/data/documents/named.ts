@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../user-error.js';
+import { splitOf } from '../tasks/split.js';
 import { BrokenRecords, onBrokenSchema } from './broken.js';
 import type { Document } from './document.js';
 import { type FetchFile, fetchFromHub } from './hub-file.js';
@@ -19,6 +20,10 @@ import { readJsonl, readParquet } from './records.js';
 export const namedSourceSchema = z.strictObject({
   name: z.enum(['gsm8k', 'omni-math', 'math']).describe('the data set'),
   split: z.enum(['train', 'heldout']).default('train').describe("gsm8k's test and all of MATH-500 are held out"),
+  part: z
+    .enum(['all', 'tune', 'rest'])
+    .default('all')
+    .describe('tune: a twentieth of the documents, chosen by a hash of their text; rest: those that are not'),
   path: z.string().min(1).optional().describe('a file of the data set or a folder with its files; without: the Hub'),
   revision: z.string().min(1).default('main').describe('branch, tag or commit on the Hub'),
   maskPrompt: z.boolean().default(true).describe('only the solution counts in the loss'),
@@ -84,10 +89,18 @@ const layouts: Readonly<Record<DatasetName, Layout>> = {
  */
 export async function* readNamed(
   source: NamedSource,
+  options: { broken?: BrokenRecords; fetchFile?: FetchFile } = {},
+): AsyncGenerator<Document, void, undefined> {
+  for await (const document of readWhole(source, options))
+    if (source.part === 'all' || (splitOf(document.text) === 'tune') === (source.part === 'tune')) yield document;
+}
+
+async function* readWhole(
+  source: NamedSource,
   {
     broken = new BrokenRecords(source.onBroken),
     fetchFile = fetchFromHub,
-  }: { broken?: BrokenRecords; fetchFile?: FetchFile } = {},
+  }: { broken?: BrokenRecords; fetchFile?: FetchFile },
 ): AsyncGenerator<Document, void, undefined> {
   const { files, raw } =
     source.path === undefined ? await fromHub(source, fetchFile) : await locate(source, source.path);

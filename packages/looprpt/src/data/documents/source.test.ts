@@ -37,11 +37,25 @@ describe('openDocuments', () => {
     expect(broken.count).toBe(1);
   });
 
+  test('a mixture is its parts one after the other, and counts what all of them left out', async () => {
+    const path = temporaryFolder().write('train.jsonl', '{"question":"q","answer":"a #### 1"}\n{}\n');
+    const named = { kind: 'named', name: 'gsm8k', path, onBroken: 'skip' };
+    const task = { kind: 'task', config: { task: 'hop' }, count: 2 };
+    const { documents, broken } = open({ kind: 'mixture', parts: [named, task, named] });
+    const texts = (await collect(documents as AsyncIterable<{ text: string }>)).map(({ text }) => text);
+    const [ofNamed, ofTask] = [await read(named), await read(task)].map((list) => list.map(({ text }) => text));
+    expect(texts).toEqual([...ofNamed!, ...ofTask!, ...ofNamed!]);
+    expect(broken.count).toBe(2);
+    expect(broken.examples).toHaveLength(2);
+  });
+
   test('unknown settings are refused', () => {
     for (const config of [
       { kind: 'files', paths: ['x'], fields: {} },
       { kind: 'named', name: 'imagenet' },
       { kind: 'web' },
+      { kind: 'mixture', parts: [] },
+      { kind: 'mixture', parts: [{ kind: 'mixture', parts: [{ kind: 'files', paths: ['x'] }] }] },
     ]) {
       expect(documentSourceSchema.safeParse(config).success).toBe(false);
     }

@@ -1,5 +1,5 @@
 /**
- * Any source of documents by its configuration: files, a data set by name, or a generated task.
+ * Any source of documents by its configuration: files, a data set by name, a generated task, or several of these one after the other.
  */
 import { z } from 'zod';
 import { generatedDocuments } from '../tasks/index.js';
@@ -10,7 +10,7 @@ import type { Document } from './document.js';
 import { fileSourceSchema, readDocuments } from './files.js';
 import { namedSourceSchema, readNamed } from './named.js';
 
-export const documentSourceSchema = z.discriminatedUnion('kind', [
+const singleSourceSchema = z.discriminatedUnion('kind', [
   fileSourceSchema.extend({ kind: z.literal('files') }),
   namedSourceSchema.extend({ kind: z.literal('named') }),
   z.strictObject({
@@ -22,17 +22,54 @@ export const documentSourceSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+export const mixtureSourceSchema = z.strictObject({
+  kind: z.literal('mixture').default('mixture'),
+  parts: z
+    .array(singleSourceSchema)
+    .min(1)
+    .describe('sources, read one after the other; training draws from all alike'),
+});
+
+export const documentSourceSchema = z.discriminatedUnion('kind', [...singleSourceSchema.options, mixtureSourceSchema]);
+
+type SingleSource = z.output<typeof singleSourceSchema>;
 export type DocumentSourceConfig = z.output<typeof documentSourceSchema>;
+
+/** Records that were left out so far. */
+export type LeftOut = Pick<BrokenRecords, 'count' | 'examples'>;
+
+interface OpenSource {
+  readonly documents: AsyncIterable<Document> | Iterable<Document>;
+  readonly broken: LeftOut;
+}
 
 /**
  * Opens a source for one pass.
  *
  * @returns the documents, and the records that were left out of them so far
  */
-export function openDocuments(source: DocumentSourceConfig): {
-  readonly documents: AsyncIterable<Document> | Iterable<Document>;
-  readonly broken: BrokenRecords;
-} {
+export function openDocuments(source: DocumentSourceConfig): OpenSource {
+  return source.kind === 'mixture' ? openAll(source.parts) : openSingle(source);
+}
+
+function openAll(sources: readonly SingleSource[]): OpenSource {
+  const parts = sources.map(openSingle);
+  return {
+    documents: (async function* () {
+      for (const { documents } of parts) yield* documents;
+    })(),
+    broken: {
+      get count() {
+        return parts.reduce((sum, { broken }) => sum + broken.count, 0);
+      },
+      get examples() {
+        return parts.flatMap(({ broken }) => broken.examples);
+      },
+    },
+  };
+}
+
+function openSingle(source: SingleSource): OpenSource {
   switch (source.kind) {
     case 'files': {
       const broken = new BrokenRecords(source.onBroken);
