@@ -16,12 +16,12 @@ describe('a preset', () => {
 
   it('is what the recipe does not say itself', () => {
     const settings: Record<string, unknown> = {
-      ...{ ...rest, preset: 'reference', teacherDecay: 0.9 },
+      ...{ ...rest, preset: 'anchored', teacherDecay: 0.9 },
       ...{ objective: { zeta: 0.5 }, optimizer: { learningRate: 0.01 } },
     };
     expandPreset(settings, 'recipe.yaml');
     const { objective, optimizer, teacherDecay } = runConfigSchema.parse(settings);
-    expect(objective).toMatchObject({ kind: 'looprpt', zeta: 0.5, policy: 'closed', weights: 'depth' });
+    expect(objective).toMatchObject({ kind: 'looprpt', zeta: 0.5, policy: 'closed', distillAnchor: 0.8 });
     expect(optimizer).toMatchObject({ learningRate: 0.01, gateLearningRateScale: 0.5 });
     expect(teacherDecay).toBe(0.9);
   });
@@ -34,7 +34,7 @@ describe('a preset', () => {
 
   it('says what is wrong in one line', () => {
     expect(() => expandPreset({ preset: 'papre' }, 'recipe.yaml')).toThrow(
-      'recipe.yaml: preset: "papre" is none of paper, fast, reference',
+      'recipe.yaml: preset: "papre" is none of paper, fast, anchored',
     );
     expect(() => expandPreset({ preset: 'paper', objective: { kind: 'gate' } }, 'recipe.yaml')).toThrow(
       /is for objective.kind looprpt, and the recipe says "gate"/,

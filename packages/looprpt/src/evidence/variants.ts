@@ -1,45 +1,34 @@
 /** Changes to LoopRPT, as arms: what each changes of the paper's settings stands in its line. */
 
-import { PRESETS } from '../train/presets.js';
+import { type LoopRptSettings, PRESETS } from '../train/presets.js';
 import type { ArmInput } from './arm.js';
 import { loopRptArm } from './arms.js';
 
 /** Every token, the policy gradient in closed form, advantages over the batch. */
 const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch', lambdaBase: 0.1 } as const;
 
-const REFERENCE = PRESETS.reference.objective;
+const { objective: ANCHORED, teacherDecay: FROZEN } = PRESETS.anchored;
 
-/** The start itself as teacher, which does not follow the student. */
-const FROZEN = PRESETS.reference.teacherDecay;
+/** The best preset found, but for `changes`; the start itself is the teacher, which does not follow the student. */
+function anchoredArm(
+  arm: Pick<ArmInput, 'name' | 'title'> & Partial<ArmInput>,
+  changes: LoopRptSettings = {},
+): ArmInput {
+  return loopRptArm({ role: 'variant', teacherDecay: FROZEN, ...arm }, { ...ANCHORED, ...changes });
+}
 
 export const VARIANTS: readonly ArmInput[] = [
   loopRptArm({ name: 'closed-batch', title: 'all tokens, closed form, batch advantages', role: 'variant' }, CLOSED),
-  loopRptArm({ name: 'reference', title: 'reference distillation', role: 'variant', teacherDecay: FROZEN }, REFERENCE),
-  loopRptArm({ name: 'reference-moving', title: 'reference distillation, EMA teacher', role: 'variant' }, REFERENCE),
-  loopRptArm(
-    { name: 'reference-no-labels', title: 'reference distillation, no labels', role: 'variant', teacherDecay: FROZEN },
-    { ...REFERENCE, beta: 0 },
-  ),
-  loopRptArm(
-    {
-      name: 'reference-uniform',
-      title: 'reference distillation, uniform weights',
-      role: 'variant',
-      teacherDecay: FROZEN,
-    },
-    { ...REFERENCE, weights: 'uniform' },
-  ),
-  loopRptArm(
-    { name: 'depth-weights', title: 'depth weights without distillation', role: 'variant', teacherDecay: FROZEN },
-    { ...REFERENCE, zeta: 0 },
-  ),
-  loopRptArm(
-    {
-      name: 'reference-no-policy',
-      title: 'reference distillation, gate as it was',
-      role: 'variant',
-      teacherDecay: FROZEN,
-    },
-    { ...REFERENCE, alpha: 0, gamma: 0 },
-  ),
+  anchoredArm({ name: 'anchored', title: 'anchored distillation' }),
+  anchoredArm({
+    name: 'anchored-moving',
+    title: 'anchored distillation, EMA teacher',
+    teacherDecay: PRESETS.fast.teacherDecay,
+  }),
+  anchoredArm({ name: 'anchored-hard', title: 'anchored distillation, hard tokens only' }, { rho: 0.2 }),
+  anchoredArm({ name: 'anchored-no-labels', title: 'anchored distillation, no labels' }, { beta: 0 }),
+  anchoredArm({ name: 'anchored-alike', title: 'distillation without the anchor' }, { distillAnchor: null }),
+  anchoredArm({ name: 'anchor-alone', title: 'the anchor without distillation' }, { zeta: 0.8, distillAnchor: 1 }),
+  anchoredArm({ name: 'anchored-none', title: 'neither distillation nor anchor' }, { zeta: 0 }),
+  anchoredArm({ name: 'anchored-no-policy', title: 'anchored distillation, gate as it was' }, { alpha: 0, gamma: 0 }),
 ];

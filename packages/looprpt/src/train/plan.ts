@@ -118,18 +118,16 @@ function microBatchFlops(work: Work, config: RunConfig, model: LoopLMConfig): Mi
   const pass = K * stack * places;
   const readOut = (n: number): number => K * n * (head + gate);
   const selection = pass + counted * (K * gate + head);
-  // Reference distillation reads the whole vocabulary once more after every loop, and once from the teacher.
-  const distilled = objective.kind === 'looprpt' && objective.zeta > 0 ? hard * head : 0;
+  // The trust region asks the teacher after every loop, the reward at its reference alone; distillation asks it once more. Of the
+  // student every read-out serves all of them.
+  const teacherReads = objective.kind === 'looprpt' ? (objective.delta > 0 ? K : 1) + (objective.zeta > 0 ? 1 : 0) : 0;
   const explored = exploredFlops(work, model, config, { stack, attention, head, gate });
   return {
     // Stage II differentiates the gate alone, whose products are all it costs.
-    student:
-      objective.kind === 'gate'
-        ? pass + readOut(counted) + K * counted * gate
-        : 3 * (pass + readOut(hard) + K * distilled),
+    student: objective.kind === 'gate' ? pass + readOut(counted) + K * counted * gate : 3 * (pass + readOut(hard)),
     teacher:
       objective.kind === 'looprpt'
-        ? selection + K * hard * head + distilled
+        ? selection + teacherReads * hard * head
         : objective.kind === 'hard-token-ce'
           ? selection
           : 0,

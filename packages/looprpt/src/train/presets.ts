@@ -21,19 +21,20 @@ export interface Preset {
 /** The paper's values where it gives them, else those of small-scale trials. */
 const AS_WRITTEN: LoopRptSettings = {
   ...{ rho: 0.2, tau: 0.7, entropyAt: 'reference' },
-  ...{ alpha: 1, beta: 1, gamma: 0.02, delta: 0.005, zeta: 0, lambdaBase: 0.02, lambdaScale: 1 },
+  ...{ alpha: 1, beta: 1, gamma: 0.02, delta: 0.005, zeta: 0, distillAnchor: null, lambdaBase: 0.02, lambdaScale: 1 },
   ...{ policy: 'rollouts', rollouts: 'full', rolloutCount: 8, sigma: 0.1, rewardFrom: 'table', advantage: 'token' },
-  ...{ policyGradient: 'gate', entropyGradient: 'gate', weights: 'policy', weightGradient: 'none' },
+  ...{ policyGradient: 'gate', entropyGradient: 'gate', weights: 'policy', kappa: 1, weightGradient: 'none' },
 };
 
 /**
- * No rollouts: the exact gradient of Σ_k π(k) A(k), on every token, with advantages over the batch. The labels' weight grows with
- * depth, and every loop learns what the start itself knows at its last loop: L_ref instead of a bound on ℓ.
+ * No rollouts: the exact gradient of Σ_k π(k) A(k), on every token, with advantages over the batch. L_rep at half its weight and with w_k = π(k).
+ * L_ref instead of a bound on ℓ: the start itself is the teacher, four fifths of the distillation hold the last loop where it is, and the
+ * rest draws the early loops towards it.
  */
-const REFERENCE: LoopRptSettings = {
+const ANCHORED: LoopRptSettings = {
   ...AS_WRITTEN,
-  ...{ rho: 1, policy: 'closed', rollouts: 'hard', advantage: 'batch', lambdaBase: 0.1 },
-  ...{ weights: 'depth', zeta: 1, distillFrom: 'last', delta: 0 },
+  ...{ rho: 1, policy: 'closed', rollouts: 'hard', advantage: 'batch' },
+  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 1, distillFrom: 'last', distillAnchor: 0.8 },
 };
 
 export const PRESETS = {
@@ -49,9 +50,9 @@ export const PRESETS = {
     gateLearningRateScale: 0.5,
     teacherDecay: 0.995,
   },
-  reference: {
-    about: 'no rollouts, all tokens, and every loop learns what the frozen start knows at its last',
-    objective: REFERENCE,
+  anchored: {
+    about: 'no rollouts, all tokens, early loops learn what the frozen start knows at its last, which is held',
+    objective: ANCHORED,
     gateLearningRateScale: 0.5,
     teacherDecay: 1,
   },

@@ -11,7 +11,6 @@ import { VARIANTS } from '../variants.js';
 const BATCH = { rows: 8, sequenceLength: 256 } as const;
 
 type Shape = z.input<typeof architectureSchema>;
-const SMALL: Shape = { hiddenSize: 96, intermediateSize: 256, layers: 2, heads: 4, loops: 4 };
 const LARGE: Shape = { hiddenSize: 192, intermediateSize: 512, layers: 3, heads: 6, loops: 4 };
 
 /** The dearest arms are left out: full rollouts, and a policy gradient through every rollout. */
@@ -20,7 +19,7 @@ const DEAR = ['looprpt-full', 'pg-backbone'];
 const shared = {
   regime: 'c',
   about:
-    'Solutions count, problems do not. The arms see the training problems of Omni-MATH, which the base has seen too.',
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH several times; the arms see those of Omni-MATH again.',
   corpus: {
     kind: 'text',
     base: ['gsm8k', 'omni-math'],
@@ -38,16 +37,8 @@ export const math = study({
   ...shared,
   name: 'math',
   title: 'GSM8K and Omni-MATH',
-  model: SMALL,
-  base: {
-    steps: 6000,
-    learningRate: 3e-3,
-    batch: BATCH,
-    schedule: { warmupSteps: 100 },
-    weightDecay: 0.1,
-    perSeed: false,
-  },
-  training: { steps: 150, batch: BATCH, schedule: { warmupSteps: 20 } },
+  base: { shipped: 'math-base' },
+  training: { steps: 100, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1 },
   tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3], trials: 3 },
 });
 

@@ -28,6 +28,15 @@ export const loopRptConfigSchema = z.strictObject({
     .enum(['last', 'reference'])
     .default('last')
     .describe("the teacher's distribution that is distilled: at its last loop, or at its reference step"),
+  distillAnchor: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "share of the distillation that falls on the student's last loop, the others share the rest; null: all alike",
+    ),
 
   lambdaBase: z
     .number()
@@ -75,6 +84,11 @@ export const loopRptConfigSchema = z.strictObject({
     .enum(['policy', 'uniform', 'depth'])
     .default('policy')
     .describe('distribution over loops in w_k: π (as written), the same for every loop, or in proportion to k'),
+  kappa: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .describe("κ in w_k = π(k) (1 + κ relu(A'(k))): how much a step advantage raises the weight; 1 as written"),
   weightGradient: z
     .enum(['none', 'gate', 'backbone'])
     .default('none')

@@ -14,13 +14,17 @@ import {
   withModels,
 } from '../../testing/looprpt-case.js';
 import { atPlaces } from '../readout.js';
-import { referenceDistillationLoss } from './reference-distillation.js';
+import { distillationShares, readStudent, referenceDistillationLoss } from './reference-distillation.js';
 
 test.each<LoopRptOverrides>([
   { zeta: 0.8 },
   { zeta: 0.8, rho: 1, policy: 'closed', advantage: 'batch' },
   { zeta: 0.8, distillFrom: 'reference' },
+  { zeta: 0.8, distillAnchor: 0.7 },
+  { zeta: 1, distillAnchor: 1, policy: 'closed' },
   { zeta: 0.8, distillFrom: 'reference', tau: 0.3, rollouts: 'full' },
+  { kappa: 0 },
+  { kappa: 2.5, advantage: 'batch' },
   { weights: 'uniform' },
   { weights: 'depth', zeta: 0.3, policy: 'closed' },
   { weights: 'depth', weightGradient: 'backbone', advantage: 'none' },
@@ -43,7 +47,9 @@ test('chunks change nothing but what is in memory', () => {
       student.setRequiresGrad(() => true);
       const reference = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
       const states = student.states(batch);
-      const loss = referenceDistillationLoss(student, states, teacher, reference, batch.countedN, chunkLogits);
+      const shares = distillationShares(student.config.loops, 0.6, reference);
+      const reading = readStudent(student, states, batch.countedN, chunkLogits);
+      const loss = referenceDistillationLoss(student, reading, teacher, reference, shares, chunkLogits);
       const value = loss.item();
       backward(loss);
       return { value, gradients: student.parameters().map(({ tensor }) => [...(tensor.grad?.toNumbers() ?? [])]) };

@@ -2,17 +2,18 @@
  * Reference distillation, an addition of ours to the algorithm: every loop of the student learns the whole distribution that the
  * teacher has at its reference.
  *
- *   L_ref = mean_k KL( p_θ̄^(r) ‖ p_θ^(k) ),  r = K or t_ref
+ *   L_ref = Σ_k d_k KL( p_θ̄^(r) ‖ p_θ^(k) ),  r = K or t_ref,  d_K = `distillAnchor`, d_k<K = (1 − d_K)/(K − 1); or all alike
  *
  * A reward sees one number of the reference, ℓ_θ̄^(t_ref) of the true token, and the normalised advantages cancel even that. The
  * divergence does not cancel: it pulls early loops towards what the model knows at depth and holds the deep ones where
- * they are, which on a finite corpus is what keeps labels from being learnt by heart.
+ * they are, which on a finite corpus is what keeps labels from being learnt by heart. At the last loop it is a trust region over the whole
+ * vocabulary; loops share their weights, so without much of it there the early loops improve at the deep ones' cost.
  *
  * The V-sized distributions exist for a chunk of places at a time, and the chunk's gradient is taken before the next one's are made.
  *
  * Shapes: B rows, T places, E hidden, V vocabulary, K loops, M hard tokens, C places of a chunk.
  */
-import { backward, cat, enableGrad, linear, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
+import { backward, cat, enableGrad, linear, noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { atPlaces, inFloat32 } from '../readout.js';
@@ -32,25 +33,57 @@ export function referenceStates(
   return atStep(statesKME, referenceStepM.unsqueeze(-1).expand(-1, statesKME.size(-1)));
 }
 
+/** d_k, [K, 1] beside `like`'s dtype and device. */
+export function distillationShares(K: number, anchor: number | null, like: Tensor): Tensor {
+  const others = anchor === null || K === 1 ? 1 / K : (1 - anchor) / (K - 1);
+  const shares = Array.from({ length: K }, (_, k) => (k === K - 1 && anchor !== null && K > 1 ? anchor : others));
+  return tensor(shares, { dtype: like.dtype, device: like.device }).view(K, 1);
+}
+
+/** What the student says after every loop. */
+export interface StudentReading {
+  /** K × [B, T, E] */
+  statesK: readonly Tensor[];
+  placesM: Tensor;
+  /** log p^(k) of every word at these places, [K, M, V], where that fits into a chunk. */
+  logProbsKMV: Tensor | null;
+}
+
+/** Reads the whole vocabulary at some places after every loop, if it is small enough to be kept for the backward pass. */
+export function readStudent(
+  student: LoopLM,
+  statesK: readonly Tensor[],
+  placesM: Tensor,
+  chunkLogits = CHUNK_LOGITS,
+): StudentReading {
+  const whole = student.config.loops * student.config.vocabSize * placesM.size(0) <= chunkLogits;
+  const logProbsKMV = whole ? logProbsOf(statesAt(statesK, placesM), student.weights.head) : null;
+  return { statesK, placesM, logProbsKMV };
+}
+
 /**
  * L_ref; a scalar with gradient into the student's states and LM head.
- * @param studentStatesK K × [B, T, E]
  * @param referenceME the teacher's states at its reference
+ * @param sharesK1 d_k, [K, 1]
  */
 export function referenceDistillationLoss(
   student: LoopLM,
-  studentStatesK: readonly Tensor[],
+  { statesK, placesM, logProbsKMV }: StudentReading,
   teacher: LoopLM,
   referenceME: Tensor,
-  placesM: Tensor,
+  sharesK1: Tensor,
   chunkLogits = CHUNK_LOGITS,
 ): Tensor {
-  const statesKME = stack(studentStatesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesM)));
-  const headVE = student.weights.head;
   const targets = (referenceCE: Tensor): Tensor => noGrad(() => inFloat32(teacher.logits(referenceCE)).logSoftmax(-1));
+  if (logProbsKMV)
+    return sharesK1
+      .mul(divergence(logProbsKMV, targets(referenceME)))
+      .sum(0)
+      .mean();
+  const statesKME = statesAt(statesK, placesM);
+  const headVE = student.weights.head;
   const size = Math.max(1, Math.floor(chunkLogits / (student.config.loops * student.config.vocabSize)));
-  if (size >= referenceME.size(0)) return divergence(statesKME, headVE, targets(referenceME)).mean();
-  const pairs = statesKME.size(0) * statesKME.size(1);
+  const M = statesKME.size(1);
   // The gradient of each chunk is taken at once, so that its distributions can go; they are never kept for the backward pass.
   const statesLeafKME = leafOf(statesKME);
   const headLeafVE = leafOf(headVE);
@@ -58,16 +91,25 @@ export function referenceDistillationLoss(
     referenceME.split(size).map((referenceCE, i) =>
       scope(() => {
         const statesKCE = statesLeafKME.slice(1, i * size, i * size + referenceCE.size(0));
-        const divergenceKC = divergence(statesKCE, headLeafVE, targets(referenceCE));
-        backward(divergenceKC.sum().div(pairs));
+        const divergenceKC = sharesK1.mul(divergence(logProbsOf(statesKCE, headLeafVE), targets(referenceCE)));
+        backward(divergenceKC.sum().div(M));
         return divergenceKC.detach();
       }),
     ),
   );
-  return withGradients(cat(divergencesKC, 1).mean(), [
+  return withGradients(cat(divergencesKC, 1).sum(0).mean(), [
     [statesKME, statesLeafKME.grad!],
     [headVE, headLeafVE.grad!],
   ]);
+}
+
+function statesAt(statesK: readonly Tensor[], placesM: Tensor): Tensor {
+  return stack(statesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesM)));
+}
+
+/** States [K, C, E] and a head [V, E] → [K, C, V]. */
+function logProbsOf(statesKCE: Tensor, headVE: Tensor): Tensor {
+  return inFloat32(linear(statesKCE, headVE)).logSoftmax(-1);
 }
 
 function leafOf(tensor: Tensor): Tensor {
@@ -82,8 +124,7 @@ function withGradients(value: Tensor, at: readonly [Tensor, Tensor][]): Tensor {
   return products.reduce((sum, product) => sum.add(product.sub(product.detach())), value);
 }
 
-/** KL per loop and place, from states [K, C, E], the student's head [V, E] and the teacher's log-probabilities [C, V] → [K, C]. */
-function divergence(statesKCE: Tensor, headVE: Tensor, targetCV: Tensor): Tensor {
-  const logProbsKCV = inFloat32(linear(statesKCE, headVE)).logSoftmax(-1);
+/** KL per loop and place, from the student's log-probabilities [K, C, V] and the teacher's [C, V] → [K, C]. */
+function divergence(logProbsKCV: Tensor, targetCV: Tensor): Tensor {
   return targetCV.exp().mul(targetCV.sub(logProbsKCV)).sum(-1);
 }

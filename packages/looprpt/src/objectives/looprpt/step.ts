@@ -23,7 +23,12 @@ import {
   trustRegionLoss,
 } from './losses.js';
 import type { Randomness } from './randomness.js';
-import { referenceDistillationLoss, referenceStates } from './reference-distillation.js';
+import {
+  distillationShares,
+  readStudent,
+  referenceDistillationLoss,
+  referenceStates,
+} from './reference-distillation.js';
 import { type RewardTerms, rewardOf, rewardTable, timePenalty } from './reward.js';
 import { type CleanPass, exploration } from './rollouts.js';
 
@@ -49,16 +54,29 @@ export function loopRptLoss(
 ): ObjectiveReport {
   // 1, 2. The teacher's reference, and the hard tokens.
   const { hard, entropyM, referenceStepM, statesK: teacherStatesK } = hardTokensOf(teacher, batch, config);
-  const teacherLogProbsKM = noGrad(() => targetLogProbsByLoop(teacher, teacherStatesK, hard.placesN, hard.targetsN));
+  // Only the trust region asks what the teacher says after every loop.
+  const teacherLogProbsKM =
+    config.delta > 0 ? noGrad(() => targetLogProbsByLoop(teacher, teacherStatesK, hard.placesN, hard.targetsN)) : null;
   const terms: RewardTerms = {
-    baselineM: atStep(teacherLogProbsKM, referenceStepM),
+    baselineM: teacherLogProbsKM
+      ? atStep(teacherLogProbsKM, referenceStepM)
+      : noGrad(() =>
+          targetLogProbs(
+            teacher,
+            referenceStates(teacherStatesK, hard.placesN, 'reference', referenceStepM),
+            hard.targetsN,
+          ),
+        ),
     timePenaltyM: timePenalty(entropyM, student.config.vocabSize, config),
     referenceStepM,
   };
 
   // 3. The student's deterministic pass.
   const clean = deterministicPass(student, batch, config);
-  const logProbsKM = targetLogProbsByLoop(student, clean.statesK, hard.placesN, hard.targetsN);
+  const reading = config.zeta > 0 ? readStudent(student, clean.statesK, hard.placesN) : null;
+  const logProbsKM = reading?.logProbsKMV
+    ? ofTargets(reading.logProbsKMV, hard.targetsN)
+    : targetLogProbsByLoop(student, clean.statesK, hard.placesN, hard.targetsN);
   const logPdfReaching = (reach: 'gate' | 'backbone'): Tensor =>
     exitLogPdf(gateLogitsByLoop(student, clean.statesK, hard.placesN, reach === 'gate'));
   const gateLogPdfKM = logPdfReaching('gate');
@@ -81,30 +99,29 @@ export function loopRptLoss(
 
   // 6. What the early states must already know.
   const weightPdfKM = weightDistribution(config, pdfKM, logPdfReaching);
-  const representation = representationLoss(weightPdfKM, advantages(rewardKM, config, peers), logProbsKM);
+  const representation = representationLoss(weightPdfKM, advantages(rewardKM, config, peers), logProbsKM, config.kappa);
 
   // 7, 8. The exit-entropy bonus and the trust region.
   const entropy = exitEntropyLoss(config.entropyGradient === 'gate' ? gateLogPdfKM : logPdfReaching('backbone'));
-  const divergence = trustRegionLoss(teacherLogProbsKM, logProbsKM);
+  const divergence = teacherLogProbsKM && trustRegionLoss(teacherLogProbsKM, logProbsKM);
 
   // Beyond the page: the teacher's reference as a target of every loop.
   const distillation =
-    config.zeta > 0
-      ? referenceDistillationLoss(
-          student,
-          clean.statesK,
-          teacher,
-          noGrad(() => referenceStates(teacherStatesK, hard.placesN, config.distillFrom, referenceStepM)),
-          hard.placesN,
-        )
-      : null;
+    reading &&
+    referenceDistillationLoss(
+      student,
+      reading,
+      teacher,
+      noGrad(() => referenceStates(teacherStatesK, hard.placesN, config.distillFrom, referenceStepM)),
+      distillationShares(student.config.loops, config.distillAnchor, logProbsKM),
+    );
 
   // 9. The whole.
   const weighted: [number, Tensor][] = [
     [config.alpha, policy],
     [config.beta, representation],
     [config.gamma, entropy],
-    [config.delta, divergence],
+    ...(divergence ? [[config.delta, divergence] as [number, Tensor]] : []),
     ...(distillation ? [[config.zeta, distillation] as [number, Tensor]] : []),
   ];
   // A term of weight 0 must not reach the weights at all: 0 · NaN is NaN.
@@ -116,7 +133,7 @@ export function loopRptLoss(
       policy: policy.detach(),
       representation: representation.detach(),
       exitEntropy: entropy.detach().neg(),
-      klTeacher: divergence.detach(),
+      ...(divergence ? { klTeacher: divergence.detach() } : {}),
       ...(distillation ? { distillation: distillation.detach() } : {}),
     },
     exitPdfKN: pdfKM,
@@ -133,6 +150,12 @@ function weightDistribution(
 ): Tensor {
   if (weights !== 'policy') return loopProfile(weights, pdfKM);
   return weightGradient === 'none' ? pdfKM : logPdfReaching(weightGradient).exp();
+}
+
+/** ℓ from log-probabilities of every word: [K, M, V] → [K, M]. */
+function ofTargets(logProbsKMV: Tensor, targetsM: Tensor): Tensor {
+  const [K, M] = logProbsKMV.shape as [number, number];
+  return logProbsKMV.gather(2, targetsM.view(1, M, 1).expand(K, M, 1)).squeeze(2);
 }
 
 /** Step 3; hard rollouts read the pass's keys and values, as constants. */

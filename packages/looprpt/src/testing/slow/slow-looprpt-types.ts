@@ -32,6 +32,10 @@ export interface SlowLoopRptSettings extends TeacherSettings, AdvantageSettings 
   /** Weight of the distillation of the teacher's last loop, or of its reference step, into every loop. */
   zeta: number;
   distillFrom: 'last' | 'reference';
+  /** κ of w_k. */
+  kappa: number;
+  /** Share of the last loop in it; null: all loops alike. */
+  distillAnchor: number | null;
   /** The distribution over loops in w_k: π, 1/K, or k in proportion. */
   weights: 'policy' | 'uniform' | 'depth';
 }
@@ -60,6 +64,8 @@ export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
   delta: 0.005,
   zeta: 0,
   distillFrom: 'last',
+  distillAnchor: null,
+  kappa: 1,
   weights: 'policy',
 };
 

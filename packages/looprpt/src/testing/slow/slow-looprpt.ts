@@ -58,7 +58,7 @@ export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (par
                 token.rollouts,
                 noisy[n]!.map((states) => exitPdfOf(params, states)),
               ),
-        representation: representationLoss(token, weightDistribution(settings, token, pdfReaching), logProbs),
+        representation: representationLoss(settings, token, weightDistribution(settings, token, pdfReaching), logProbs),
         entropy: pdfReaching(settings.entropyGradient).reduce((sum, p) => (p === 0 ? sum : sum + p * Math.log(p)), 0),
         kl: klLoss(token.teacher.logProbs, logProbs),
         distillation: settings.zeta === 0 ? 0 : distillationLoss(setup, params, live, teacherClean, token.teacher),
@@ -181,10 +181,15 @@ function closedFormPolicyLoss(advantages: readonly number[], pdf: readonly numbe
   return -pdf.reduce((sum, p, k) => sum + p * advantages[k]!, 0);
 }
 
-/** Step 6: L_rep = -Σ_k π(k) (1 + relu(A'(k))) ℓ^(k). */
-function representationLoss(token: Constants, pdf: readonly number[], logProbs: readonly number[]): number {
+/** Step 6: L_rep = -Σ_k π(k) (1 + κ relu(A'(k))) ℓ^(k). */
+function representationLoss(
+  { kappa }: SlowLoopRptSettings,
+  token: Constants,
+  pdf: readonly number[],
+  logProbs: readonly number[],
+): number {
   return -logProbs.reduce(
-    (sum, logProb, k) => sum + pdf[k]! * (1 + Math.max(0, token.stepAdvantages[k]!)) * logProb,
+    (sum, logProb, k) => sum + pdf[k]! * (1 + kappa * Math.max(0, token.stepAdvantages[k]!)) * logProb,
     0,
   );
 }
@@ -201,7 +206,7 @@ function weightDistribution(
   return weightGradient === 'none' ? exitPdf : pdfReaching(weightGradient);
 }
 
-/** mean_k Σ_v q(v) (log q(v) − log p^(k)(v)), q the teacher's distribution at its last loop or at t_ref. */
+/** Σ_k d_k Σ_v q(v) (log q(v) − log p^(k)(v)), q the teacher's distribution at its last loop or at t_ref. */
 function distillationLoss(
   { config, teacher, settings }: SlowLoopRptSetup,
   params: SlowParams,
@@ -211,12 +216,13 @@ function distillationLoss(
 ): number {
   const at = settings.distillFrom === 'last' ? config.loops - 1 : token.referenceStep;
   const target = logSoftmax(headLogits(config, teacher, statesAt(teacherClean, token)[at]!));
-  return mean(
-    states.map((hidden) => {
-      const logProbs = logSoftmax(headLogits(config, params, hidden));
-      return target.reduce((sum, logQ, v) => sum + Math.exp(logQ) * (logQ - logProbs[v]!), 0);
-    }),
-  );
+  const divergences = states.map((hidden) => {
+    const logProbs = logSoftmax(headLogits(config, params, hidden));
+    return target.reduce((sum, logQ, v) => sum + Math.exp(logQ) * (logQ - logProbs[v]!), 0);
+  });
+  if (settings.distillAnchor === null) return mean(divergences);
+  const [last] = divergences.slice(-1) as [number];
+  return settings.distillAnchor * last + (1 - settings.distillAnchor) * mean(divergences.slice(0, -1));
 }
 
 /** Step 8: mean_k exp(ρ_k) - 1 - ρ_k with ρ_k = ℓ_teacher^(k) - ℓ_student^(k). */
