@@ -41,6 +41,7 @@ export const corpusSchema = z.discriminatedUnion('kind', [
     heldOut: z.array(textSchema).min(1).describe('data sets whose held-out split judges'),
     vocabulary: positive.describe('entries of the tokenizer'),
     heldOutBatches: positive.describe('batches of the held-out split at most'),
+    tuningBatches: positive.optional().describe('of the tuning split; default: as many'),
   }),
 ]);
 export type Corpus = z.output<typeof corpusSchema>;

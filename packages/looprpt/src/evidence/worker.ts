@@ -6,7 +6,8 @@ import type { FromWorker, ToWorker } from './workers.js';
 const store = new Store(process.argv[2]!);
 const run = unitRunner(store);
 const PROGRESS_MS = 300;
-const send = (message: FromWorker): void => void process.send!(message);
+// A process in front that is gone cannot be told anything; 'disconnect' ends this one.
+const send = (message: FromWorker): void => void process.send!(message, undefined, {}, () => {});
 
 process.on('disconnect', () => process.exit(0));
 // A Ctrl-C reaches the whole group of processes; the one in front decides what it means.

@@ -2,6 +2,7 @@
  * What the first-contact job compares: ways to train on from the same base, on the same documents in the same order for the same
  * number of tokens.
  */
+import { PRESETS, type Preset } from '../train/presets.js';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../train/run-config.js';
 import type { Setting } from './setting.js';
 
@@ -12,24 +13,21 @@ export interface Arm {
   isBaseline: boolean;
   objective: RunConfigInput['objective'];
   gateLearningRateScale: number;
+  /** Of arms with a teacher. */
+  teacherDecay?: number;
+}
+
+function looprpt({
+  objective,
+  gateLearningRateScale,
+  teacherDecay,
+}: Preset): Omit<Arm, 'name' | 'folder' | 'isBaseline'> {
+  return { objective: { kind: 'looprpt', ...objective }, gateLearningRateScale, teacherDecay };
 }
 
 export const ARMS: readonly Arm[] = [
-  {
-    name: 'LoopRPT as written',
-    folder: 'looprpt',
-    isBaseline: false,
-    objective: { kind: 'looprpt' },
-    gateLearningRateScale: 0.5,
-  },
-  {
-    // Every token instead of the hard ones, advantages over the batch, and the policy gradient in closed form.
-    name: 'LoopRPT, all tokens',
-    folder: 'looprpt-all-tokens',
-    isBaseline: false,
-    objective: { kind: 'looprpt', rho: 1, policy: 'closed', advantage: 'batch', lambdaBase: 0.1 },
-    gateLearningRateScale: 0.5,
-  },
+  { name: 'LoopRPT as written', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
+  { name: 'LoopRPT, anchored', folder: 'looprpt-anchored', isBaseline: false, ...looprpt(PRESETS.anchored) },
   {
     name: 'uniform CE + gate',
     folder: 'uniform-ce',
@@ -47,7 +45,7 @@ export interface ArmOptions {
 
 /** The run of one arm. */
 export function armConfig(
-  { folder, objective, gateLearningRateScale }: Arm,
+  { folder, objective, gateLearningRateScale, teacherDecay }: Arm,
   { base, training }: Setting,
   { out, threads, seed }: ArmOptions,
 ): RunConfig {
@@ -56,6 +54,7 @@ export function armConfig(
     ...shared,
     model: { from: base },
     objective,
+    ...(teacherDecay === undefined ? {} : { teacherDecay }),
     out: `${out}/${folder}`,
     optimizer: { learningRate, gateLearningRateScale },
     checkpoint: { every: 100, keep: 1 },

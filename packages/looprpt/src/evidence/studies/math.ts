@@ -26,7 +26,8 @@ const shared = {
     training: ['omni-math'],
     heldOut: ['omni-math'],
     vocabulary: 1024,
-    heldOutBatches: 24,
+    heldOutBatches: 100,
+    tuningBatches: 24,
   },
   arms: [...BASELINES, ...METHODS, ...ABLATIONS, ...VARIANTS].filter(({ name }) => !DEAR.includes(name)),
   equalCompute: 'looprpt',
@@ -47,7 +48,7 @@ export const mathLarge = study({
   ...shared,
   name: 'math-large',
   title: 'GSM8K and Omni-MATH, four times the weights',
-  corpus: { ...shared.corpus, heldOutBatches: 48 },
+  corpus: { ...shared.corpus, heldOutBatches: 200, tuningBatches: 48 },
   model: LARGE,
   base: {
     steps: 3000,
