@@ -10,6 +10,7 @@ import type { Cli } from './cli.js';
 import { explainConfigError } from './config-error.js';
 import { readSettings } from './config-file.js';
 import { program } from './main.js';
+import { expandPreset } from './preset.js';
 
 const silent = (): Cli => ({ stdout: new PassThrough(), stderr: new PassThrough(), args: [], exitCode: 0 });
 const commands = allCommands(program(silent()));
@@ -138,6 +139,7 @@ describe('help', () => {
 
 test.each(readdirSync(`${ROOT}recipes`))('recipes/%s is a valid configuration', (file) => {
   const settings = readSettings(`${ROOT}recipes/${file}`);
+  expandPreset(settings, file);
   const schema = 'parts' in settings ? mixtureSourceSchema : runConfigSchema;
   const parsed = schema.safeParse(settings);
   expect(parsed.success ? '' : explainConfigError(schema, settings, parsed.error)).toBe('');
