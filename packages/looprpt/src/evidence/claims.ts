@@ -43,6 +43,7 @@ const AT_TAU = `at τ = ${TAU}`;
 
 /** Every claim that the outcome has the arms for. */
 export function statements(result: StudyResult): Statement[] {
+  if (result.study.claims === false) return [];
   const method = result.study.arms.find(({ role }) => role === 'method')?.name;
   if (method === undefined) return [];
   return [...claimsOfMethod(result, method), ...claimsOfParts(result, method), ...claimsOfVariant(result)].flatMap(

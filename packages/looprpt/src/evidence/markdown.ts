@@ -6,6 +6,7 @@ import { claimInterval, type Statement, statements } from './claims.js';
 import { facts } from './facts.js';
 import type { StudyResult } from './result.js';
 import { shownArms } from './shown.js';
+import { summaryTable } from './summary-table.js';
 import { armTable, budgetsOf, ruleTable, type Table, tuningTable } from './table.js';
 
 const PREAMBLE = `# Evidence
@@ -48,6 +49,11 @@ export function studySection(result: StudyResult): string {
   ].join('\n\n');
 }
 
+/** The README's results, in the section `evidence results`. */
+export function readmePage(page: string, results: readonly StudyResult[]): string {
+  return withSection(page, 'results', tableSection(summaryTable(results)));
+}
+
 function tableSection({ title, columns, rows, note }: Table): string {
   return [`**${title}**`, markdownTable(columns, rows), note].join('\n\n');
 }
@@ -60,7 +66,7 @@ export function markdownTable(columns: readonly string[], rows: readonly (readon
 
 /** All claims by study: the verdicts in one table, then each with its intervals. */
 function statementsSection(results: readonly StudyResult[]): string {
-  const byStudy = results.map((result) => ({ result, made: statements(result) }));
+  const byStudy = results.map((result) => ({ result, made: statements(result) })).filter(({ made }) => made.length > 0);
   const claims = [...new Set(byStudy.flatMap(({ made }) => made.map(({ claim }) => claim)))];
   const verdict = (made: readonly Statement[], claim: string): string =>
     made.find((one) => one.claim === claim)?.verdict ?? '–';
@@ -77,7 +83,7 @@ function statementsSection(results: readonly StudyResult[]): string {
     '## What holds',
     'By rule, from intervals: a part that says "more" holds if its whole 95 % interval lies above zero; "not less" holds unless all of it lies below. A claim holds if all its parts do, partly if some do and none is reversed, and otherwise does not hold here. Differences are in points of a per cent; LoopRPT is the method as written, with rollouts of the hard tokens.',
     markdownTable(
-      ['claim', ...results.map(({ study }) => study.name)],
+      ['claim', ...byStudy.map(({ result }) => result.study.name)],
       claims.map((claim) => [claim, ...byStudy.map(({ made }) => verdict(made, claim))]),
     ),
     ...claims.map((claim) => `**${claim}**\n\n${detail(claim)}`),

@@ -1,5 +1,5 @@
 /**
- * Writes what is committed: the outcome as docs/evidence/NAME.json, and from all outcomes there the figures and docs/evidence.md. Drawing
+ * Writes what is committed: the outcome as docs/evidence/NAME.json, and from all outcomes there the figures, docs/evidence.md and the README's table of results. Drawing
  * needs nothing but those files.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { writeWholeFile } from '../cli/write-file.js';
 import { openCanvas } from '../report/figures/canvas.js';
 import { standaloneSvg } from '../report/figures/standalone.js';
 import { studyFigures } from './figures/study-figures.js';
-import { evidencePage } from './markdown.js';
+import { evidencePage, readmePage } from './markdown.js';
 import type { StudyResult } from './result.js';
 import { readResult, writeResult } from './result-file.js';
 import { STUDIES } from './studies/index.js';
@@ -31,11 +31,17 @@ export async function publish(result: StudyResult, docs: string): Promise<void> 
   await drawAll(docs);
 }
 
+/** The outcomes in docs/evidence, in the order of the page. */
+export function committedResults(docs: string): StudyResult[] {
+  const folder = join(docs, 'evidence');
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : [];
+  return files.map((file) => readResult(join(folder, file))).sort((a, b) => place(a) - place(b));
+}
+
 /** Figures and page from the outcomes that are there. @returns the names of their studies */
 export async function drawAll(docs: string): Promise<string[]> {
   const folder = join(docs, 'evidence');
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : [];
-  const results = files.map((file) => readResult(join(folder, file))).sort((a, b) => place(a) - place(b));
+  const results = committedResults(docs);
   const canvas = await openCanvas();
   for (const result of results) {
     for (const figure of studyFigures(result)) {
@@ -45,7 +51,11 @@ export async function drawAll(docs: string): Promise<string[]> {
   }
   const page = join(docs, 'evidence.md');
   const before = existsSync(page) ? readFileSync(page, 'utf8') : null;
-  if (results.length > 0) writeWholeFile(page, evidencePage(before, results));
+  if (results.length > 0) {
+    writeWholeFile(page, evidencePage(before, results));
+    const readme = join(docs, '..', 'README.md');
+    if (existsSync(readme)) writeWholeFile(readme, readmePage(readFileSync(readme, 'utf8'), results));
+  }
   return results.map(({ study }) => study.name);
 }
 

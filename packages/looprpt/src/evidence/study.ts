@@ -73,6 +73,7 @@ export const studySchema = z
     name: z.string().regex(/^[a-z0-9-]+$/),
     title: z.string(),
     regime: z.enum(['a', 'b', 'c']).describe('a: endless data; b: a finite corpus on a saturated base; c: real text'),
+    claims: z.boolean().default(true).describe("whether the paper's claims are held against its outcome"),
     about: z.string().describe('what a reader should know about base and data'),
     corpus: corpusSchema,
     model: architectureSchema.optional().describe('of a base that is trained'),

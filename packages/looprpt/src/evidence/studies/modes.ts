@@ -12,6 +12,7 @@ export const modes = study({
   name: 'modes',
   title: 'What the fast modes of LoopRPT learn',
   regime: 'a',
+  claims: false,
   about:
     'One learning rate for all. What counts as the baseline here is the dear way: eight whole noisy passes with gradients into the backbone.',
   corpus: hopShort.corpus,

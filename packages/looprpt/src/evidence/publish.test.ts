@@ -1,0 +1,15 @@
+/** What is committed as drawn from outcomes is what they draw today. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { evidencePage, readmePage } from './markdown.js';
+import { committedResults, DOCS } from './publish.js';
+
+const read = (path: string): string => readFileSync(join(DOCS, path), 'utf8');
+
+it('docs/evidence.md and the table of the README are those of the committed outcomes', () => {
+  const results = committedResults(DOCS);
+  expect(results.length).toBeGreaterThan(0);
+  expect(read('evidence.md')).toBe(evidencePage(read('evidence.md'), results));
+  expect(read('../README.md')).toBe(readmePage(read('../README.md'), results));
+});
