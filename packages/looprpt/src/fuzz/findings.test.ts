@@ -89,8 +89,9 @@ it('a Parquet file that says it holds 2³¹ values', async () => {
   const data = ['the cat', null, 'sat'];
   const bytes = Buffer.from(parquetWriteBuffer({ columnData: [{ name: 'text', data }], codec: 'UNCOMPRESSED' }));
   const path = folder.write('d.parquet', bytes);
-  const limits = { seconds: 0.3, megabytes: 32 };
-  const read = async (): Promise<{ rows: number; faults: readonly string[] }> => {
+  // Only what is damaged is hurried: a good file may take its time on a busy machine.
+  const read = async (seconds = 60): Promise<{ rows: number; faults: readonly string[] }> => {
+    const limits = { seconds, megabytes: 32 };
     const broken = new BrokenRecords('skip');
     const rows = await collect(readParquet(path, broken, { required: ['text'], optional: [] }, limits));
     return { rows: rows.length, faults: broken.examples };
@@ -102,7 +103,7 @@ it('a Parquet file that says it holds 2³¹ values', async () => {
     const damaged = Buffer.from(bytes);
     Buffer.from([0xfe, 0xff, 0xff, 0xff, 0x0f]).copy(damaged, at);
     writeFileSync(path, damaged);
-    faults.push(...(await read()).faults);
+    faults.push(...(await read(0.3)).faults);
   }
   expect(faults.filter((fault) => /did not end within|out of memory|memory limit/.test(fault)).length).toBeGreaterThan(
     0,
