@@ -8,7 +8,7 @@
  * Letters: K loops, L layers, E hidden.
  */
 import type { LoopLMConfig } from '../model/config.js';
-import { CHUNK_LOGITS } from '../objectives/looprpt/reference-distillation.js';
+import { CHUNK_LOGITS } from '../objectives/looprpt/student-reading.js';
 import { needsTeacher } from '../objectives/objective.js';
 import type { Work } from './plan.js';
 import { readOutBytes, stackBytes, wayOf, widthsOf } from './plan-operators.js';

@@ -14,7 +14,8 @@ import {
   withModels,
 } from '../../testing/looprpt-case.js';
 import { atPlaces } from '../readout.js';
-import { distillationShares, readStudent, referenceDistillationLoss } from './reference-distillation.js';
+import { distillationShares, referenceDistillationLoss } from './reference-distillation.js';
+import { readStudent } from './student-reading.js';
 
 test.each<LoopRptOverrides>([
   { zeta: 0.8 },
@@ -48,7 +49,8 @@ test('chunks change nothing but what is in memory', () => {
       const reference = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
       const states = student.states(batch);
       const shares = distillationShares(student.config.loops, 0.6, reference);
-      const reading = readStudent(student, states, batch.countedN, chunkLogits);
+      const places = { placesN: batch.countedN, targetsN: batch.targetsN };
+      const reading = readStudent(student, states, places, true, chunkLogits);
       const loss = referenceDistillationLoss(student, reading, teacher, reference, shares, chunkLogits);
       const value = loss.item();
       backward(loss);

@@ -13,13 +13,11 @@
  *
  * Shapes: B rows, T places, E hidden, V vocabulary, K loops, M hard tokens, C places of a chunk.
  */
-import { backward, cat, enableGrad, linear, noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { backward, cat, enableGrad, noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { atPlaces, inFloat32 } from '../readout.js';
-
-/** Student logits that may exist at once, over all loops: 64 MiB in float32, and a few times that in between. */
-export const CHUNK_LOGITS = 2 ** 24;
+import { CHUNK_LOGITS, logProbsOf, type StudentReading, statesAt } from './student-reading.js';
 
 /** The teacher's states at its reference, [M, E]. */
 export function referenceStates(
@@ -38,27 +36,6 @@ export function distillationShares(K: number, anchor: number | null, like: Tenso
   const others = anchor === null || K === 1 ? 1 / K : (1 - anchor) / (K - 1);
   const shares = Array.from({ length: K }, (_, k) => (k === K - 1 && anchor !== null && K > 1 ? anchor : others));
   return tensor(shares, { dtype: like.dtype, device: like.device }).view(K, 1);
-}
-
-/** What the student says after every loop. */
-export interface StudentReading {
-  /** K × [B, T, E] */
-  statesK: readonly Tensor[];
-  placesM: Tensor;
-  /** log p^(k) of every word at these places, [K, M, V], where that fits into a chunk. */
-  logProbsKMV: Tensor | null;
-}
-
-/** Reads the whole vocabulary at some places after every loop, if it is small enough to be kept for the backward pass. */
-export function readStudent(
-  student: LoopLM,
-  statesK: readonly Tensor[],
-  placesM: Tensor,
-  chunkLogits = CHUNK_LOGITS,
-): StudentReading {
-  const whole = student.config.loops * student.config.vocabSize * placesM.size(0) <= chunkLogits;
-  const logProbsKMV = whole ? logProbsOf(statesAt(statesK, placesM), student.weights.head) : null;
-  return { statesK, placesM, logProbsKMV };
 }
 
 /**
@@ -101,15 +78,6 @@ export function referenceDistillationLoss(
     [statesKME, statesLeafKME.grad!],
     [headVE, headLeafVE.grad!],
   ]);
-}
-
-function statesAt(statesK: readonly Tensor[], placesM: Tensor): Tensor {
-  return stack(statesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesM)));
-}
-
-/** States [K, C, E] and a head [V, E] → [K, C, V]. */
-function logProbsOf(statesKCE: Tensor, headVE: Tensor): Tensor {
-  return inFloat32(linear(statesKCE, headVE)).logSoftmax(-1);
 }
 
 function leafOf(tensor: Tensor): Tensor {

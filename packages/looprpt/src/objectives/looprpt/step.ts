@@ -5,15 +5,15 @@
  * Shapes: B rows, T places, E hidden, K loops, M hard tokens, G rollouts.
  */
 import { noGrad, type Tensor } from '@looprpt/engine';
-import { atStep, exitLogPdf } from '../../model/exit.js';
+import { exitLogPdf } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { TrainingBatch } from '../batch.js';
 import { ALONE, type Peers } from '../peers.js';
-import { gateLogitsByLoop, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
+import { gateLogitsByLoop, targetLogProbs } from '../readout.js';
 import type { ObjectiveReport } from '../report.js';
 import { advantages, advantagesUnderPolicy } from './advantage.js';
 import type { LoopRptConfig } from './config.js';
-import { type HardTokens, hardTokensOf } from './hard-tokens.js';
+import { type HardTokens, hardTokensOf, type TeacherView } from './hard-tokens.js';
 import {
   closedPolicyLoss,
   exitEntropyLoss,
@@ -23,14 +23,11 @@ import {
   trustRegionLoss,
 } from './losses.js';
 import type { Randomness } from './randomness.js';
-import {
-  distillationShares,
-  readStudent,
-  referenceDistillationLoss,
-  referenceStates,
-} from './reference-distillation.js';
-import { type RewardTerms, rewardOf, rewardTable, timePenalty } from './reward.js';
+import { referenceOf } from './reference.js';
+import { distillationShares, referenceDistillationLoss, referenceStates } from './reference-distillation.js';
+import { type RewardTerms, rewardOf, rewardTable } from './reward.js';
 import { type CleanPass, exploration } from './rollouts.js';
+import { readStudent, type StudentReading } from './student-reading.js';
 
 /** Everything that step 5 needs. */
 interface PolicyStep {
@@ -53,30 +50,14 @@ export function loopRptLoss(
   peers: Peers = ALONE,
 ): ObjectiveReport {
   // 1, 2. The teacher's reference, and the hard tokens.
-  const { hard, entropyM, referenceStepM, statesK: teacherStatesK } = hardTokensOf(teacher, batch, config);
-  // Only the trust region asks what the teacher says after every loop.
-  const teacherLogProbsKM =
-    config.delta > 0 ? noGrad(() => targetLogProbsByLoop(teacher, teacherStatesK, hard.placesN, hard.targetsN)) : null;
-  const terms: RewardTerms = {
-    baselineM: teacherLogProbsKM
-      ? atStep(teacherLogProbsKM, referenceStepM)
-      : noGrad(() =>
-          targetLogProbs(
-            teacher,
-            referenceStates(teacherStatesK, hard.placesN, 'reference', referenceStepM),
-            hard.targetsN,
-          ),
-        ),
-    timePenaltyM: timePenalty(entropyM, student.config.vocabSize, config),
-    referenceStepM,
-  };
+  const view = hardTokensOf(teacher, batch, config);
+  const { hard } = view;
+  const { terms, logProbsKM: teacherLogProbsKM } = referenceOf(teacher, view, config);
 
   // 3. The student's deterministic pass.
   const clean = deterministicPass(student, batch, config);
-  const reading = config.zeta > 0 ? readStudent(student, clean.statesK, hard.placesN) : null;
-  const logProbsKM = reading?.logProbsKMV
-    ? ofTargets(reading.logProbsKMV, hard.targetsN)
-    : targetLogProbsByLoop(student, clean.statesK, hard.placesN, hard.targetsN);
+  const reading = readStudent(student, clean.statesK, hard, config.zeta > 0);
+  const { logProbsKM } = reading;
   const logPdfReaching = (reach: 'gate' | 'backbone'): Tensor =>
     exitLogPdf(gateLogitsByLoop(student, clean.statesK, hard.placesN, reach === 'gate'));
   const gateLogPdfKM = logPdfReaching('gate');
@@ -106,15 +87,7 @@ export function loopRptLoss(
   const divergence = teacherLogProbsKM && trustRegionLoss(teacherLogProbsKM, logProbsKM);
 
   // Beyond the page: the teacher's reference as a target of every loop.
-  const distillation =
-    reading &&
-    referenceDistillationLoss(
-      student,
-      reading,
-      teacher,
-      noGrad(() => referenceStates(teacherStatesK, hard.placesN, config.distillFrom, referenceStepM)),
-      distillationShares(student.config.loops, config.distillAnchor, logProbsKM),
-    );
+  const distillation = config.zeta > 0 ? distil(student, reading, teacher, view, config) : null;
 
   // 9. The whole.
   const weighted: [number, Tensor][] = [
@@ -152,10 +125,16 @@ function weightDistribution(
   return weightGradient === 'none' ? pdfKM : logPdfReaching(weightGradient).exp();
 }
 
-/** ℓ from log-probabilities of every word: [K, M, V] → [K, M]. */
-function ofTargets(logProbsKMV: Tensor, targetsM: Tensor): Tensor {
-  const [K, M] = logProbsKMV.shape as [number, number];
-  return logProbsKMV.gather(2, targetsM.view(1, M, 1).expand(K, M, 1)).squeeze(2);
+function distil(
+  student: LoopLM,
+  reading: StudentReading,
+  teacher: LoopLM,
+  { hard, statesK, referenceStepM }: TeacherView,
+  { distillFrom, distillAnchor }: LoopRptConfig,
+): Tensor {
+  const referenceME = noGrad(() => referenceStates(statesK, hard.placesN, distillFrom, referenceStepM));
+  const sharesK1 = distillationShares(statesK.length, distillAnchor, reading.logProbsKM);
+  return referenceDistillationLoss(student, reading, teacher, referenceME, sharesK1);
 }
 
 /** Step 3; hard rollouts read the pass's keys and values, as constants. */
