@@ -63,7 +63,8 @@ export function studyNamed(name: string): Study {
 }
 
 /** As a reader can run it; paths of data are theirs. */
-function commandOf(name: string, { seeds, arms, quick, tuning, compute, input }: RunStudyOptions): string {
+function commandOf(name: string, options: RunStudyOptions): string {
+  const { seeds, arms, quick, tuning, compute, input, publish } = options;
   return [
     `npm run evidence -- ${name}`,
     ...(seeds === undefined ? [] : [`--seeds ${seeds}`]),
@@ -72,5 +73,6 @@ function commandOf(name: string, { seeds, arms, quick, tuning, compute, input }:
     ...(tuning ? [] : ['--no-tuning']),
     ...(compute ? [] : ['--no-compute']),
     ...Object.keys(input).map((data) => `--input ${data}=PATH`),
+    ...(publish ? ['--publish'] : []),
   ].join(' ');
 }
