@@ -4,34 +4,32 @@ import { LineCounter, parseDocument } from 'yaml';
 import { UserError } from '../user-error.js';
 import { assign, isGroup, type Settings } from './assign.js';
 
-/** What a file holds at least. */
-const WANTED = {
-  run: 'a run needs at least model, data, objective, out and steps',
-  mixture: 'a mixture needs parts, a list of sources',
+/** What a file holds at least, and the option that names it. */
+const KINDS = {
+  run: { needs: 'a run needs at least model, data, objective, out and steps', option: '--config' },
+  mixture: { needs: 'a mixture needs parts, a list of sources', option: '--mixture' },
 } as const;
+type Kind = keyof typeof KINDS;
 
 /**
  * Reads YAML (of which JSON is a part) and puts `--set key.path=value` into it.
  * @throws UserError with file and line
  */
-export function readSettings(
-  path: string,
-  assignments: readonly string[] = [],
-  kind: keyof typeof WANTED = 'run',
-): Settings {
-  const settings = parseSettings(path, readText(path), kind);
+export function readSettings(path: string, assignments: readonly string[] = [], kind: Kind = 'run'): Settings {
+  const settings = parseSettings(path, readText(path, kind), kind);
   for (const assignment of assignments) assign(settings, assignment);
   return settings;
 }
 
-function readText(path: string): string {
+function readText(path: string, kind: Kind): string {
+  const takes = `${KINDS[kind].option} takes a YAML or JSON file (see recipes/)`;
   const found = statSync(path, { throwIfNoEntry: false });
-  if (!found) throw new UserError(`${path}: no such file; --config takes a YAML or JSON file (see recipes/)`);
-  if (found.isDirectory()) throw new UserError(`${path}: is a folder; --config takes a YAML or JSON file`);
+  if (!found) throw new UserError(`${path}: no such file; ${takes}`);
+  if (found.isDirectory()) throw new UserError(`${path}: is a folder; ${takes}`);
   return readFileSync(path, 'utf8');
 }
 
-function parseSettings(path: string, text: string, kind: keyof typeof WANTED): Settings {
+function parseSettings(path: string, text: string, kind: Kind): Settings {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
@@ -40,7 +38,7 @@ function parseSettings(path: string, text: string, kind: keyof typeof WANTED): S
     throw new UserError(`${path}:${line}:${col}: not YAML: ${error.message.replace(/\s+/g, ' ')}`);
   }
   const value = contentOf(path, document);
-  if (value === null) throw new UserError(`${path}: is empty; ${WANTED[kind]}`);
+  if (value === null) throw new UserError(`${path}: is empty; ${KINDS[kind].needs}`);
   if (!isGroup(value) || Array.isArray(value))
     throw new UserError(`${path}: must be keys with values, such as "steps: 100"`);
   return value;

@@ -99,6 +99,11 @@ const MISTAKES: [command: string, message: RegExp][] = [
     'data prepare --mixture empty.yaml --model-or-tokenizer tokenizer --out s',
     /empty\.yaml: is empty; a mixture needs/,
   ],
+  [
+    'data prepare --mixture nowhere.yaml --model-or-tokenizer tokenizer --out s',
+    /no such file; --mixture takes a YAML/,
+  ],
+  ['data prepare --mixture empty --model-or-tokenizer tokenizer --out s', /empty: is a folder; --mixture takes/],
   ['data prepare --mixture part.yaml --model-or-tokenizer tokenizer --out s', /part\.yaml: parts\.0\.name: /],
   [
     'data prepare --mixture part.yaml --input hop.jsonl --model-or-tokenizer tokenizer --out s',
