@@ -35,27 +35,23 @@ export const hopEndless = study({
 });
 
 export const hopFinite = study({
-  ...shared,
+  ...hopEndless,
   name: 'hop-finite',
   title: 'Multi-hop lookup, a finite corpus',
   regime: 'b',
   about:
     'From the base that ships, whose training has ended. The arms see 1,600 new documents, three times each at equal tokens: plain training on them cannot improve it any more.',
   corpus: { kind: 'task', task: TASK, heldOut: 600, documents: 1600 },
-  base: { shipped: 'hop-base' },
-  training: { steps: 150, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 } },
   tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3], trials: 3 },
 });
 
 /** Where depth has nothing left to give: the base solves at loop 2 what it will solve at all. */
 export const hopSaturated = study({
-  ...shared,
+  ...hopFinite,
   name: 'hop-saturated',
   title: 'Multi-hop lookup, a finite corpus on a base that needs two loops of four',
-  regime: 'b',
   about:
     'The base has seen 384,000 documents and solves as much at loop 2 as at loop 4; the arms see 1,600 new ones, three times each at equal tokens.',
-  corpus: { kind: 'task', task: TASK, heldOut: 600, documents: 1600 },
   model: SMALL,
   base: {
     ...{ steps: 12_000, learningRate: 3e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.02 } },
@@ -64,7 +60,6 @@ export const hopSaturated = study({
   arms: shared.arms.filter(({ name }) =>
     ['base', 'stage1', 'uniform-ce', 'gate', 'looprpt', 'anchored', 'anchored-none'].includes(name),
   ),
-  training: { steps: 150, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 } },
   tuning: { seeds: [101], learningRates: [1e-4, 2.5e-4, 5e-4], trials: 3 },
 });
 
