@@ -24,7 +24,7 @@ export const objectiveConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type ObjectiveConfig = z.infer<typeof objectiveConfigSchema>;
 
-/** Whether a step reads the EMA teacher. */
+/** Whether a step reads a teacher. */
 export function needsTeacher({ kind }: ObjectiveConfig): boolean {
   return kind === 'looprpt' || kind === 'hard-token-ce';
 }
@@ -53,7 +53,7 @@ export function trains({ kind }: ObjectiveConfig, { isGate }: NamedParameter): b
 
 export interface ObjectiveInputs {
   student: LoopLM;
-  /** Only where `needsTeacher`. */
+  /** Only where `needsTeacher`; may be the student itself. */
   teacher: LoopLM | null;
   batch: TrainingBatch;
   random: Randomness;

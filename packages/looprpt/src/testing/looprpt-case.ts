@@ -133,8 +133,15 @@ export function withModels<T>(
   }
 }
 
-/** The product's step on a case, with the noise and exits of the slow one. */
-export function productStep(of: LoopRptCase, dtype: DType = 'float64'): ProductStep {
+/**
+ * The product's step on a case, with the noise and exits of the slow one.
+ * @param options.ownTeacher the student itself is given as teacher
+ */
+export function productStep(
+  of: LoopRptCase,
+  dtype: DType = 'float64',
+  { ownTeacher = false }: { ownTeacher?: boolean } = {},
+): ProductStep {
   const random = new FixedRandomness(
     of.slow,
     slowStep(of).result.tokens.map((token) => token.teacher),
@@ -142,7 +149,7 @@ export function productStep(of: LoopRptCase, dtype: DType = 'float64'): ProductS
   return withModels(
     of,
     ({ student, teacher, batch }) => {
-      const report = loopRptLoss(student, teacher, batch, of.config, random);
+      const report = loopRptLoss(student, ownTeacher ? student : teacher, batch, of.config, random);
       return {
         loss: report.loss.item(),
         parts: Object.fromEntries(Object.entries(report.parts).map(([name, part]) => [name, part.item()])),

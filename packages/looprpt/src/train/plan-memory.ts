@@ -13,6 +13,7 @@ import { needsTeacher } from '../objectives/objective.js';
 import type { Work } from './plan.js';
 import { readOutBytes, stackBytes, wayOf, widthsOf } from './plan-operators.js';
 import type { RunConfig } from './run-config.js';
+import { keepsTeacher } from './teacher.js';
 
 export interface MemoryPlan {
   weights: number;
@@ -59,17 +60,18 @@ type Staying = Pick<
 >;
 
 function staying(
-  { device, dtype, objective, distributed }: RunConfig,
+  config: RunConfig,
   { total, trained }: Parameters,
   ranks: number,
 ): Staying {
+  const { device, dtype, distributed } = config;
   const { width, wide, half } = widthsOf(dtype);
   const share = distributed.zero ? 1 / ranks : 1;
   const weights = width * total;
   const masters = half ? share * 4 * trained : 0;
   const moments = share * 2 * wide * trained;
   const divided = isTeacherDivided(distributed, ranks);
-  const averages = needsTeacher(objective) ? (divided ? share : 1) * wide * total : 0;
+  const averages = keepsTeacher(config) ? (divided ? share : 1) * wide * total : 0;
   return {
     ...{ weights, masters, moments },
     gradients: width * trained,
@@ -96,15 +98,15 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
   // One loop's intermediates at a time, where nothing is recorded or a loop is run again in the backward pass.
   const light = places * (loop.made + loop.states);
   const gateOnly = objective.kind === 'gate';
-  const gathered = isTeacherDivided(config.distributed, ranks) ? width * total : 0;
+  const gathered = keepsTeacher(config) && isTeacherDivided(config.distributed, ranks) ? width * total : 0;
   const read = readOutBytes(model, config, gateOnly ? counted : hard, !gateOnly);
   const teacherReads = objective.kind === 'looprpt' ? readOutBytes(model, config, hard, false).kept : 0;
+  // The pass of a student that is its own teacher is there already.
+  const pass = config.teacherDecay > 0 || objective.kind !== 'looprpt' ? light + K * teacherReads + gathered : 0;
   return {
     activations: (config.memory.checkpointLoops ? light : K * places * loop.kept) + (gateOnly ? 0 : places * layer),
     logits: K * read.kept + (gateOnly ? 0 : read.backward) + distillationBytes(work, config, model),
-    teacherPass: needsTeacher(objective)
-      ? light + readOutBytes(model, config, counted, false).entropy + K * teacherReads + gathered
-      : 0,
+    teacherPass: needsTeacher(objective) ? pass + readOutBytes(model, config, counted, false).entropy : 0,
     rollouts: rollouts ? rolloutBytes(rollouts, config, model, loop) + cleanRows(work, config, model) : 0,
   };
 }

@@ -2,10 +2,10 @@
  * What a rank sends in a step: the theoretical minimum of collectives over w ranks, (w − 1)/w of the data for a reduce-scatter or an
  * all-gather, twice that for an all-reduce. Gradients are summed in float32 (distributed/gradient-sum.ts).
  */
-import { needsTeacher } from '../objectives/objective.js';
 import type { Parameters } from './plan-memory.js';
 import { widthsOf } from './plan-operators.js';
 import type { RunConfig } from './run-config.js';
+import { keepsTeacher } from './teacher.js';
 
 /** Bytes. */
 export interface TrafficPlan {
@@ -19,7 +19,7 @@ export interface TrafficPlan {
 }
 
 export function planTraffic(
-  { dtype, objective, distributed, batch }: RunConfig,
+  { dtype, objective, teacherDecay, distributed, batch }: RunConfig,
   { total, trained }: Parameters,
   ranks: number,
 ): TrafficPlan {
@@ -28,6 +28,6 @@ export function planTraffic(
   const part = (ranks - 1) / ranks;
   const gradients = (zero ? 1 : 2) * part * wide * trained;
   const weights = zero ? part * width * trained : 0;
-  const teacher = zero && !replicateTeacher && needsTeacher(objective) ? part * width * total * batch.accumulate : 0;
+  const teacher = zero && !replicateTeacher && keepsTeacher({ objective, teacherDecay }) ? part * width * total * batch.accumulate : 0;
   return { gradients, weights, teacher, total: gradients + weights + teacher };
 }

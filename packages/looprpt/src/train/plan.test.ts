@@ -129,6 +129,15 @@ describe('FLOPs of a step', () => {
     expect(logits(1) - logits(0)).toBe(4 * 8 * hard * K * model.vocabSize);
   });
 
+  it('have no second pass where the student is its own teacher', () => {
+    const of = (settings: object, teacherDecay: number) =>
+      flops(configOf({ kind: 'looprpt', policy: 'closed', zeta: 1, ...settings }, { teacherDecay }));
+    const [apart, own] = [of({}, 0.9), of({}, 0)];
+    expect(own.student).toBeCloseTo(apart.student, 3);
+    expect(own.teacher).toBeCloseTo(N * (K * gate + head), 3);
+    expect(of({ distillFrom: 'reference' }, 0).teacher - own.teacher).toBeCloseTo(hard * head, 3);
+  });
+
   it('are more where loops are run again, by the forward passes that are recorded', () => {
     const again = (objective: RunConfigInput['objective']): number =>
       flops(configOf(objective, { memory: { checkpointLoops: true } })).again;

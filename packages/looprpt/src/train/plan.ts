@@ -12,9 +12,11 @@
  */
 import { flopsPerToken } from '../eval/flops.js';
 import { type LoopLMConfig, parameterCount } from '../model/config.js';
+import type { LoopRptConfig } from '../objectives/looprpt/config.js';
 import { type MemoryPlan, planMemory } from './plan-memory.js';
 import { planTraffic, type TrafficPlan } from './plan-traffic.js';
 import type { RunConfig } from './run-config.js';
+import { keepsTeacher } from './teacher.js';
 
 export interface RunPlan {
   parameters: { total: number; trained: number };
@@ -117,23 +119,34 @@ function microBatchFlops(work: Work, config: RunConfig, model: LoopLMConfig): Mi
   const attention = perLoop - flopsPerToken(model, 0).perLoop;
   const pass = K * stack * places;
   const readOut = (n: number): number => K * n * (head + gate);
-  const selection = pass + counted * (K * gate + head);
-  // The trust region asks the teacher after every loop, the reward at its reference alone; distillation asks it once more. Of the
-  // student every read-out serves all of them.
-  const teacherReads = objective.kind === 'looprpt' ? (objective.delta > 0 ? K : 1) + (objective.zeta > 0 ? 1 : 0) : 0;
+  const chosen = counted * (K * gate + head);
   const explored = exploredFlops(work, model, config, { stack, attention, head, gate });
   return {
     // Stage II differentiates the gate alone, whose products are all it costs.
     student: objective.kind === 'gate' ? pass + readOut(counted) + K * counted * gate : 3 * (pass + readOut(hard)),
     teacher:
       objective.kind === 'looprpt'
-        ? selection + teacherReads * hard * head
+        ? chosen + teacherReference(objective, keepsTeacher(config), { pass, read: hard * head, loops: K })
         : objective.kind === 'hard-token-ce'
-          ? selection
+          ? pass + chosen
           : 0,
     rollouts: explored.all,
     again: memory.checkpointLoops ? (objective.kind === 'gate' ? 0 : pass) + explored.recordedWalk : 0,
   };
+}
+
+/**
+ * The teacher's pass, and what is asked of it at the hard tokens: by the trust region after every loop, by the reward at its reference
+ * alone, and by distillation once more. Of the student every read-out serves all of them; one that is its own teacher has only to be
+ * asked again at a reference step.
+ */
+function teacherReference(
+  { delta, zeta, distillFrom }: LoopRptConfig,
+  apart: boolean,
+  of: { pass: number; read: number; loops: number },
+): number {
+  if (!apart) return zeta > 0 && distillFrom === 'reference' ? of.read : 0;
+  return of.pass + ((delta > 0 ? of.loops : 1) + (zeta > 0 ? 1 : 0)) * of.read;
 }
 
 /** @param of FLOPs of one place: a loop of the stack, attention in it, the LM head, the gate */

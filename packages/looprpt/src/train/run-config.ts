@@ -78,7 +78,7 @@ export const runConfigSchema = z.strictObject({
     .prefault({}),
   optimizer: adamWConfigSchema.prefault({}),
   schedule: scheduleConfigSchema.prefault({}),
-  teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher'),
+  teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher; 0: the student is its own'),
   checkpoint: checkpointConfigSchema.prefault({}),
   nonFinite: nonFiniteConfigSchema.prefault({}),
   distributed: distributedConfigSchema.prefault({}),

@@ -1,11 +1,20 @@
 /**
  * The EMA teacher: θ̄ ← φ θ̄ + (1 − φ) θ after every update, from the same start as the student.
  *
+ * With φ = 0 the teacher is the student, and no average is kept.
+ *
  * The average of a half-precision model is kept in float32 (steps of 1 − φ would be lost to rounding) and rounded into the model
  * that is run.
  */
 import { noGrad, op, scope, type Tensor } from '@looprpt/engine';
 import type { LoopLM } from '../model/loop-lm.js';
+import { needsTeacher } from '../objectives/objective.js';
+import type { RunConfig } from './run-config.js';
+
+/** Whether a run keeps a teacher beside its student. */
+export function keepsTeacher({ objective, teacherDecay }: Pick<RunConfig, 'objective' | 'teacherDecay'>): boolean {
+  return needsTeacher(objective) && teacherDecay > 0;
+}
 
 /** What a trainer needs of a teacher, however it is kept. */
 export interface Teacher extends Disposable {

@@ -17,7 +17,6 @@ import { type RowKey, RowRandomness } from '../objectives/looprpt/row-randomness
 import {
   idleInLoss,
   lossPlaces,
-  needsTeacher,
   type ObjectiveConfig,
   objectiveLoss,
   trains,
@@ -28,7 +27,7 @@ import type { DistributedConfig } from './distributed/config.js';
 import { DataParallel } from './distributed/data-parallel.js';
 import { ShardedTeacher } from './distributed/sharded-teacher.js';
 import { combine, type Measurement, measure } from './measure.js';
-import { EmaTeacher, type Teacher } from './teacher.js';
+import { EmaTeacher, keepsTeacher, type Teacher } from './teacher.js';
 import {
   type StatePart,
   type StoredTensor,
@@ -48,7 +47,7 @@ export interface TrainerOptions {
   student: LoopLM;
   objective: ObjectiveConfig;
   optimizer: AdamWConfig;
-  /** φ of the EMA teacher. */
+  /** φ of the EMA teacher; 0: the student is its own. */
   teacherDecay: number;
   seed: number;
   /** The other ranks; none unless told. */
@@ -75,6 +74,7 @@ interface Share {
 
 export class Trainer implements Disposable {
   readonly student: LoopLM;
+  /** Null where none is needed, or the student is its own. */
   readonly teacher: Teacher | null;
   readonly optimizer: AdamW;
   readonly #objective: ObjectiveConfig;
@@ -94,12 +94,12 @@ export class Trainer implements Disposable {
     this.#peers = ranks?.group ?? ALONE;
     this.optimizer = new AdamW(trained, optimizer, this.#ranks?.parts());
     const divided = ranks?.config.zero && !ranks.config.replicateTeacher ? ranks.group : null;
-    this.teacher = !needsTeacher(objective)
+    this.teacher = !keepsTeacher({ objective, teacherDecay })
       ? null
       : divided
         ? new ShardedTeacher(student, teacherDecay, divided)
         : new EmaTeacher(student, teacherDecay);
-    this.#teacherShards = divided;
+    this.#teacherShards = this.teacher ? divided : null;
   }
 
   /**
@@ -153,7 +153,7 @@ export class Trainer implements Disposable {
       const inputs = { student: this.student, batch, random, peers: this.#peers };
       const report = this.teacher
         ? this.teacher.during((teacher) => objectiveLoss(this.#objective, { ...inputs, teacher }))
-        : objectiveLoss(this.#objective, { ...inputs, teacher: null });
+        : objectiveLoss(this.#objective, { ...inputs, teacher: this.student });
       if (last) this.#ranks?.lastBackward();
       backward(weight === 1 ? report.loss : report.loss.mul(weight));
       return [[measure(report), weight]];

@@ -102,11 +102,19 @@ function hardTokens(batch: TrainingBatch, chosen: Int32Array): HardTokens {
   };
 }
 
-/** @throws AssertionError if no place of the batch counts */
-export function hardTokensOf(teacher: LoopLM, batch: TrainingBatch, config: TokenSelection): TeacherView {
+/**
+ * @param made the teacher's states after each loop, [B, T, E], where its pass has been made already
+ * @throws AssertionError if no place of the batch counts
+ */
+export function hardTokensOf(
+  teacher: LoopLM,
+  batch: TrainingBatch,
+  config: TokenSelection,
+  made: readonly Tensor[] | null = null,
+): TeacherView {
   assert(batch.counted.length > 0, 'no place of the batch counts in the loss');
   const view = (): TeacherView => {
-    const statesK = teacher.states(batch);
+    const statesK = made ? made.map((hiddenBTE) => hiddenBTE.detach()) : teacher.states(batch);
     const cdfKN = exitCdf(exitPdf(gateLogitsByLoop(teacher, statesK, batch.countedN, false)));
     const referenceStepN = exitStep(cdfKN, config.tau);
     const entropyN = nextTokenEntropy(teacher, entropyStates(statesK, batch.countedN, referenceStepN, config));

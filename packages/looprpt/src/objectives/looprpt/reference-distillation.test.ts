@@ -46,9 +46,10 @@ test('chunks change nothing but what is in memory', () => {
   const results = [2 ** 24, 3 * of.student.config.loops * of.student.config.vocabSize, 1].map((chunkLogits) =>
     withModels(of, ({ student, teacher, batch }) => {
       student.setRequiresGrad(() => true);
-      const reference = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
+      const statesME = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
+      const reference = { statesME, logProbsMV: null };
       const states = student.states(batch);
-      const shares = distillationShares(student.config.loops, 0.6, reference);
+      const shares = distillationShares(student.config.loops, 0.6, statesME);
       const places = { placesN: batch.countedN, targetsN: batch.targetsN };
       const reading = readStudent(student, states, places, true, chunkLogits);
       const loss = referenceDistillationLoss(student, reading, teacher, reference, shares, chunkLogits);
@@ -70,4 +71,21 @@ test('a student that is its own teacher is at the minimum when its loops agree',
   const { parts } = slowStep(same).result;
   expect(productStep(same).parts.distillation).toBeCloseTo(parts.distillation, 11);
   expect(parts.distillation).toBeGreaterThan(0);
+});
+
+test.each<LoopRptOverrides>([
+  { zeta: 0.8 },
+  { zeta: 0.8, rho: 1, policy: 'closed', advantage: 'batch', delta: 0 },
+  { zeta: 0.8, distillFrom: 'reference', distillAnchor: 0 },
+  { rollouts: 'full', tau: 0.3, entropyAt: 'last' },
+])('a student that is given as its own teacher learns what one beside a copy of it does, %o', (overrides) => {
+  for (const student of [threeLoops, fourLoops]) {
+    const of = loopRptCase(overrides, { student, batch: batchWithSilentRow });
+    const alone = { ...of, teacher: student.params, slow: { ...of.slow, teacher: student.params } };
+    // The slow version's teacher is a constant, whatever its weights are.
+    const { result, lossOf } = slowStep(alone);
+    const ours = productStep(alone, 'float64', { ownTeacher: true });
+    assertClose(ours.loss, result.loss, 1e-11, 'loss');
+    assertGradients(ours.gradients, lossOf, student.params, { tolerance: 2e-10 });
+  }
 });

@@ -38,23 +38,30 @@ export function distillationShares(K: number, anchor: number | null, like: Tenso
   return tensor(shares, { dtype: like.dtype, device: like.device }).view(K, 1);
 }
 
+/** What is distilled. */
+export interface Distilled {
+  /** The teacher's states at its reference, [M, E]. */
+  statesME: Tensor;
+  /** log p_θ̄^(r) of every word, [M, V], where it has been read already. */
+  logProbsMV: Tensor | null;
+}
+
 /**
  * L_ref; a scalar with gradient into the student's states and LM head.
- * @param referenceME the teacher's states at its reference
  * @param sharesK1 d_k, [K, 1]
  */
 export function referenceDistillationLoss(
   student: LoopLM,
   { statesK, placesM, logProbsKMV }: StudentReading,
   teacher: LoopLM,
-  referenceME: Tensor,
+  { statesME: referenceME, logProbsMV }: Distilled,
   sharesK1: Tensor,
   chunkLogits = CHUNK_LOGITS,
 ): Tensor {
   const targets = (referenceCE: Tensor): Tensor => noGrad(() => inFloat32(teacher.logits(referenceCE)).logSoftmax(-1));
   if (logProbsKMV)
     return sharesK1
-      .mul(divergence(logProbsKMV, targets(referenceME)))
+      .mul(divergence(logProbsKMV, logProbsMV ?? targets(referenceME)))
       .sum(0)
       .mean();
   const statesKME = statesAt(statesK, placesM);

@@ -15,14 +15,21 @@ import { type RewardTerms, timePenalty } from './reward.js';
 
 export interface Reference {
   terms: RewardTerms;
-  /** ℓ_θ̄^(k), [K, M]; null without a trust region, which alone asks for every loop. */
+  /** ℓ_θ̄^(k), [K, M]; null where it was not read and there is no trust region, which alone asks for every loop. */
   logProbsKM: Tensor | null;
 }
 
-export function referenceOf(teacher: LoopLM, view: TeacherView, config: LoopRptConfig): Reference {
+/** @param readKM ℓ_θ̄^(k), [K, M], where it has been read already */
+export function referenceOf(
+  teacher: LoopLM,
+  view: TeacherView,
+  config: LoopRptConfig,
+  readKM: Tensor | null = null,
+): Reference {
   const { hard, entropyM, referenceStepM, statesK } = view;
   return noGrad(() => {
-    const logProbsKM = config.delta > 0 ? targetLogProbsByLoop(teacher, statesK, hard.placesN, hard.targetsN) : null;
+    const everyLoop = (): Tensor => targetLogProbsByLoop(teacher, statesK, hard.placesN, hard.targetsN);
+    const logProbsKM = readKM ?? (config.delta > 0 ? everyLoop() : null);
     const atReference = (): Tensor =>
       targetLogProbs(teacher, referenceStates(statesK, hard.placesN, 'reference', referenceStepM), hard.targetsN);
     const baselineM = logProbsKM ? atStep(logProbsKM, referenceStepM) : atReference();

@@ -40,7 +40,10 @@ interface PolicyStep {
   peers: Peers;
 }
 
-/** @throws AssertionError if no place of the batch counts in the loss */
+/**
+ * @param teacher where it is the student itself, the student's pass is the teacher's too, as a constant
+ * @throws AssertionError if no place of the batch counts in the loss
+ */
 export function loopRptLoss(
   student: LoopLM,
   teacher: LoopLM,
@@ -49,15 +52,17 @@ export function loopRptLoss(
   random: Randomness,
   peers: Peers = ALONE,
 ): ObjectiveReport {
-  // 1, 2. The teacher's reference, and the hard tokens.
-  const view = hardTokensOf(teacher, batch, config);
+  // 1, 2. The teacher's pass, and the hard tokens.
+  const ownPass = teacher === student ? deterministicPass(student, batch, config) : null;
+  const view = hardTokensOf(teacher, batch, config, ownPass?.statesK);
   const { hard } = view;
-  const { terms, logProbsKM: teacherLogProbsKM } = referenceOf(teacher, view, config);
 
-  // 3. The student's deterministic pass.
-  const clean = deterministicPass(student, batch, config);
+  // 3. The student's deterministic pass, and the teacher's reference.
+  const clean = ownPass ?? deterministicPass(student, batch, config);
   const reading = readStudent(student, clean.statesK, hard, config.zeta > 0);
   const { logProbsKM } = reading;
+  const reference = referenceOf(teacher, view, config, ownPass && logProbsKM.detach());
+  const { terms, logProbsKM: teacherLogProbsKM } = reference;
   const logPdfReaching = (reach: 'gate' | 'backbone'): Tensor =>
     exitLogPdf(gateLogitsByLoop(student, clean.statesK, hard.placesN, reach === 'gate'));
   const gateLogPdfKM = logPdfReaching('gate');
@@ -84,7 +89,7 @@ export function loopRptLoss(
 
   // 7, 8. The exit-entropy bonus and the trust region.
   const entropy = exitEntropyLoss(config.entropyGradient === 'gate' ? gateLogPdfKM : logPdfReaching('backbone'));
-  const divergence = teacherLogProbsKM && trustRegionLoss(teacherLogProbsKM, logProbsKM);
+  const divergence = config.delta > 0 ? trustRegionLoss(teacherLogProbsKM!, logProbsKM) : null;
 
   // Beyond the page: the teacher's reference as a target of every loop.
   const distillation = config.zeta > 0 ? distil(student, reading, teacher, view, config) : null;
@@ -132,9 +137,12 @@ function distil(
   { hard, statesK, referenceStepM }: TeacherView,
   { distillFrom, distillAnchor }: LoopRptConfig,
 ): Tensor {
-  const referenceME = noGrad(() => referenceStates(statesK, hard.placesN, distillFrom, referenceStepM));
+  const statesME = noGrad(() => referenceStates(statesK, hard.placesN, distillFrom, referenceStepM));
+  // A student that teaches itself has said already what it says at its last loop.
+  const said = teacher === student && distillFrom === 'last' ? reading.logProbsKMV : null;
+  const reference = { statesME, logProbsMV: said && said.select(0, -1).detach() };
   const sharesK1 = distillationShares(statesK.length, distillAnchor, reading.logProbsKM);
-  return referenceDistillationLoss(student, reading, teacher, referenceME, sharesK1);
+  return referenceDistillationLoss(student, reading, teacher, reference, sharesK1);
 }
 
 /** Step 3; hard rollouts read the pass's keys and values, as constants. */
