@@ -1,4 +1,7 @@
-/** What `--model` may be: a model folder, the id of one on the Hub, or a run folder, which means its newest whole checkpoint. */
+/**
+ * What `--model` may be: a model folder, the id of one on the Hub, or a run folder, which means its blended model where it has one, else
+ * its newest whole checkpoint.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../user-error.js';
@@ -14,6 +17,9 @@ export function isRunFolder(path: string): boolean {
  */
 export async function modelFolder(reference: string, say: (line: string) => void): Promise<string> {
   if (isRunFolder(reference)) {
+    const { blendedModelOf } = await import('../train/blend.js');
+    const blended = blendedModelOf(reference);
+    if (blended !== null) return blended;
     const { newestWholeCheckpoint } = await import('../train/checkpoint.js');
     const newest = await newestWholeCheckpoint(reference, say);
     if (newest === null) throw new UserError(`${reference}: this run has no checkpoint yet`);

@@ -16,14 +16,15 @@ describe('a preset', () => {
 
   it('is what the recipe does not say itself', () => {
     const settings: Record<string, unknown> = {
-      ...{ ...rest, preset: 'anchored', teacherDecay: 0.9 },
+      ...{ ...rest, preset: 'tethered', teacherDecay: 0.9 },
       ...{ objective: { zeta: 0.5 }, optimizer: { learningRate: 0.01 } },
     };
     expandPreset(settings, 'recipe.yaml');
-    const { objective, optimizer, teacherDecay } = runConfigSchema.parse(settings);
-    expect(objective).toMatchObject({ kind: 'looprpt', zeta: 0.5, policy: 'closed', distillAnchor: 0.8 });
+    const { objective, optimizer, teacherDecay, blend } = runConfigSchema.parse(settings);
+    expect(objective).toMatchObject({ kind: 'looprpt', zeta: 0.5, policy: 'closed', distillAnchor: 0 });
     expect(optimizer).toMatchObject({ learningRate: 0.01, gateLearningRateScale: 0.5 });
     expect(teacherDecay).toBe(0.9);
+    expect(blend).toBe(0.5);
   });
 
   it('changes nothing where none is named', () => {
@@ -34,7 +35,7 @@ describe('a preset', () => {
 
   it('says what is wrong in one line', () => {
     expect(() => expandPreset({ preset: 'papre' }, 'recipe.yaml')).toThrow(
-      'recipe.yaml: preset: "papre" is none of paper, fast, anchored',
+      'recipe.yaml: preset: "papre" is none of paper, fast, tethered',
     );
     expect(() => expandPreset({ preset: 'paper', objective: { kind: 'gate' } }, 'recipe.yaml')).toThrow(
       /is for objective.kind looprpt, and the recipe says "gate"/,

@@ -24,6 +24,7 @@ export function expandPreset(settings: Settings, where: string): void {
   settings.objective = under(objective, { kind: 'looprpt', ...preset.objective });
   settings.optimizer = under(settings.optimizer ?? {}, { gateLearningRateScale: preset.gateLearningRateScale });
   settings.teacherDecay ??= preset.teacherDecay;
+  settings.blend ??= preset.blend;
 }
 
 function isName(name: unknown): name is PresetName {

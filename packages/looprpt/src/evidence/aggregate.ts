@@ -8,6 +8,7 @@ import { Resampled } from './hierarchical-bootstrap.js';
 import type { Budget } from './planner.js';
 import { type Difference, type Ends, PARTS, type Part, type Row, type StudyResult } from './result.js';
 import type { ArmResult } from './store.js';
+import { PRESET } from './variants.js';
 
 export interface AggregateOptions {
   command: string;
@@ -122,7 +123,7 @@ function differences(
   return runs.flatMap((a) =>
     PARTS.flatMap((part) => {
       if (a.arm.role === 'base') return [];
-      const rivals = ['base', best.find((one) => one.budget === a.budget && one.part === part)?.arm, method];
+      const rivals = ['base', best.find((one) => one.budget === a.budget && one.part === part)?.arm, method, PRESET];
       return [...new Set(rivals)].flatMap((name) => {
         const b = name === undefined ? undefined : at(name, a.budget);
         return b && b !== a ? [difference(a, b, part, resampled.get(part)!)] : [];

@@ -17,6 +17,11 @@ describe('the trials of an arm', () => {
       { learningRate: 2, rho: 1 },
     ]);
     expect(trialsOf(arm({ learningRate: 0.1 }), [1, 2])).toEqual([{}]);
+    expect(trialsOf(arm({ tunes: 'blend' }), [1, 3, 2])).toEqual([
+      { learningRate: 3, blend: 0.25 },
+      { learningRate: 3, blend: 0.5 },
+      { learningRate: 3, blend: 0.75 },
+    ]);
     expect(trialsOf(arm({ objective: null }), [1, 2])).toEqual([]);
   });
 
@@ -28,6 +33,12 @@ describe('the trials of an arm', () => {
     });
     expect(() => settingsOf(arm(), { learningRate: 1, roh: 0.4 })).toThrow('roh');
     expect(() => settingsOf(arm(), {})).toThrow();
+  });
+
+  it('leave out what came after the first units, where it changes nothing', () => {
+    expect(settingsOf(arm(), { learningRate: 1 })).not.toHaveProperty('blend');
+    expect(settingsOf(arm({ blend: 0.5 }), { learningRate: 1 }).blend).toBe(0.5);
+    expect(settingsOf(arm({ blend: 0.5 }), { learningRate: 1, blend: 0.25 }).blend).toBe(0.25);
   });
 
   it('read as their settings', () => {

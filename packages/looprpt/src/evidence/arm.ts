@@ -26,11 +26,18 @@ export const armSchema = z.strictObject({
   learningRate: z.number().positive().optional().describe('where it is not tuned'),
   gateLearningRateScale: z.number().nonnegative().default(1),
   teacherDecay: z.number().min(0).max(1).default(0.995),
+  blend: z.number().positive().max(1).default(1),
+  tunes: z
+    .enum(['learningRate', 'blend'])
+    .default('learningRate')
+    .describe(
+      "what is tried: the study's learning rates, or with the largest of them as many steps of `blend` from 0 to 1",
+    ),
   grid: z
     .record(z.string(), z.array(z.union([z.number(), z.string(), z.boolean()])).min(1))
     .optional()
     .describe(
-      "settings to try, all combinations: learningRate, gateLearningRateScale, teacherDecay or a key of the objective; default: the study's learning rates",
+      'settings to try, all combinations: learningRate, gateLearningRateScale, teacherDecay, blend or a key of the objective; default: what `tunes` says',
     ),
 });
 export type Arm = z.output<typeof armSchema>;
@@ -40,7 +47,11 @@ export type ArmInput = z.input<typeof armSchema>;
 export type Trial = Readonly<Record<string, number | string | boolean>>;
 
 function gridOf(arm: Arm, learningRates: readonly number[]): Record<string, readonly (number | string | boolean)[]> {
-  return arm.grid ?? (arm.learningRate === undefined ? { learningRate: learningRates } : {});
+  if (arm.grid) return arm.grid;
+  if (arm.learningRate !== undefined) return {};
+  if (arm.tunes === 'learningRate') return { learningRate: learningRates };
+  const steps = learningRates.length + 1;
+  return { learningRate: [Math.max(...learningRates)], blend: learningRates.map((_, i) => (i + 1) / steps) };
 }
 
 export function gridSize(arm: Arm, learningRates: readonly number[]): number {
@@ -61,17 +72,21 @@ export interface ArmSettings {
   learningRate: number;
   gateLearningRateScale: number;
   teacherDecay: number;
+  /** Not there for 1: units without it keep their key. */
+  blend?: number;
 }
 
 /** @throws if a key of the trial is no setting of the arm's objective, or no learning rate is known */
 export function settingsOf(arm: Arm, trial: Trial): ArmSettings {
-  const { learningRate, gateLearningRateScale, teacherDecay, ...objective } = trial;
+  const { learningRate, gateLearningRateScale, teacherDecay, blend, ...objective } = trial;
   const number = z.number();
+  const share = number.parse(blend ?? arm.blend);
   return {
     objective: objectiveConfigSchema.parse({ ...arm.objective, ...objective }),
     learningRate: number.positive().parse(learningRate ?? arm.learningRate),
     gateLearningRateScale: number.parse(gateLearningRateScale ?? arm.gateLearningRateScale),
     teacherDecay: number.parse(teacherDecay ?? arm.teacherDecay),
+    ...(share === 1 ? {} : { blend: share }),
   };
 }
 

@@ -10,6 +10,7 @@ import { meanLoopsShown, TAU } from './document-sums.js';
 import type { Budget } from './planner.js';
 import { bestBaseline, differenceOf, type Ends, type Part, rowOf, type StudyResult } from './result.js';
 import { titleOf } from './table.js';
+import { PRESET } from './variants.js';
 
 export type Verdict = 'holds' | 'holds partly' | 'does not hold here';
 type Outcome = 'holds' | 'reversed' | 'neither';
@@ -46,14 +47,18 @@ export function statements(result: StudyResult): Statement[] {
   if (result.study.claims === false) return [];
   const method = result.study.arms.find(({ role }) => role === 'method')?.name;
   if (method === undefined) return [];
-  return [...claimsOfMethod(result, method), ...claimsOfParts(result, method), ...claimsOfVariant(result)].flatMap(
-    ([claim, comparisons]) => {
-      const parts = comparisons.flatMap((comparison) => partOf(result, comparison));
-      return parts.length === comparisons.length && parts.length > 0
-        ? [{ claim, parts, verdict: verdictOf(parts.map(({ outcome }) => outcome)) }]
-        : [];
-    },
-  );
+  const claims = [
+    ...claimsOfMethod(result, method),
+    ...claimsOfParts(result, method),
+    ...claimsOfVariant(result),
+    ...claimsOfPreset(),
+  ];
+  return claims.flatMap(([claim, comparisons]) => {
+    const parts = comparisons.flatMap((comparison) => partOf(result, comparison));
+    return parts.length === comparisons.length && parts.length > 0
+      ? [{ claim, parts, verdict: verdictOf(parts.map(({ outcome }) => outcome)) }]
+      : [];
+  });
 }
 
 type Claim = [claim: string, comparisons: Comparison[]];
@@ -155,6 +160,27 @@ function claimsOfVariant(result: StudyResult): Claim[] {
       return rival ? [{ a: best, b: rival, budget, part, measure: 'area', says: 'more', what }] : [];
     }),
   ]);
+}
+
+/** What each part of our preset brings, and what of it would do as much for plain training. */
+function claimsOfPreset(): Claim[] {
+  const without = (arm: string, claim: string): Claim => [
+    `In the preset, ${claim} raises the area`,
+    [{ a: `${PRESET}-no-${arm}`, b: PRESET, measure: 'area', says: 'less', what: 'area without it' }],
+  ];
+  return [
+    without('blend', 'drawing the weights back'),
+    without('distill', 'the distillation'),
+    without('labels', 'L_rep'),
+    without('policy', 'the policy gradient'),
+    [
+      'The preset is better than stage I with its weights drawn back too',
+      (['tokens', 'compute'] as const).map((budget) => ({
+        ...{ a: 'stage1-blended', b: PRESET, budget, measure: 'area', says: 'less' },
+        what: `area of stage I drawn back, equal ${budget}`,
+      })),
+    ],
+  ];
 }
 
 function partOf(result: StudyResult, comparison: Comparison): ClaimPart[] {

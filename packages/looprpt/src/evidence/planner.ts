@@ -73,20 +73,25 @@ export class Planner {
 
   /** Training FLOPs of a step: forward, backward, teacher and rollouts. */
   stepFlops(arm: Arm, trial: Trial): number {
-    return this.#perStep(settingsOf(arm, trial).objective, this.inputs.study.training.batch);
+    return this.#perStep(settingsOf(arm, trial), this.inputs.study.training.batch);
   }
 
   unitFlops(unit: BaseUnit | ArmUnit): number {
-    if (unit.kind === 'base') return unit.recipe.steps * this.#perStep({ kind: 'stage1' }, unit.recipe.batch);
-    return unit.settings ? unit.recipe.steps * this.#perStep(unit.settings.objective, unit.recipe.batch) : 0;
+    if (unit.kind === 'base')
+      return unit.recipe.steps * this.#perStep({ objective: { kind: 'stage1' } }, unit.recipe.batch);
+    return unit.settings ? unit.recipe.steps * this.#perStep(unit.settings, unit.recipe.batch) : 0;
   }
 
-  #perStep(objective: RunConfigInput['objective'], batch: Recipe['batch']): number {
+  #perStep(
+    { objective, teacherDecay }: Pick<RunConfigInput, 'objective' | 'teacherDecay'>,
+    batch: Recipe['batch'],
+  ): number {
     const { model, lossShare } = this.inputs;
     const config = runConfigSchema.parse({
       model: { from: 'base' },
       data: { shards: 'documents' },
       objective,
+      teacherDecay,
       out: 'run',
       steps: 1,
       batch,

@@ -13,6 +13,7 @@ import { sequenceCount, type TokenTable } from '../eval/token-table.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { adamWConfigSchema } from '../train/adamw.js';
+import { blendTowards } from '../train/blend.js';
 import { METRICS_FILE, readMetrics } from '../train/metrics/metrics-log.js';
 import { run } from '../train/run.js';
 import { type RunConfigInput, runConfigSchema } from '../train/run-config.js';
@@ -110,6 +111,7 @@ async function runArm(
   const start = weightsDigest(model);
   const { settings } = unit;
   const training = settings ? await train(model, unit, settings, stream, onProgress) : null;
+  if (settings?.blend !== undefined) drawBack(model, folder, settings.blend);
   const table = settings ? await tableFromModel(model, heldOut) : baseTable;
   const entropy = difficultyOf(baseTable);
   const evaluation = evaluate(table, {
@@ -163,6 +165,14 @@ async function train(
   }
   student.setRequiresGrad(false);
   return record;
+}
+
+/** To where a run with this `blend` would end. */
+function drawBack(model: LoopLM, folder: string, blend: number): void {
+  const start = loadModel(folder);
+  // The way from the trained weights to the start, but for the share of it that stays.
+  blendTowards(model, start, 1 - blend);
+  start.dispose();
 }
 
 function weightsDigest(model: LoopLM): string {

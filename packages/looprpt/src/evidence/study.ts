@@ -40,8 +40,7 @@ export const corpusSchema = z.discriminatedUnion('kind', [
     training: z.array(textSchema).min(1).describe('data sets that the arms are trained on'),
     heldOut: z.array(textSchema).min(1).describe('data sets whose held-out split judges'),
     vocabulary: positive.describe('entries of the tokenizer'),
-    heldOutBatches: positive.describe('batches of the held-out split at most'),
-    tuningBatches: positive.optional().describe('of the tuning split; default: as many'),
+    heldOutBatches: positive.describe('batches of the held-out split at most, and of the tuning split'),
   }),
 ]);
 export type Corpus = z.output<typeof corpusSchema>;
@@ -82,7 +81,10 @@ export const studySchema = z
     arms: z.array(armSchema).min(1),
     tuning: z.strictObject({
       seeds: seeds.min(1).describe('seeds of the tuning runs; none of them is reported'),
-      learningRates: z.array(z.number().positive()).min(1).describe('the grid of an arm that has none of its own'),
+      learningRates: z
+        .array(z.number().positive())
+        .min(1)
+        .describe('the grid of an arm that has none of its own (`tunes`)'),
       trials: positive.describe('settings tried for every arm'),
     }),
     equalCompute: z

@@ -2,8 +2,9 @@
 import { BUDGETS, type Budget } from './planner.js';
 import { bestBaseline, differenceOf, type StudyResult } from './result.js';
 import { pointsText, type Table, titleOf } from './table.js';
+import { PRESET } from './variants.js';
 
-const ARMS = ['looprpt', 'anchored'] as const;
+const ARMS = ['looprpt', PRESET] as const;
 
 export function summaryTable(results: readonly StudyResult[]): Table {
   const shown = results.filter(({ study }) => study.claims !== false);

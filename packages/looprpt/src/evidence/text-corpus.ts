@@ -25,7 +25,6 @@ export type Inputs = Readonly<Partial<Record<TextName, string>>>;
 
 export async function prepareText(store: Store, corpus: TextCorpus, options: CorpusOptions): Promise<ReadyCorpus> {
   const { base, training, heldOut, vocabulary, heldOutBatches } = corpus;
-  const batches = { heldout: heldOutBatches, tune: corpus.tuningBatches ?? heldOutBatches };
   const { inputs } = options;
   for (const name of [...base, ...training, ...heldOut]) requireInput(inputs, name);
   const read = async (names: readonly TextName[], part: Part): Promise<Text> => textOf(inputs, names, part);
@@ -43,7 +42,7 @@ export async function prepareText(store: Store, corpus: TextCorpus, options: Cor
     tokenizer,
     baseData: () => ({ shards: baseShards }),
     trainingData: () => ({ shards: armShards }),
-    heldOut: (judge) => ({ shards: judges[judge], batches: batches[judge] }),
+    heldOut: (judge) => ({ shards: judges[judge], batches: heldOutBatches }),
   };
 }
 

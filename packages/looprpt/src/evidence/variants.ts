@@ -5,30 +5,40 @@ import type { ArmInput } from './arm.js';
 import { loopRptArm } from './arms.js';
 
 /** Every token, the policy gradient in closed form, advantages over the batch. */
-const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch', lambdaBase: 0.1 } as const;
+const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch' } as const;
 
-const { objective: ANCHORED, teacherDecay: FROZEN } = PRESETS.anchored;
+/** The start itself is the teacher: its last loop is the target of every loop, and most of all of the last. */
+const ANCHORED: LoopRptSettings = {
+  ...CLOSED,
+  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 1, distillFrom: 'last', distillAnchor: 0.8 },
+};
 
-/** The best preset found, but for `changes`; the start itself is the teacher, which does not follow the student. */
-function anchoredArm(
+const { objective: TETHERED, teacherDecay: OWN } = PRESETS.tethered;
+
+/** The best preset found, but for `changes`. */
+function tetheredArm(
   arm: Pick<ArmInput, 'name' | 'title'> & Partial<ArmInput>,
   changes: LoopRptSettings = {},
 ): ArmInput {
-  return loopRptArm({ role: 'variant', teacherDecay: FROZEN, ...arm }, { ...ANCHORED, ...changes });
+  return loopRptArm({ role: 'variant', teacherDecay: OWN, tunes: 'blend', ...arm }, { ...TETHERED, ...changes });
 }
 
+/** The arm of the best preset found. */
+export const PRESET = 'tethered';
+
 export const VARIANTS: readonly ArmInput[] = [
-  loopRptArm({ name: 'closed-batch', title: 'all tokens, closed form, batch advantages', role: 'variant' }, CLOSED),
-  anchoredArm({ name: 'anchored', title: 'anchored distillation' }),
-  anchoredArm({
-    name: 'anchored-moving',
-    title: 'anchored distillation, EMA teacher',
-    teacherDecay: PRESETS.fast.teacherDecay,
-  }),
-  anchoredArm({ name: 'anchored-hard', title: 'anchored distillation, hard tokens only' }, { rho: 0.2 }),
-  anchoredArm({ name: 'anchored-no-labels', title: 'anchored distillation, no labels' }, { beta: 0 }),
-  anchoredArm({ name: 'anchored-alike', title: 'distillation without the anchor' }, { distillAnchor: null }),
-  anchoredArm({ name: 'anchor-alone', title: 'the anchor without distillation' }, { zeta: 0.8, distillAnchor: 1 }),
-  anchoredArm({ name: 'anchored-none', title: 'neither distillation nor anchor' }, { zeta: 0 }),
-  anchoredArm({ name: 'anchored-no-policy', title: 'anchored distillation, gate as it was' }, { alpha: 0, gamma: 0 }),
+  loopRptArm(
+    { name: 'closed-batch', title: 'all tokens, closed form, batch advantages', role: 'variant' },
+    { ...CLOSED, lambdaBase: 0.1 },
+  ),
+  loopRptArm({ name: 'anchored', title: 'anchored distillation', role: 'variant', teacherDecay: 1 }, ANCHORED),
+  tetheredArm({ name: PRESET, title: 'tethered' }),
+  tetheredArm({ name: 'tethered-no-blend', title: 'tethered, weights not drawn back', tunes: 'learningRate' }),
+  tetheredArm({ name: 'tethered-no-distill', title: 'tethered, without distillation' }, { zeta: 0 }),
+  tetheredArm({ name: 'tethered-no-labels', title: 'tethered, without labels' }, { beta: 0 }),
+  tetheredArm({ name: 'tethered-no-policy', title: 'tethered, gate as it was' }, { alpha: 0, gamma: 0 }),
+  {
+    ...{ name: 'stage1-blended', title: 'stage I, weights drawn back', role: 'ablation', tunes: 'blend' },
+    objective: { kind: 'stage1', beta: 0.1 },
+  },
 ];

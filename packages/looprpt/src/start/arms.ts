@@ -15,19 +15,21 @@ export interface Arm {
   gateLearningRateScale: number;
   /** Of arms with a teacher. */
   teacherDecay?: number;
+  blend?: number;
 }
 
 function looprpt({
   objective,
   gateLearningRateScale,
   teacherDecay,
+  blend,
 }: Preset): Omit<Arm, 'name' | 'folder' | 'isBaseline'> {
-  return { objective: { kind: 'looprpt', ...objective }, gateLearningRateScale, teacherDecay };
+  return { objective: { kind: 'looprpt', ...objective }, gateLearningRateScale, teacherDecay, blend };
 }
 
 export const ARMS: readonly Arm[] = [
   { name: 'LoopRPT as written', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
-  { name: 'LoopRPT, anchored', folder: 'looprpt-anchored', isBaseline: false, ...looprpt(PRESETS.anchored) },
+  { name: 'LoopRPT, tethered', folder: 'looprpt-tethered', isBaseline: false, ...looprpt(PRESETS.tethered) },
   {
     name: 'uniform CE + gate',
     folder: 'uniform-ce',
@@ -45,7 +47,7 @@ export interface ArmOptions {
 
 /** The run of one arm. */
 export function armConfig(
-  { folder, objective, gateLearningRateScale, teacherDecay }: Arm,
+  { folder, objective, gateLearningRateScale, teacherDecay, blend }: Arm,
   { base, training }: Setting,
   { out, threads, seed }: ArmOptions,
 ): RunConfig {
@@ -55,6 +57,7 @@ export function armConfig(
     model: { from: base },
     objective,
     ...(teacherDecay === undefined ? {} : { teacherDecay }),
+    ...(blend === undefined ? {} : { blend }),
     out: `${out}/${folder}`,
     optimizer: { learningRate, gateLearningRateScale },
     checkpoint: { every: 100, keep: 1 },

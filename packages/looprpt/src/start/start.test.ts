@@ -39,8 +39,8 @@ describe("the job's folder", () => {
 describe('the arms', () => {
   const configs = ARMS.map((arm) => armConfig(arm, hopSetting(3), { out: 'job', threads: 1, seed: 3 }));
 
-  it('share start, data, order, tokens and learning rate; only objective, teacher and gate speed differ', () => {
-    const shared = configs.map(({ objective: _, out: __, teacherDecay: ___, optimizer, ...rest }) => ({
+  it('share start, data, order, tokens and learning rate; only objective, teacher, gate speed and blend differ', () => {
+    const shared = configs.map(({ objective: _, out: __, teacherDecay: ___, blend: ____, optimizer, ...rest }) => ({
       ...rest,
       optimizer: { ...optimizer, gateLearningRateScale: 0 },
     }));

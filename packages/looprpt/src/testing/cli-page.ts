@@ -33,7 +33,8 @@ Exit codes: 0 done; 1 the input is at fault (one line says what, where, and how 
 after a checkpoint.
 
 Wherever a model is asked for, it may be a model folder, the id of one on the Hugging Face Hub (\`owner/name\` or
-\`owner/name@revision\`), or a run folder, which means its newest whole checkpoint.
+\`owner/name@revision\`), or a run folder, which means the blended model of a run that has ended with \`blend\` below 1, and else its
+newest whole checkpoint.
 
 ${table(commands.map(({ name, command }) => [`[\`${name}\`](#${name.replaceAll(' ', '-')})`, command.summary()]))}
 

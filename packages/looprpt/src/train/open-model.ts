@@ -30,6 +30,10 @@ export async function modelSource(run: RunConfig, options: { weights?: boolean }
       open: () => ready(loadModel(folder, { dtype, device })),
     };
   }
+  if (run.blend < 1)
+    throw new UserError(
+      `blend: ${run.blend} leads back towards the start, and a model from scratch starts from nothing: set blend to 1, or model.from`,
+    );
   const tokenizer = await Tokenizer.load(model.tokenizer);
   const config = freshConfig(model.architecture, tokenizer);
   return {

@@ -59,11 +59,7 @@ type Staying = Pick<
   'weights' | 'gradients' | 'gradientSums' | 'masters' | 'moments' | 'teacher' | 'checkpoint'
 >;
 
-function staying(
-  config: RunConfig,
-  { total, trained }: Parameters,
-  ranks: number,
-): Staying {
+function staying(config: RunConfig, { total, trained }: Parameters, ranks: number): Staying {
   const { device, dtype, distributed } = config;
   const { width, wide, half } = widthsOf(dtype);
   const share = distributed.zero ? 1 / ranks : 1;

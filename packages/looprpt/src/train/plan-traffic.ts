@@ -28,6 +28,9 @@ export function planTraffic(
   const part = (ranks - 1) / ranks;
   const gradients = (zero ? 1 : 2) * part * wide * trained;
   const weights = zero ? part * width * trained : 0;
-  const teacher = zero && !replicateTeacher && keepsTeacher({ objective, teacherDecay }) ? part * width * total * batch.accumulate : 0;
+  const teacher =
+    zero && !replicateTeacher && keepsTeacher({ objective, teacherDecay })
+      ? part * width * total * batch.accumulate
+      : 0;
   return { gradients, weights, teacher, total: gradients + weights + teacher };
 }

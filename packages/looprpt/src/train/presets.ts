@@ -14,8 +14,10 @@ export interface Preset {
   objective: LoopRptSettings;
   /** Of the gate's parameters, as a multiple of the learning rate. */
   gateLearningRateScale: number;
-  /** φ of the EMA teacher; 1: it stays what it was at the start. */
+  /** φ of the EMA teacher; 0: the student is its own. */
   teacherDecay: number;
+  /** How far from the start to the last weights the run's model lies. */
+  blend: number;
 }
 
 /** The paper's values where it gives them, else those of small-scale trials. */
@@ -27,14 +29,13 @@ const AS_WRITTEN: LoopRptSettings = {
 };
 
 /**
- * No rollouts: the exact gradient of Σ_k π(k) A(k), on every token, with advantages over the batch. L_rep at half its weight and with w_k = π(k).
- * L_ref instead of a bound on ℓ: the start itself is the teacher, four fifths of the distillation hold the last loop where it is, and the
- * rest draws the early loops towards it.
+ * No rollouts: the exact gradient of Σ_k π(k) A(k), on every token, with advantages over the batch. No second pass: the student is its own
+ * teacher. L_rep at half its weight and with w_k = π(k); L_ref draws the early loops, and them alone, towards the last one.
  */
-const ANCHORED: LoopRptSettings = {
+const TETHERED: LoopRptSettings = {
   ...AS_WRITTEN,
-  ...{ rho: 1, policy: 'closed', rollouts: 'hard', advantage: 'batch' },
-  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 1, distillFrom: 'last', distillAnchor: 0.8 },
+  ...{ rho: 1, entropyAt: 'last', policy: 'closed', rollouts: 'hard', advantage: 'batch' },
+  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 0.3, distillFrom: 'last', distillAnchor: 0 },
 };
 
 export const PRESETS = {
@@ -43,18 +44,21 @@ export const PRESETS = {
     objective: AS_WRITTEN,
     gateLearningRateScale: 0.5,
     teacherDecay: 0.995,
+    blend: 1,
   },
   fast: {
     about: "the same with rollouts of the hard tokens' queries alone: a quarter of the work",
     objective: { ...AS_WRITTEN, rollouts: 'hard' },
     gateLearningRateScale: 0.5,
     teacherDecay: 0.995,
+    blend: 1,
   },
-  anchored: {
-    about: 'no rollouts, all tokens, early loops learn what the frozen start knows at its last, which is held',
-    objective: ANCHORED,
+  tethered: {
+    about: 'no rollouts, all tokens, early loops learn from the last, and the weights come back towards the start',
+    objective: TETHERED,
     gateLearningRateScale: 0.5,
-    teacherDecay: 1,
+    teacherDecay: 0,
+    blend: 0.5,
   },
 } as const satisfies Record<string, Preset>;
 

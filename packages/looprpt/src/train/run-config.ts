@@ -79,6 +79,14 @@ export const runConfigSchema = z.strictObject({
   optimizer: adamWConfigSchema.prefault({}),
   schedule: scheduleConfigSchema.prefault({}),
   teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher; 0: the student is its own'),
+  blend: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe(
+      "how far from the start to the last weights the run's model lies; below 1 it is written to RUN/model at the end",
+    ),
   checkpoint: checkpointConfigSchema.prefault({}),
   nonFinite: nonFiniteConfigSchema.prefault({}),
   distributed: distributedConfigSchema.prefault({}),

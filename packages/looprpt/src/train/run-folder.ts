@@ -38,8 +38,8 @@ export function makeFolder(path: string): void {
   mkdirSync(path, { recursive: true });
 }
 
-/** What may change in a run that goes on: where it lies, what it keeps, how it is spread, and what it does about trouble. */
-const FREE = new Set(['out', 'checkpoint', 'tensorboard', 'nonFinite', 'distributed']);
+/** What may change in a run that goes on: where it lies, what it keeps and ends in, how it is spread, and what it does about trouble. */
+const FREE = new Set(['out', 'blend', 'checkpoint', 'tensorboard', 'nonFinite', 'distributed']);
 
 /** Top-level settings that decide what is computed and differ. */
 function differingKeys(a: RunConfig, b: RunConfig): string[] {

@@ -57,6 +57,18 @@ describe('a run that is interrupted and resumed', () => {
     expectSameEnd(whole, parted);
   });
 
+  it('without a teacher beside the student', async () => {
+    const { path } = temporaryFolder();
+    const [whole, parted] = [join(path, 'whole'), join(path, 'parted')];
+    const alone = { objective: { kind: 'looprpt', policy: 'closed', zeta: 0.5 }, teacherDecay: 0 } as const;
+    await run(config(whole, alone), false);
+    const controller = new AbortController();
+    const onStep = ({ step }: { step: number }) => step === 3 && controller.abort();
+    await run(config(parted, alone), false, { signal: controller.signal, onStep });
+    await run(config(parted, alone), true);
+    expectSameEnd(whole, parted);
+  });
+
   it('refuses another configuration, a second start, and names what differs', async () => {
     const { path } = temporaryFolder();
     const out = join(path, 'run');

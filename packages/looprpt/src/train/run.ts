@@ -3,7 +3,7 @@
  * steps (training.ts) begin.
  *
  * The run folder holds `config.json` (resolved), `metrics.jsonl`, TensorBoard files, `checkpoints/step-N/` and, while a process
- * trains, `run.lock`. A run that is interrupted finishes its step, writes a checkpoint and reports it; one that is killed goes on
+ * trains, `run.lock`; with `blend` below 1, at the end `model/`. A run that is interrupted finishes its step, writes a checkpoint and reports it; one that is killed goes on
  * from the newest whole checkpoint and ends with the same weights, bit for bit.
  */
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { PeerError, type ProcessGroup, setThreads } from '@looprpt/engine';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
 import { UserError } from '../user-error.js';
+import { writeBlended } from './blend.js';
 import { removePartialCheckpoints } from './checkpoint/folder.js';
 import { writeFailure } from './checkpoint/write-failure.js';
 import { type RunState, restoreCheckpoint } from './checkpoint.js';
@@ -75,7 +76,9 @@ async function runWith(
     const { tokenizerFrom } = source;
     const parts = { config, trainer, loader, peers, tokenizerFrom, assertOwner: () => owner?.assertHeld() };
     await using training = new Training(parts, state, hooks);
-    return await training.run();
+    const outcome = await training.run();
+    if (!first || outcome.interrupted) return outcome;
+    return { ...outcome, model: (await writeBlended(config, student, source)) ?? outcome.model };
   } finally {
     trainer[Symbol.dispose]();
     trainer.student.dispose();

@@ -14,13 +14,7 @@ import type { PackedBatch } from '../data/loader/batch.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { trainingBatch } from '../objectives/batch.js';
 import { type RowKey, RowRandomness } from '../objectives/looprpt/row-randomness.js';
-import {
-  idleInLoss,
-  lossPlaces,
-  type ObjectiveConfig,
-  objectiveLoss,
-  trains,
-} from '../objectives/objective.js';
+import { idleInLoss, lossPlaces, type ObjectiveConfig, objectiveLoss, trains } from '../objectives/objective.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
 import { AdamW, type AdamWConfig } from './adamw.js';
 import type { DistributedConfig } from './distributed/config.js';

@@ -38,7 +38,7 @@ export interface RunHooks {
 }
 
 export interface RunOutcome {
-  /** The newest checkpoint, a model folder. */
+  /** The run's model: the blended one where there is one, else the newest checkpoint. */
   model: string;
   step: number;
   interrupted: boolean;

@@ -20,7 +20,10 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
     'Evaluates a model on text or on downstream tasks. On text: after every loop, at a sweep of exit thresholds, by difficulty. The result of a run folder is kept in it as eval.json, for report.',
     'npx looprpt eval --model runs/hop-looprpt --data task:hop --reference runs/hop-base --compare',
   )
-    .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')
+    .requiredOption(
+      '--model <model>',
+      'a model folder, a Hub id or a run folder (its blended model or newest checkpoint)',
+    )
     .option('--data <path>', 'a folder of shards, JSONL, Parquet or text, or task:NAME for held-out generated problems')
     .option(
       '--tasks <list>',

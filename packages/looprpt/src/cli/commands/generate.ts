@@ -13,7 +13,10 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
     'Continues a prompt, and says how many loops it took. With --stream the text appears as it is made; with --json too, one object a line for each piece {"text", "loop"}, and the whole result last.',
     'npx looprpt generate --model runs/stories --prompt "Problem: Tom has 3 apples." --exit-threshold 0.7',
   )
-    .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')
+    .requiredOption(
+      '--model <model>',
+      'a model folder, a Hub id or a run folder (its blended model or newest checkpoint)',
+    )
     .requiredOption('--prompt <text>', 'what is continued; with --chat: what the user says')
     .option('--max-tokens <n>', 'tokens to make, at most', integer(1), 128)
     .option('--exit-threshold <τ>', "stop looping where the exit CDF reaches τ (default: the model's)", real())

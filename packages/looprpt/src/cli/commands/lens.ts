@@ -18,7 +18,10 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
     'Shows what every loop knows about every token. Likeliest next tokens, log-probabilities of the true ones, gate and exits, for a short text.',
     'npx looprpt lens --model runs/hop-looprpt --text "a b c" --tau 0.5 --tau 0.9',
   )
-    .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')
+    .requiredOption(
+      '--model <model>',
+      'a model folder, a Hub id or a run folder (its blended model or newest checkpoint)',
+    )
     .option('--text <text>', 'one text')
     .option('--ids <file>', 'instead of a text: a JSON array of equally long arrays of token ids')
     .option('--tau <τ>', 'a threshold of the exit rule (repeatable)', repeated)

@@ -14,7 +14,10 @@ export function serveCommand(cli: Cli): CommandUnknownOpts {
     'Serves a model with OpenAI\'s API, and a page to try it. Tokens at different loops share each pass, so that early exits save time. The API key is taken from LOOPRPT_API_KEY. With --json one object says when it is ready: {"url", "model", …}. A signal ends it when what runs is done, a second one at once.',
     'npx looprpt serve --model packages/looprpt/models/hop-base --port 8000',
   )
-    .requiredOption('--model <model>', 'a model folder, a Hub id or a run folder (its newest checkpoint)')
+    .requiredOption(
+      '--model <model>',
+      'a model folder, a Hub id or a run folder (its blended model or newest checkpoint)',
+    )
     .option('--name <id>', "the model's id for clients (default: the last part of --model)")
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <n>', '0 takes a free one', integer(0, 65_535), 8000)

@@ -42,7 +42,7 @@ export const hopFinite = study({
   about:
     'From the base that ships, whose training has ended. The arms see 1,600 new documents, three times each at equal tokens: plain training on them cannot improve it any more.',
   corpus: { kind: 'task', task: TASK, heldOut: 600, documents: 1600 },
-  tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3], trials: 3 },
+  tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3, 2e-3], trials: 4 },
 });
 
 /** Where depth has nothing left to give: the base solves at loop 2 what it will solve at all. */
@@ -58,9 +58,9 @@ export const hopSaturated = study({
     perSeed: false,
   },
   arms: shared.arms.filter(({ name }) =>
-    ['base', 'stage1', 'uniform-ce', 'gate', 'looprpt', 'anchored', 'anchored-none'].includes(name),
+    ['base', 'stage1', 'uniform-ce', 'gate', 'looprpt', 'tethered', 'stage1-blended'].includes(name),
   ),
-  tuning: { seeds: [101], learningRates: [1e-4, 2.5e-4, 5e-4], trials: 3 },
+  tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3, 2e-3], trials: 4 },
 });
 
 const SHORT = [
@@ -72,7 +72,8 @@ const SHORT = [
   'no-selection',
   'closed-batch',
   'anchored',
-  'anchored-none',
+  'tethered',
+  'stage1-blended',
 ];
 
 /** A quick table: a few arms of the endless study. */

@@ -27,7 +27,6 @@ const shared = {
     heldOut: ['omni-math'],
     vocabulary: 1024,
     heldOutBatches: 100,
-    tuningBatches: 24,
   },
   arms: [...BASELINES, ...METHODS, ...ABLATIONS, ...VARIANTS].filter(({ name }) => !DEAR.includes(name)),
   equalCompute: 'looprpt',
@@ -39,7 +38,7 @@ export const math = study({
   name: 'math',
   title: 'GSM8K and Omni-MATH',
   base: { shipped: 'math-base' },
-  training: { steps: 100, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1 },
+  training: { steps: 200, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1 },
   tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3], trials: 3 },
 });
 
@@ -48,7 +47,7 @@ export const mathLarge = study({
   ...shared,
   name: 'math-large',
   title: 'GSM8K and Omni-MATH, four times the weights',
-  corpus: { ...shared.corpus, heldOutBatches: 200, tuningBatches: 48 },
+  corpus: { ...shared.corpus, heldOutBatches: 200 },
   model: LARGE,
   base: {
     steps: 3000,

@@ -140,7 +140,7 @@ function distil(
   const statesME = noGrad(() => referenceStates(statesK, hard.placesN, distillFrom, referenceStepM));
   // A student that teaches itself has said already what it says at its last loop.
   const said = teacher === student && distillFrom === 'last' ? reading.logProbsKMV : null;
-  const reference = { statesME, logProbsMV: said && said.select(0, -1).detach() };
+  const reference = { statesME, logProbsMV: said?.select(0, -1).detach() ?? null };
   const sharesK1 = distillationShares(statesK.length, distillAnchor, reading.logProbsKM);
   return referenceDistillationLoss(student, reading, teacher, reference, sharesK1);
 }
