@@ -93,6 +93,7 @@ describe('a run with blend', () => {
     let steps = 0;
     const { model } = await run(config(one, { blend: 0.7 }), true, { onStep: () => steps++ });
     expect(steps).toBe(0);
+    expect(JSON.parse(readFileSync(join(one, 'config.json'), 'utf8'))).toMatchObject({ blend: 0.7 });
     const { model: expected } = await run(config(other, { blend: 0.7 }), false);
     expect(bytesOf(model)).toEqual(bytesOf(expected));
     const unblended = await run(config(one), true);

@@ -61,7 +61,7 @@ async function runWith(
   const first = peers.rank === 0;
   // A run that is there is locked before anything else; of one that is not, a failed start shall leave no folder behind.
   const [started] = peers.exchange(first && holdsRun(config, resume)) as [boolean, ...boolean[]];
-  using early = first && started ? lock(config) : null;
+  using early = first && started ? takeOver(config) : null;
   const source = await modelSource(config);
   const loader = openRunData(config, source.tokenizer, peers);
   const student = source.open();
@@ -85,11 +85,15 @@ async function runWith(
   }
 }
 
-function lock({ out }: RunConfig): RunLock {
+/** Takes a run that is there already, and notes what may have changed of its configuration. */
+function takeOver(config: RunConfig): RunLock {
+  const { out } = config;
   try {
-    return lockRun(out);
+    const owner = lockRun(out);
+    writeRunConfig(config);
+    return owner;
   } catch (error) {
-    throw writeFailure(error, `${out}: the run's lock`);
+    throw writeFailure(error, `${out}: the run's lock and configuration`);
   }
 }
 
