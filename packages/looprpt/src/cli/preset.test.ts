@@ -24,7 +24,7 @@ describe('a preset', () => {
     expect(objective).toMatchObject({ kind: 'looprpt', zeta: 0.5, policy: 'closed', distillAnchor: 0 });
     expect(optimizer).toMatchObject({ learningRate: 0.01, gateLearningRateScale: 0.5 });
     expect(teacherDecay).toBe(0.9);
-    expect(blend).toBe(0.5);
+    expect(blend).toBe(0.25);
   });
 
   it('changes nothing where none is named', () => {

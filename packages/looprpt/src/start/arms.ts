@@ -29,7 +29,11 @@ function looprpt({
 
 export const ARMS: readonly Arm[] = [
   { name: 'LoopRPT as written', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
-  { name: 'LoopRPT, tethered', folder: 'looprpt-tethered', isBaseline: false, ...looprpt(PRESETS.tethered) },
+  {
+    // Steps are half as large here as in the studies that the preset's share is from.
+    ...{ name: 'LoopRPT, tethered', folder: 'looprpt-tethered', isBaseline: false },
+    ...looprpt({ ...PRESETS.tethered, blend: 0.5 }),
+  },
   {
     name: 'uniform CE + gate',
     folder: 'uniform-ce',

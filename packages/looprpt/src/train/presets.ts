@@ -58,7 +58,7 @@ export const PRESETS = {
     objective: TETHERED,
     gateLearningRateScale: 0.5,
     teacherDecay: 0,
-    blend: 0.5,
+    blend: 0.25,
   },
 } as const satisfies Record<string, Preset>;
 

@@ -19,7 +19,7 @@ const DEAR = ['looprpt-full', 'pg-backbone'];
 const shared = {
   regime: 'c',
   about:
-    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH several times; the arms see those of Omni-MATH again.',
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH three times; the arms see those of Omni-MATH again.',
   corpus: {
     kind: 'text',
     base: ['gsm8k', 'omni-math'],
@@ -38,7 +38,7 @@ export const math = study({
   name: 'math',
   title: 'GSM8K and Omni-MATH',
   base: { shipped: 'math-base' },
-  training: { steps: 200, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1 },
+  training: { steps: 100, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1 },
   tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3], trials: 3 },
 });
 
