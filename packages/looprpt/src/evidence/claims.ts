@@ -7,7 +7,7 @@
  */
 import { signed } from '../report/format.js';
 import { meanLoopsShown, TAU } from './document-sums.js';
-import type { Budget } from './planner.js';
+import { BUDGETS, type Budget } from './planner.js';
 import { bestBaseline, differenceOf, type Ends, type Part, rowOf, type StudyResult } from './result.js';
 import { titleOf } from './table.js';
 import { PRESET } from './variants.js';
@@ -51,7 +51,7 @@ export function statements(result: StudyResult): Statement[] {
     ...claimsOfMethod(result, method),
     ...claimsOfParts(result, method),
     ...claimsOfVariant(result),
-    ...claimsOfPreset(),
+    ...claimsOfPreset(result),
   ];
   return claims.flatMap(([claim, comparisons]) => {
     const parts = comparisons.flatMap((comparison) => partOf(result, comparison));
@@ -162,20 +162,29 @@ function claimsOfVariant(result: StudyResult): Claim[] {
   ]);
 }
 
-/** What each part of our preset brings, and what of it would do as much for plain training. */
-function claimsOfPreset(): Claim[] {
+/** Whether our preset wins, what each part of it brings, and what of it would do as much for plain training. */
+function claimsOfPreset(result: StudyResult): Claim[] {
+  const wins = BUDGETS.map((budget): Claim => {
+    const rival = bestBaseline(result, budget, 'all') ?? '';
+    const what = `area, of ${titleOf(result, PRESET)} over ${titleOf(result, rival)}`;
+    return [
+      `The preset has a larger area than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
+      [{ a: PRESET, b: rival, budget, measure: 'area', says: 'more', what }],
+    ];
+  });
   const without = (arm: string, claim: string): Claim => [
     `In the preset, ${claim} raises the area`,
     [{ a: `${PRESET}-no-${arm}`, b: PRESET, measure: 'area', says: 'less', what: 'area without it' }],
   ];
   return [
+    ...wins,
     without('blend', 'drawing the weights back'),
     without('distill', 'the distillation'),
     without('labels', 'L_rep'),
     without('policy', 'the policy gradient'),
     [
       'The preset is better than stage I with its weights drawn back too',
-      (['tokens', 'compute'] as const).map((budget) => ({
+      BUDGETS.map((budget) => ({
         ...{ a: 'stage1-blended', b: PRESET, budget, measure: 'area', says: 'less' },
         what: `area of stage I drawn back, equal ${budget}`,
       })),
