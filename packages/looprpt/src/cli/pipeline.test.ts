@@ -114,7 +114,7 @@ describe('pretrain and train', () => {
   it('print for people what they made, and their progress on stderr', async () => {
     const { code, stdout, stderr } = await runCli('pretrain', '--config', 'base.json', '--out', 'runs/words');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/checkpoint\s+runs\/words\/checkpoints\/step-4\nreport\s+runs\/words\/report\.html\n/);
+    expect(stdout).toMatch(/model\s+runs\/words\/checkpoints\/step-4\nreport\s+runs\/words\/report\.html\n/);
     expect(stderr).toMatch(/pretrain: 4\/4 .*loss .*loops .*tokens\/s/);
   });
 

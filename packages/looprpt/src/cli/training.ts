@@ -30,7 +30,7 @@ export async function trainingCommand(cli: Cli, kind: TrainingKind, options: Tra
     return;
   }
   printFacts(cli, [
-    ['checkpoint', model],
+    ['model', model],
     ...(skipped > 0 ? [['skipped steps', skipped] as const] : []),
     ...(report === null ? [] : [['report', report] as const]),
   ]);
