@@ -61,7 +61,8 @@ async function runWith(
   const first = peers.rank === 0;
   // A run that is there is locked before anything else; of one that is not, a failed start shall leave no folder behind.
   const [started] = peers.exchange(first && holdsRun(config, resume)) as [boolean, ...boolean[]];
-  using early = first && started ? takeOver(config) : null;
+  using early = first && started ? lock(config) : null;
+  if (early) noteConfig(config);
   const source = await modelSource(config);
   const loader = openRunData(config, source.tokenizer, peers);
   const student = source.open();
@@ -85,15 +86,20 @@ async function runWith(
   }
 }
 
-/** Takes a run that is there already, and notes what may have changed of its configuration. */
-function takeOver(config: RunConfig): RunLock {
-  const { out } = config;
+function lock({ out }: RunConfig): RunLock {
   try {
-    const owner = lockRun(out);
-    writeRunConfig(config);
-    return owner;
+    return lockRun(out);
   } catch (error) {
-    throw writeFailure(error, `${out}: the run's lock and configuration`);
+    throw writeFailure(error, `${out}: the run's lock`);
+  }
+}
+
+/** What may change in a run that goes on is as it was asked for last. */
+function noteConfig(config: RunConfig): void {
+  try {
+    writeRunConfig(config);
+  } catch (error) {
+    throw writeFailure(error, `${config.out}: the run's configuration`);
   }
 }
 
