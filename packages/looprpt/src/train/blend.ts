@@ -3,8 +3,8 @@
  * parameter alike. It lies in `RUN/model` once the run has ended, and is what the run's folder means as a model from then on.
  * Another b needs no training: `--resume` with it writes the model anew.
  *
- * Weights between two ends of a fine-tuning predict better than either where steps are large and data few: what the steps have in
- * common adds up, what is noise of single batches is halved. It costs no training. Checkpoints stay what they are; a run that goes
+ * Weights between two ends of a fine-tuning may predict better than either where steps are large and data few: what the steps have in
+ * common adds up, what is noise of single batches shrinks. It costs no training. Checkpoints stay what they are; a run that goes
  * on goes on from the unblended weights.
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
