@@ -140,7 +140,7 @@ function claimsOfParts(result: StudyResult, method: string): Claim[] {
     ...brings('no-kl', 'The KL term'),
     ...brings('no-rep', 'L_rep'),
     ...brings('no-entropy', 'L_ent'),
-    ...brings('no-rep-entropy', 'L_rep and L_ent together'),
+    ...brings('no-rep-entropy', 'L_rep together with L_ent'),
     ...penalty,
   ];
 }

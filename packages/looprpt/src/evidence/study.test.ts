@@ -54,7 +54,7 @@ describe('the studies of generated tasks', () => {
       const documents = Array.from({ length: 50 }, (_, i) => documentAt(corpus.task, 3, 'train', i));
       const places = (await tokenizeDocuments(tokenizer, documents)).map(({ ids }) => ids.length - 1);
       expect([name, Math.max(...places)]).toEqual([name, training.batch.sequenceLength]);
-      expect(base.batch).toEqual(training.batch);
+      expect({ ...base.batch, rows: training.batch.rows }).toEqual(training.batch);
     }
   });
 });

@@ -2,10 +2,12 @@
 
 import { rewardFigure, trainingFigure } from './figures/curves.js';
 import { depthFigure } from './figures/depth.js';
+import { rulesFigure } from './figures/exit-rules.js';
 import { exitFigure } from './figures/exits.js';
 import type { Figure, Series } from './figures/figure.js';
 import { seriesStyles } from './figures/palette.js';
-import { difficultyParetoFigure, type Evaluated, paretoFigure, rulesFigure } from './figures/pareto.js';
+import { difficultyParetoFigure, paretoFigure } from './figures/pareto.js';
+import type { Evaluated } from './figures/pareto-data.js';
 import { type Headline, headline } from './headline.js';
 import type { ReportInput } from './input.js';
 import { summarise } from './summary.js';

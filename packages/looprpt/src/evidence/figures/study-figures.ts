@@ -1,8 +1,10 @@
 /** All figures of a study, drawn from its committed outcome. */
 import { depthFigure } from '../../report/figures/depth.js';
+import { rulesFigure } from '../../report/figures/exit-rules.js';
 import type { Figure } from '../../report/figures/figure.js';
 import { seriesStyles } from '../../report/figures/palette.js';
-import { difficultyParetoFigure, type Evaluated, paretoFigure, rulesFigure } from '../../report/figures/pareto.js';
+import { difficultyParetoFigure, paretoFigure } from '../../report/figures/pareto.js';
+import type { Evaluated } from '../../report/figures/pareto-data.js';
 import type { Budget } from '../planner.js';
 import type { StudyResult } from '../result.js';
 import { rowsShown } from '../shown.js';

@@ -47,6 +47,8 @@ export const mathLarge = study({
   ...shared,
   name: 'math-large',
   title: 'GSM8K and Omni-MATH, four times the weights',
+  about:
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH twice; the arms see a quarter of those of Omni-MATH again.',
   corpus: { ...shared.corpus, heldOutBatches: 200 },
   model: LARGE,
   base: {
@@ -57,6 +59,6 @@ export const mathLarge = study({
     weightDecay: 0.1,
     perSeed: false,
   },
-  training: { steps: 80, batch: { ...BATCH, rows: 4 }, schedule: { warmupSteps: 20 } },
+  training: { ...math.training, batch: { ...BATCH, rows: 4 } },
   tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3], trials: 3 },
 });

@@ -4,7 +4,7 @@ import { count, fixed, percent } from '../format.js';
 import type { LoopSummary, ModelSummary } from '../summary.js';
 import { type Canvas, drawSheet, type PanelOptions } from './canvas.js';
 import type { Figure, Series } from './figure.js';
-import type { Evaluated } from './pareto.js';
+import type { Evaluated } from './pareto-data.js';
 
 export interface DepthPanel {
   title: string;

@@ -4,7 +4,7 @@ import { adaptiveAt } from '../summary.js';
 import { type Canvas, drawSheet, type PanelOptions } from './canvas.js';
 import type { Figure, Series } from './figure.js';
 import { color } from './palette.js';
-import type { Evaluated } from './pareto.js';
+import type { Evaluated } from './pareto-data.js';
 
 export interface ExitPanel {
   name: string;

@@ -1,50 +1,18 @@
 /**
- * Accuracy against compute: what a model reaches when it stops early, by every rule that was evaluated.
- *
- * `paretoFigure` compares models: the gate's curve as a line, with a band of ± one standard deviation where there are
- * several seeds, static loops as hollow symbols, training-free rules as thin lines if the models are few. `rulesFigure` compares the rules of
- * each model, the oracle included, with the other models' gates in grey behind.
+ * Accuracy against compute, models compared: the gate's curve as a line, with a band of ± one standard deviation where there are
+ * several seeds, static loops as hollow symbols, training-free rules as thin lines if the models are few. The rules of one model
+ * against each other are in `exit-rules.ts`.
  */
 import type { Markish } from '@observablehq/plot';
 import { BUCKETS, type ExitRule } from '../../eval/result.js';
 import { count, percent, siScale } from '../format.js';
-import type { BreakdownSummary, Curve, CurvePoint, ModelSummary } from '../summary.js';
+import type { CurvePoint, ModelSummary } from '../summary.js';
 import { type Canvas, drawSheet, type LegendEntry, type PanelOptions } from './canvas.js';
 import type { Figure, Series } from './figure.js';
 import { color } from './palette.js';
+import { type Evaluated, loopAxis, type ParetoModel, type ParetoPanel, panelData, RULE_STYLE } from './pareto-data.js';
 
-export interface ParetoModel {
-  name: string;
-  loops: number;
-  curves: Curve[];
-  /** Loop k for every token. */
-  static: CurvePoint[];
-}
-
-export interface ParetoPanel {
-  title: string;
-  tokens: number;
-  models: ParetoModel[];
-}
-
-/** A model as the figures of this file need it; `series` and `models` are in the same order. */
-export interface Evaluated {
-  series: Series[];
-  models: ModelSummary[];
-}
-
-const RULE_STYLE: Record<
-  Exclude<ExitRule, 'static'>,
-  { label: string; stroke: string; dash?: string; width: number }
-> = {
-  gate: { label: 'exit gate', stroke: color('series-1'), width: 2.4 },
-  'hidden-change': { label: 'change of hidden state', stroke: color('series-2'), dash: '7 3', width: 1.5 },
-  confidence: { label: 'confidence', stroke: color('series-3'), dash: '2 2.5', width: 1.5 },
-  entropy: { label: 'entropy', stroke: color('series-4'), dash: '8 3 2 3', width: 1.5 },
-  oracle: { label: 'oracle', stroke: color('ink-muted'), dash: '1 4', width: 1.5 },
-};
-
-/** More lines than this and the training-free rules are left to `rulesFigure`. */
+/** More lines than this and the training-free rules are left to the exit rules' figure. */
 const MAX_THIN_MODELS = 2;
 
 export function paretoFigure({ series, models }: Evaluated): Figure<ParetoPanel[]> {
@@ -98,66 +66,6 @@ export function difficultyParetoFigure({ series, models }: Evaluated): Figure<Pa
           ),
         ),
       }),
-  };
-}
-
-export function rulesFigure({ models }: Evaluated): Figure<ParetoPanel[]> {
-  const withRules = models.filter(({ all }) => all.curves.length > 1);
-  const data = withRules.map((model) => panelData(model.name, [model], ({ all }) => all));
-  const rules = (Object.keys(RULE_STYLE) as (keyof typeof RULE_STYLE)[]).filter((rule) =>
-    withRules.some(({ all }) => all.curves.some((curve) => curve.rule === rule)),
-  );
-  return {
-    id: 'exit-rules',
-    title: 'Exit rules',
-    caption:
-      "The model's gate beside rules that need no training; the oracle stops at the first loop that is right. Hollow circles: every token stopped at the same loop.",
-    data,
-    draw: (canvas) =>
-      drawSheet(canvas, {
-        label: 'Accuracy against mean loops by exit rule, one panel per model',
-        columns: Math.min(3, Math.max(2, withRules.length)),
-        panelHeight: 290,
-        legend: [
-          ...rules.map((rule): LegendEntry => {
-            const { label, stroke, dash, width } = RULE_STYLE[rule];
-            return { label, stroke, strokeWidth: width, ...(dash && { strokeDasharray: dash }) };
-          }),
-          {
-            label: 'static loop',
-            stroke: 'none',
-            symbol: 'circle',
-            symbolFill: color('surface'),
-            symbolStroke: color('ink'),
-          },
-        ],
-        panels: data.map(({ title, models: [model] }) => rulesPanel(canvas, title, model!, sharedDomain(data))),
-      }),
-  };
-}
-
-function panelData(
-  title: string,
-  models: ModelSummary[],
-  pick: (model: ModelSummary) => BreakdownSummary,
-): ParetoPanel {
-  return {
-    title: title.charAt(0).toUpperCase() + title.slice(1),
-    tokens: Math.max(0, ...models.map((model) => pick(model).tokens)),
-    models: models.map((model) => {
-      const part = pick(model);
-      return {
-        name: model.name,
-        loops: model.loops,
-        curves: part.curves,
-        static: part.perLoop.map(({ loop, accuracy }) => ({
-          setting: loop,
-          meanLoops: loop,
-          accuracy,
-          ...(model.flops && { flopsPerToken: loop * model.flops.perLoop + model.flops.head }),
-        })),
-      };
-    }),
   };
 }
 
@@ -219,32 +127,6 @@ function paretoPanel(
   };
 }
 
-function rulesPanel({ Plot }: Canvas, title: string, model: ParetoModel, domain: [number, number]): PanelOptions {
-  const y = ({ accuracy }: CurvePoint): number => 100 * accuracy.mean;
-  return {
-    title,
-    x: loopAxis([model]),
-    y: { label: 'Accuracy (%)', domain, nice: true, ticks: 6 },
-    marks: [
-      ...model.curves.flatMap(({ rule, points }) => {
-        if (rule === 'static') return [];
-        const { stroke, width, dash } = RULE_STYLE[rule];
-        const line = { x: 'meanLoops', y, stroke, strokeWidth: width, ariaLabel: () => `${rule} of ${model.name}` };
-        return [Plot.line(points, { ...line, ...(dash && { strokeDasharray: dash }) })];
-      }),
-      Plot.dot(model.static, {
-        x: 'meanLoops',
-        y,
-        r: 3.8,
-        fill: color('surface'),
-        stroke: color('ink'),
-        ariaLabel: () => `static loops of ${model.name}`,
-        title: (point: CurvePoint) => `loop ${point.setting}: ${percent(point.accuracy.mean, 2)} %`,
-      }),
-    ],
-  };
-}
-
 /** ± one standard deviation around a curve of several seeds; nothing for one seed. */
 function bandMark(
   Plot: Canvas['Plot'],
@@ -261,12 +143,6 @@ function bandMark(
     fill,
     fillOpacity: 0.16,
   });
-}
-
-function loopAxis(models: ParetoModel[]): PanelOptions['x'] {
-  const loops = Math.max(1, ...models.map((model) => model.loops));
-  const ticks = Array.from({ length: loops }, (_, index) => index + 1);
-  return { label: 'Mean loops per token', domain: [1, Math.max(2, loops)], inset: 8, ticks, tickFormat: 'd' };
 }
 
 function modelLegend(series: Series[], models: ParetoModel[]): LegendEntry[] {
@@ -293,14 +169,6 @@ function modelLegend(series: Series[], models: ParetoModel[]): LegendEntry[] {
 
 function gateOnly(model: ParetoModel): ParetoModel {
   return { ...model, curves: model.curves.filter(({ rule }) => rule === 'gate') };
-}
-
-function sharedDomain(panels: ParetoPanel[]): [number, number] {
-  const values = panels
-    .flatMap(({ models }) => models)
-    .flatMap((model) => [...model.static, ...model.curves.flatMap(({ points }) => points)])
-    .map(({ accuracy }) => 100 * accuracy.mean);
-  return [Math.min(...values), Math.max(...values)];
 }
 
 function hasFlopsEverywhere(points: CurvePoint[]): boolean {
