@@ -44,7 +44,7 @@ function quickened({ corpus, base, training, ...rest }: Study): Study {
     ...rest,
     corpus:
       corpus.kind === 'task'
-        ? { ...corpus, heldOut: few(corpus.heldOut) }
+        ? { ...corpus, heldOut: few(corpus.heldOut), tuning: few(corpus.tuning ?? corpus.heldOut) }
         : { ...corpus, heldOutBatches: few(corpus.heldOutBatches) },
     base: 'shipped' in base ? base : shorter(base),
     training: shorter(training),

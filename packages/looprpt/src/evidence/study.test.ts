@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tokenizeDocuments } from '../data/shards/token-document.js';
-import { documentAt } from '../data/tasks/index.js';
+import { documentAt, taskConfig } from '../data/tasks/index.js';
 import { temporaryFolder } from '../testing/temporary-folder.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { UserError } from '../user-error.js';
@@ -56,6 +56,18 @@ describe('the studies of generated tasks', () => {
       expect([name, Math.max(...places)]).toEqual([name, training.batch.sequenceLength]);
       expect({ ...base.batch, rows: training.batch.rows }).toEqual(training.batch);
     }
+  });
+
+  it('are tuned on as many documents as are held out, or as many as they say', async () => {
+    const { path } = temporaryFolder();
+    const task = taskConfig('hop');
+    const judged = async (tuning?: number): Promise<number[]> => {
+      const corpus = { kind: 'task', task, vocabulary: 300, heldOut: 24, ...(tuning && { tuning }) } as const;
+      const { heldOut } = await prepareCorpus(new Store(path), corpus, { inputs: {}, tokenizer: 'unused' });
+      return (['heldout', 'tune'] as const).map((judge) => (heldOut(judge) as { documents: number }).documents);
+    };
+    expect(await judged()).toEqual([24, 24]);
+    expect(await judged(6)).toEqual([24, 6]);
   });
 });
 

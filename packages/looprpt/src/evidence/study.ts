@@ -32,7 +32,8 @@ export const corpusSchema = z.discriminatedUnion('kind', [
       .default(512)
       .describe('most entries of the tokenizer, which is trained on documents of the task'),
     documents: positive.optional().describe("the arms' finite corpus; default: without end. The base's is without end"),
-    heldOut: positive.describe('documents of the held-out split, and as many of the tuning split'),
+    heldOut: positive.describe('documents of the held-out split'),
+    tuning: positive.optional().describe('documents of the tuning split; default: as many as are held out'),
   }),
   z.strictObject({
     kind: z.literal('text'),

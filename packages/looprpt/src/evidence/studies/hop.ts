@@ -85,6 +85,9 @@ export const hopShort = study({
   arms: shared.arms.filter(({ name }) => SHORT.includes(name)),
 });
 
+/** What the few steps of the larger studies change is small beside what 600 documents can show. */
+const MANY_HELD_OUT = { kind: 'task', task: TASK, heldOut: 2400, tuning: 600 } as const;
+
 /** Four times the weights, and half the rates; fewer and smaller steps, so that a table takes no longer. */
 export const hopEndlessLarge = study({
   ...hopEndless,
@@ -92,6 +95,7 @@ export const hopEndlessLarge = study({
   title: 'Multi-hop lookup, endless data, four times the weights',
   about:
     'The base has seen 160,000 documents, far from what endless data can make of it; no document is seen twice, which favours plain cross-entropy.',
+  corpus: MANY_HELD_OUT,
   model: LARGE,
   base: {
     ...{ steps: 5000, learningRate: 2e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.05 } },
@@ -109,7 +113,7 @@ export const hopFiniteLarge = study({
     'The base of the endless study of this size; the arms see 512 new documents, three times each at equal tokens.',
   model: LARGE,
   base: hopEndlessLarge.base,
-  corpus: { kind: 'task', task: TASK, heldOut: 600, documents: 512 },
+  corpus: { ...MANY_HELD_OUT, documents: 512 },
   training: hopEndlessLarge.training,
   tuning: { seeds: [101], learningRates: [1.25e-4, 2.5e-4, 5e-4, 1e-3], trials: 4 },
 });
