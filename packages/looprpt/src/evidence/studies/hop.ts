@@ -93,8 +93,7 @@ export const hopEndlessLarge = study({
   ...hopEndless,
   name: 'hop-endless-large',
   title: 'Multi-hop lookup, endless data, four times the weights',
-  about:
-    'The base has seen 160,000 documents, far from what endless data can make of it; no document is seen twice, which favours plain cross-entropy.',
+  about: 'The base has seen 160,000 documents once; the arms see 1,536 new ones, none of them twice.',
   corpus: MANY_HELD_OUT,
   model: LARGE,
   base: {
