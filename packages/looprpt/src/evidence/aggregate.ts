@@ -4,6 +4,7 @@ import type { EvalResult } from '../eval/result.js';
 import { type BreakdownSummary, type ModelSummary, summarise } from '../report/summary.js';
 import type { ArmRuns, Conducted } from './conduct.js';
 import { decodeSums } from './document-sums.js';
+import { sumsByDocument } from './documents.js';
 import { Resampled } from './hierarchical-bootstrap.js';
 import type { Budget } from './planner.js';
 import { type Difference, type Ends, PARTS, type Part, type Row, type StudyResult } from './result.js';
@@ -18,15 +19,23 @@ export interface AggregateOptions {
 }
 
 export function aggregate(conducted: Conducted, { command, whole, resamples }: AggregateOptions): StudyResult {
-  const { study, runs, bases } = conducted;
+  const { study, runs, bases, documentOf } = conducted;
   assertComparable(runs);
   const { loops, tokens } = runs[0]!.results[0]!.evaluation;
   const resampled = new Map(
     PARTS.map((part) => [
       part,
-      new Resampled(new Map(runs.map((one) => [nameOf(one), one.results.map(({ sums }) => decodeSums(sums[part]))])), {
-        resamples,
-      }),
+      new Resampled(
+        new Map(
+          runs.map((one) => [
+            nameOf(one),
+            one.results.map(({ sums }) => sumsByDocument(decodeSums(sums[part]), documentOf)),
+          ]),
+        ),
+        {
+          resamples,
+        },
+      ),
     ]),
   );
   const best = bestBaselines(runs, resampled);
@@ -36,7 +45,7 @@ export function aggregate(conducted: Conducted, { command, whole, resamples }: A
     whole,
     parameters: conducted.parameters,
     loops,
-    documents: runs[0]!.results[0]!.sums.all.documents,
+    documents: new Set(documentOf).size,
     tokens,
     resamples,
     base: { flops: conducted.baseFlops, seconds: bases.length > 0 ? mean(bases.map(({ seconds }) => seconds)) : 0 },

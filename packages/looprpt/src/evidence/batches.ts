@@ -73,10 +73,10 @@ export function heldOutBatches(
     const source = ShardSet.open(join(folder, heldOut.shards), { tokenizerHash: tokenizer.hash });
     return batchesOf(source, shape, tokenizer.padId, heldOut.batches);
   }
-  const { task, split, documents } = heldOut;
+  const { task, split, documents, from = 0 } = heldOut;
   const source = new TokenizedTaskSource({
     id: `the ${split} split`,
-    documentAt: (index) => documentAt(task, 0, split, index),
+    documentAt: (index) => documentAt(task, 0, split, from + index),
     tokenizer,
     length: documents,
   });

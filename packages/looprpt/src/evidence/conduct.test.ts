@@ -2,10 +2,12 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { liveTensors } from '@looprpt/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../testing/temporary-folder.js';
 import { aggregate } from './aggregate.js';
+import { settingsOf } from './arm.js';
 import { type Conducted, conduct } from './conduct.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
@@ -15,7 +17,7 @@ import { readResult, writeResult } from './result-file.js';
 import { type RunUnit, unitRunner } from './run-unit.js';
 import { Store } from './store.js';
 import { tinyStudy } from './tiny-study.js';
-import type { Unit } from './unit.js';
+import type { ArmUnit, Unit } from './unit.js';
 
 const OPTIONS = { threads: 1, inputs: {}, budgets: BUDGETS, tune: true, quiet: true } as const;
 
@@ -71,6 +73,35 @@ describe('what is held equal', () => {
       if (budget === 'compute') expect(Math.abs(flops - allowed)).toBeLessThanOrEqual(flops / steps);
     }
     expect(rowOf(result, 'gate', 'compute')!.steps).toBeGreaterThan(3);
+  });
+
+  it('with compute in CPU seconds, arms spend what the reference took in the tuning runs, to within a step', async () => {
+    const { path } = temporaryFolder();
+    cpSync(folder, path, { recursive: true });
+    const store = new Store(path);
+    // The machine's clock is replaced: a step of each arm took as many seconds as its name has letters.
+    for (const { arm, trials } of conducted.tuning) {
+      if (!arm.objective) continue;
+      const ofArm = (unit: Unit): boolean =>
+        unit.kind === 'arm' &&
+        unit.settings !== null &&
+        'split' in unit.heldOut &&
+        unit.heldOut.split === 'tune' &&
+        trials.some(({ trial }) => isDeepStrictEqual(unit.settings, settingsOf(arm, trial)));
+      for (const unit of ran.filter(ofArm)) {
+        const result = store.read(unit as ArmUnit)!;
+        const { training } = result;
+        store.write(unit, { ...result, training: { ...training!, seconds: arm.name.length * training!.steps } });
+      }
+    }
+    const options = { ...OPTIONS, store, run: unitRunner(store) };
+    const { runs } = await conduct({ ...options, study: tinyStudy({ computeBy: 'cpu' }) });
+    const allowed = 3 * 'looprpt'.length;
+    for (const { arm, budget, steps } of runs)
+      if (arm.objective && budget === 'compute') expect(steps).toBe(Math.max(1, Math.round(allowed / arm.name.length)));
+    expect(runs.filter(({ budget, steps }) => budget === 'compute' && steps > 3)).not.toHaveLength(0);
+    const untuned = conduct({ ...options, tune: false, study: tinyStudy({ computeBy: 'cpu' }) });
+    await expect(untuned).rejects.toThrow('give --no-compute with --no-tuning');
   });
 
   it('arms that were not held equal are not compared', () => {

@@ -3,18 +3,21 @@
  * Units that are done already are read, the others are run.
  */
 import assert from 'node:assert/strict';
+import { quantile } from '../eval/bootstrap.js';
 import { parameterCount } from '../model/config.js';
 import { modelSource } from '../train/open-model.js';
 import { type RunConfigInput, runConfigSchema } from '../train/run-config.js';
+import { UserError } from '../user-error.js';
 import { type Arm, type Trial, trialsOf } from './arm.js';
-import { lossShareOf, trainingStream } from './batches.js';
+import { heldOutBatches, lossShareOf, trainingStream } from './batches.js';
 import { prepareCorpus } from './corpus.js';
+import { documentsOfSequences } from './documents.js';
 import { type Budget, Planner } from './planner.js';
 import { runAll } from './run-all.js';
 import type { RunUnit } from './run-unit.js';
 import { shippedModel } from './shipped.js';
 import type { ArmResult, BaseResult, Store } from './store.js';
-import { armOf, type Study } from './study.js';
+import type { Study } from './study.js';
 import type { Inputs } from './text-corpus.js';
 
 /** An arm trained with one budget. */
@@ -35,6 +38,8 @@ export interface Tuned {
   chosen: Trial | null;
   /** Mean area on the tuning split; empty where nothing was tried. */
   trials: { trial: Trial; area: number }[];
+  /** CPU seconds of a training step, the median of the runs that tuned; NaN where nothing was tried. */
+  cpuPerStep: number;
 }
 
 export interface Conducted {
@@ -45,6 +50,8 @@ export interface Conducted {
   baseFlops: number;
   tuning: Tuned[];
   runs: ArmRuns[];
+  /** Which document every held-out sequence is of. */
+  documentOf: number[];
 }
 
 export interface ConductOptions {
@@ -61,15 +68,15 @@ export interface ConductOptions {
 
 export async function conduct(options: ConductOptions): Promise<Conducted> {
   const { study, store, budgets } = options;
-  const { planner, parameters } = await plannerOf(options);
+  const { planner, parameters, documentOf } = await plannerOf(options);
   const tuning = await tuneArms(planner, options);
-  const chosen = new Map(tuning.map(({ arm, chosen }) => [arm.name, chosen]));
-  const reference = armOf(study, study.equalCompute);
-  const jobs = study.arms.flatMap((arm) =>
+  const stepCost = ({ arm, chosen, cpuPerStep }: Tuned): number =>
+    study.computeBy === 'cpu' ? cpuPerStep : planner.stepFlops(arm, chosen!);
+  const reference = stepCost(tuning.find(({ arm }) => arm.name === study.equalCompute)!);
+  const jobs = tuning.flatMap((tuned) =>
     budgets.map((budget) => {
-      const trial = chosen.get(arm.name) ?? null;
-      const ofReference = { arm: reference, trial: chosen.get(reference.name)! };
-      const steps = trial ? planner.steps(arm, trial, budget, ofReference) : 0;
+      const { arm, chosen: trial } = tuned;
+      const steps = trial ? planner.steps(budget, { own: stepCost(tuned), reference }) : 0;
       const flops = trial ? steps * planner.stepFlops(arm, trial) : 0;
       return { arm, budget, trial, steps, flops };
     }),
@@ -85,6 +92,7 @@ export async function conduct(options: ConductOptions): Promise<Conducted> {
     bases: bases.map((unit) => store.read(unit)!),
     baseFlops: bases[0] ? planner.unitFlops(bases[0]) : 0,
     tuning,
+    documentOf,
     runs: jobs.map((job) => ({ ...job, results: study.seeds.map((seed) => store.read(unitOf(job, seed))!) })),
   };
 }
@@ -106,7 +114,9 @@ async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
   const stream = trainingStream(store.folder, { data, recipe: study.training, seed }, tokenizer);
   const lossShare = await lossShareOf(stream);
   const planner = new Planner({ study, corpus, model: config, lossShare, threads });
-  return { planner, parameters: parameterCount(config) };
+  const heldOut = await heldOutBatches(store.folder, corpus.heldOut('heldout'), study.training.batch, tokenizer);
+  const documentOf = documentsOfSequences(heldOut, tokenizer.endOfTextId);
+  return { planner, parameters: parameterCount(config), documentOf };
 }
 
 /** Every trial of every arm with the tuning seeds; the one with the largest mean area on the tuning split is chosen. */
@@ -116,19 +126,28 @@ async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tune
   const { steps } = study.training;
   const unitOf = (arm: Arm, trial: Trial, seed: number) => planner.armUnit(arm, trial, { seed, judge: 'tune', steps });
   const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, learningRates) }));
-  if (!tune) return tried.map(({ arm, trials }) => ({ arm, chosen: trials[trials.length >> 1] ?? null, trials: [] }));
+  if (!tune) {
+    if (study.computeBy === 'cpu' && options.budgets.includes('compute'))
+      throw new UserError(`${study.name} measures compute on the runs that tune: give --no-compute with --no-tuning`);
+    const middle = (trials: Trial[]): Trial | null => trials[trials.length >> 1] ?? null;
+    return tried.map(({ arm, trials }) => ({ arm, chosen: middle(trials), trials: [], cpuPerStep: Number.NaN }));
+  }
   const bases = planner.baseUnits(seeds);
   const units = seeds.flatMap((seed) =>
     tried.flatMap(({ arm, trials }) => trials.map((trial) => unitOf(arm, trial, seed))),
   );
   await runAll('tuning', [...bases, ...units], { ...options, flops: (unit) => planner.unitFlops(unit) });
   return tried.map(({ arm, trials }) => {
-    const scored = trials.map((trial) => ({
-      trial,
-      area: meanArea(seeds.map((seed) => store.read(unitOf(arm, trial, seed))!)),
-    }));
+    const results = trials.map((trial) => seeds.map((seed) => store.read(unitOf(arm, trial, seed))!));
+    const scored = trials.map((trial, i) => ({ trial, area: meanArea(results[i]!) }));
     const best = scored.toSorted((a, b) => b.area - a.area)[0];
-    return { arm, chosen: best?.trial ?? null, trials: scored };
+    const cpu = results.flat().flatMap(({ training }) => (training ? [training.seconds / training.steps] : []));
+    return {
+      arm,
+      chosen: best?.trial ?? null,
+      trials: scored,
+      cpuPerStep: quantile(Float64Array.from(cpu).sort(), 0.5),
+    };
   });
 }
 

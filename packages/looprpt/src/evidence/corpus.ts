@@ -35,7 +35,7 @@ export interface CorpusOptions {
 /** @throws UserError when a data set that the corpus needs was not given */
 export async function prepareCorpus(store: Store, corpus: Corpus, options: CorpusOptions): Promise<ReadyCorpus> {
   if (corpus.kind === 'text') return prepareText(store, corpus, options);
-  const { task, vocabulary, documents, heldOut, tuning = heldOut } = corpus;
+  const { task, vocabulary, documents, heldOut, heldOutFrom, tuning = heldOut } = corpus;
   const tokenizer = options.tokenizer ?? (await taskTokenizer(store, task, vocabulary));
   return {
     tokenizer,
@@ -46,7 +46,10 @@ export async function prepareCorpus(store: Store, corpus: Corpus, options: Corpu
       split: 'train',
       ...(documents === undefined ? {} : { documents }),
     }),
-    heldOut: (split) => ({ task, split, documents: split === 'tune' ? tuning : heldOut }),
+    heldOut: (split) =>
+      split === 'tune'
+        ? { task, split, documents: tuning }
+        : { task, split, documents: heldOut, ...(heldOutFrom === 0 ? {} : { from: heldOutFrom }) },
   };
 }
 

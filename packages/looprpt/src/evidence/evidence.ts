@@ -55,7 +55,7 @@ program
   .option('--out <folder>', 'where the work is kept', 'runs/evidence')
   .option('--jobs <n>', 'runs at a time, each in a process of its own', integer(1), 2)
   .option('--threads <n>', 'CPU threads of each', integer(1), 1)
-  .option('--resamples <n>', 'of the bootstrap', integer(1), 1000)
+  .option('--resamples <n>', 'of the bootstrap', integer(1), 2000)
   .option('--publish', 'write to docs even if it is not the whole study', false)
   .option('--quiet', 'no progress', false)
   .action((name, options) => runStudy(name, options));

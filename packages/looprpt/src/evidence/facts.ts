@@ -9,8 +9,8 @@ export function facts(result: StudyResult): string {
   return [
     study.about,
     `Regime (${study.regime}). Model: ${parameters.toLocaleString('en-US')} weights, ${result.loops} loops; ${baseInWords(base)}.`,
-    `All arms of a seed start from its base and read the same batches of ${places.toLocaleString('en-US')} places in the same order. Judged on ${tokens.toLocaleString('en-US')} tokens in ${documents.toLocaleString('en-US')} held-out sequences, the same for all seeds.`,
-    `${seeds.length === 1 ? 'One seed' : `Means of ${seeds.length} seeds`}; in brackets 95 % intervals of a paired bootstrap (${resamples} resamples of seeds and of sequences).`,
+    `All arms of a seed start from its base and read the same batches of ${places.toLocaleString('en-US')} places in the same order. Judged on ${tokens.toLocaleString('en-US')} tokens in ${documents.toLocaleString('en-US')} held-out documents, the same for all seeds.`,
+    `${seeds.length === 1 ? 'One seed' : `Means of ${seeds.length} seeds`}; in brackets 95 % intervals of a paired bootstrap (${resamples} resamples of seeds and of documents).`,
     result.tuning.some(({ trials }) => trials.length > 0)
       ? `Settings were chosen on a split and with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} used for nothing else, ${tuning.trials} trials an arm.`
       : 'Nothing was tuned: every arm has the middle one of its settings.',

@@ -11,7 +11,7 @@ import { shippedBase } from './shipped.js';
 import type { Study } from './study.js';
 import { type ArmUnit, type BaseUnit, FORMAT, keyOf, type Recipe } from './unit.js';
 
-/** tokens: every arm makes the same steps; compute: every arm spends the training FLOPs of the study's reference arm. */
+/** tokens: every arm makes the same steps; compute: every arm spends the training compute of the study's reference arm. */
 export const BUDGETS = ['tokens', 'compute'] as const;
 export type Budget = (typeof BUDGETS)[number];
 
@@ -31,8 +31,8 @@ export class Planner {
   baseUnit(ofSeed: number): BaseUnit | null {
     const { study, corpus, threads } = this.inputs;
     if ('shipped' in study.base) return null;
-    const { learningRate, beta, perSeed, ...recipe } = study.base;
-    const seed = perSeed ? ofSeed : study.seeds[0]!;
+    const { learningRate, beta, perSeed, seed: shared = study.seeds[0]!, ...recipe } = study.base;
+    const seed = perSeed ? ofSeed : shared;
     return {
       ...{ kind: 'base', format: FORMAT, model: study.model!, tokenizer: corpus.tokenizer },
       ...{ data: corpus.baseData(seed), recipe, learningRate, beta, seed, threads },
@@ -63,12 +63,10 @@ export class Planner {
     };
   }
 
-  /** Steps that an arm may make. @param reference the settings of the study's reference arm */
-  steps(arm: Arm, trial: Trial, budget: Budget, reference: { arm: Arm; trial: Trial }): number {
+  /** Steps that an arm may make. @param costs of one step, of the arm and of the study's reference arm, in the same unit */
+  steps(budget: Budget, costs: { own: number; reference: number }): number {
     const { steps } = this.inputs.study.training;
-    if (budget === 'tokens') return steps;
-    const allowed = steps * this.stepFlops(reference.arm, reference.trial);
-    return Math.max(1, Math.round(allowed / this.stepFlops(arm, trial)));
+    return budget === 'tokens' ? steps : Math.max(1, Math.round((steps * costs.reference) / costs.own));
   }
 
   /** Training FLOPs of a step: forward, backward, teacher and rollouts. */

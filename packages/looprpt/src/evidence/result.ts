@@ -96,7 +96,7 @@ export const studyResultSchema = z.object({
   whole: z.boolean(),
   parameters: z.number(),
   loops: z.number(),
-  /** Held-out sequences (documents, or the parts that rows cut them into) and their counted tokens. */
+  /** Held-out documents and their counted tokens. */
   documents: z.number(),
   tokens: z.number(),
   resamples: z.number(),

@@ -6,8 +6,10 @@ import { documentAt, taskConfig } from '../data/tasks/index.js';
 import { temporaryFolder } from '../testing/temporary-folder.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { UserError } from '../user-error.js';
+import { heldOutBatches } from './batches.js';
 import { prepareCorpus } from './corpus.js';
 import { select } from './select.js';
+import { shippedModel } from './shipped.js';
 import { Store } from './store.js';
 import { STUDIES } from './studies/index.js';
 import { tinyStudy } from './tiny-study.js';
@@ -62,12 +64,36 @@ describe('the studies of generated tasks', () => {
     const { path } = temporaryFolder();
     const task = taskConfig('hop');
     const judged = async (tuning?: number): Promise<number[]> => {
-      const corpus = { kind: 'task', task, vocabulary: 300, heldOut: 24, ...(tuning && { tuning }) } as const;
+      const corpus = {
+        kind: 'task',
+        task,
+        vocabulary: 300,
+        heldOut: 24,
+        heldOutFrom: 0,
+        ...(tuning && { tuning }),
+      } as const;
       const { heldOut } = await prepareCorpus(new Store(path), corpus, { inputs: {}, tokenizer: 'unused' });
       return (['heldout', 'tune'] as const).map((judge) => (heldOut(judge) as { documents: number }).documents);
     };
     expect(await judged()).toEqual([24, 24]);
     expect(await judged(6)).toEqual([24, 6]);
+  });
+
+  it('can be judged on documents behind the first ones', async () => {
+    const { path } = temporaryFolder();
+    const tokenizer = shippedModel('hop-base');
+    const corpus = { kind: 'task', task: taskConfig('hop'), vocabulary: 300 } as const;
+    const judges = async (heldOut: number, heldOutFrom: number) => {
+      const ready = await prepareCorpus(
+        new Store(path),
+        { ...corpus, heldOut, heldOutFrom },
+        { inputs: {}, tokenizer },
+      );
+      const shape = { rows: 1, sequenceLength: 256, pack: 'whole' } as const;
+      return heldOutBatches(path, ready.heldOut('heldout'), shape, await Tokenizer.load(tokenizer));
+    };
+    const [all, later] = [await judges(5, 0), await judges(3, 2)];
+    expect(later).toEqual(all.slice(2));
   });
 });
 

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { taskConfigSchema } from '../data/tasks/index.js';
 import { architectureSchema } from '../train/run-config.js';
 import { scheduleConfigSchema } from '../train/schedule.js';
-import { type Arm, armSchema, gridSize } from './arm.js';
+import { armSchema, gridSize } from './arm.js';
 
 const positive = z.number().int().positive();
 const seeds = z.array(z.number().int().nonnegative());
@@ -33,6 +33,7 @@ export const corpusSchema = z.discriminatedUnion('kind', [
       .describe('most entries of the tokenizer, which is trained on documents of the task'),
     documents: positive.optional().describe("the arms' finite corpus; default: without end. The base's is without end"),
     heldOut: positive.describe('documents of the held-out split'),
+    heldOutFrom: z.number().int().nonnegative().default(0).describe('the first of them'),
     tuning: positive.optional().describe('documents of the tuning split; default: as many as are held out'),
   }),
   z.strictObject({
@@ -63,6 +64,7 @@ const trainedBaseSchema = z.strictObject({
     .describe(
       'whether every seed has a base of its own; else all share one, and seeds vary order, noise and exits only',
     ),
+  seed: z.number().int().nonnegative().optional().describe("of a base that all share; default: the study's first"),
 });
 
 /** A base that ships with the package; all seeds share it, and its tokenizer is the study's. */
@@ -91,8 +93,13 @@ export const studySchema = z
     equalCompute: z
       .string()
       .describe(
-        'the arm whose training FLOPs, at the steps of the study, every arm may spend in the second half of the table',
+        'the arm whose training compute, at the steps of the study, every arm may spend in the second half of the table',
       ),
+    computeBy: z
+      .enum(['flops', 'cpu'])
+      .default('flops')
+      .describe('what compute is counted in: FLOPs, or CPU seconds as the tuning runs took them'),
+    confirms: z.string().optional().describe('the study whose finding this one puts to the test'),
     seeds: seeds.min(1),
   })
   .superRefine((study, context) => {
@@ -117,8 +124,4 @@ export type StudyInput = z.input<typeof studySchema>;
 
 export function study(input: StudyInput): Study {
   return studySchema.parse(input);
-}
-
-export function armOf({ arms }: Study, name: string): Arm {
-  return arms.find((arm) => arm.name === name)!;
 }

@@ -25,7 +25,7 @@ export type UnitData = RunConfigInput['data'];
 
 /** What a unit is judged on. */
 export type UnitHeldOut =
-  | { task: TaskConfig; split: 'heldout' | 'tune'; documents: number }
+  | { task: TaskConfig; split: 'heldout' | 'tune'; documents: number; from?: number }
   | { shards: string; batches: number };
 
 export interface BaseUnit {

@@ -7,6 +7,7 @@ import type { architectureSchema } from '../../train/run-config.js';
 import { ABLATIONS, BASELINES, METHODS } from '../arms.js';
 import { type StudyInput, study } from '../study.js';
 import { VARIANTS } from '../variants.js';
+import { confirmationOf } from './confirmation.js';
 
 const BATCH = { rows: 8, sequenceLength: 256 } as const;
 
@@ -19,7 +20,7 @@ const DEAR = ['looprpt-full', 'pg-backbone'];
 const shared = {
   regime: 'c',
   about:
-    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH three times; the arms see those of Omni-MATH again.',
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH three times; the arms see an eighth of those of Omni-MATH again.',
   corpus: {
     kind: 'text',
     base: ['gsm8k', 'omni-math'],
@@ -42,13 +43,22 @@ export const math = study({
   tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3], trials: 3 },
 });
 
+export const mathConfirm = confirmationOf(math, {
+  name: 'math-confirm',
+  title: 'GSM8K and Omni-MATH, put to the test',
+  about:
+    'The finding of math once more, on the same 200 problems, with twice as many seeds, none of which anything was settled on, and one lower learning rate for every arm.',
+  tuning: { seeds: [101], learningRates: [3e-5, 1e-4, 3e-4, 1e-3], trials: 4 },
+  seeds: [6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+});
+
 /** Four times the weights; smaller steps, so that the table takes no more than some hours, and with them smaller rates. */
 export const mathLarge = study({
   ...shared,
   name: 'math-large',
   title: 'GSM8K and Omni-MATH, four times the weights',
   about:
-    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH twice; the arms see a quarter of those of Omni-MATH again.',
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH twice; the arms see a fourteenth of those of Omni-MATH again.',
   corpus: { ...shared.corpus, heldOutBatches: 200 },
   model: LARGE,
   base: {
