@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { EvalResult } from '../eval/result.js';
 import { type BreakdownSummary, type ModelSummary, summarise } from '../report/summary.js';
 import type { ArmRuns, Conducted } from './conduct.js';
-import { decodeSums } from './document-sums.js';
+import { type DocumentSums, decodeSums } from './document-sums.js';
 import { sumsByDocument } from './documents.js';
 import { Resampled } from './hierarchical-bootstrap.js';
 import type { Budget } from './planner.js';
@@ -22,21 +22,15 @@ export function aggregate(conducted: Conducted, { command, whole, resamples }: A
   const { study, runs, bases, documentOf } = conducted;
   assertComparable(runs);
   const { loops, tokens } = runs[0]!.results[0]!.evaluation;
+  const sumsOf = (one: ArmResult, part: Part): DocumentSums => {
+    const sums = sumsByDocument(decodeSums(one.sums[part]), documentOf);
+    return part === 'all' ? sums : { ...sums, whole: sumsOf(one, 'all') };
+  };
   const resampled = new Map(
-    PARTS.map((part) => [
-      part,
-      new Resampled(
-        new Map(
-          runs.map((one) => [
-            nameOf(one),
-            one.results.map(({ sums }) => sumsByDocument(decodeSums(sums[part]), documentOf)),
-          ]),
-        ),
-        {
-          resamples,
-        },
-      ),
-    ]),
+    PARTS.map((part) => {
+      const arms = new Map(runs.map((one) => [nameOf(one), one.results.map((result) => sumsOf(result, part))]));
+      return [part, new Resampled(arms, { resamples })];
+    }),
   );
   const best = bestBaselines(runs, resampled);
   return {

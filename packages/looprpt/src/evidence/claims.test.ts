@@ -30,6 +30,7 @@ describe('a claim', () => {
     expect(verdictOf(['holds', 'holds'])).toBe('holds');
     expect(verdictOf(['holds', 'neither'])).toBe('holds partly');
     expect(verdictOf(['holds', 'reversed'])).toBe('does not hold here');
-    expect(verdictOf(['neither', 'neither'])).toBe('does not hold here');
+    expect(verdictOf(['neither', 'reversed'])).toBe('does not hold here');
+    expect(verdictOf(['neither', 'neither'])).toBe('cannot tell');
   });
 });

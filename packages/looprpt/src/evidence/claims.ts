@@ -3,16 +3,17 @@
  *
  * - a part that says "more" holds if the whole interval lies above zero, and is reversed if all of it lies below; "less" the other way round
  * - a part that says "not less" is reversed if the whole interval lies below zero, and holds otherwise
- * - a claim holds if all its parts do, holds partly if some do and none is reversed, and otherwise does not hold here
+ * - a claim holds if all its parts do, holds partly if some do and none is reversed, does not hold here if one is reversed; of any
+ *   other the runs cannot tell
  */
 import { signed } from '../report/format.js';
 import { meanLoopsShown, TAU } from './document-sums.js';
 import { BUDGETS, type Budget } from './planner.js';
 import { bestBaseline, differenceOf, type Ends, type Part, rowOf, type StudyResult } from './result.js';
 import { titleOf } from './table.js';
-import { PRESET } from './variants.js';
+import { PLAIN_DRAWN_BACK, PRESET } from './variants.js';
 
-export type Verdict = 'holds' | 'holds partly' | 'does not hold here';
+export type Verdict = 'holds' | 'holds partly' | 'does not hold here' | 'cannot tell';
 type Outcome = 'holds' | 'reversed' | 'neither';
 
 export interface ClaimPart {
@@ -89,6 +90,10 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
       loops.map((k) => ({ ...overBase, part: 'hard', measure: `accuracy@${k}`, what: `loop ${k}` })),
     ],
     [
+      'The gain is larger on hard tokens than on all',
+      [{ ...overBase, part: 'hard', measure: 'area beyond all', what: 'gain in area on hard tokens − gain on all' }],
+    ],
+    [
       'Fewer loops at the same threshold, at no loss of accuracy',
       [
         { a: method, b: 'base', measure: 'loops@τ', says: 'less', what: `mean loops ${AT_TAU}` },
@@ -111,7 +116,7 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
 /** What each part of the method is claimed to bring: without it, things get worse. */
 function claimsOfParts(result: StudyResult, method: string): Claim[] {
   const brings = (arm: string, part: string): Claim[] => {
-    const area: Comparison = { a: arm, b: method, measure: 'area', says: 'less', what: 'area without it' };
+    const area: Comparison = { a: arm, b: method, measure: 'area', says: 'less', what: 'area otherwise' };
     return rowOf(result, arm, 'tokens') ? [[`${part} raises the area`, [area]]] : [];
   };
   const penalty: Claim[] = rowOf(result, 'no-time-penalty', 'tokens')
@@ -145,18 +150,21 @@ function claimsOfParts(result: StudyResult, method: string): Claim[] {
     ...brings('no-entropy', 'L_ent'),
     ...brings('no-rep-entropy', 'L_rep together with L_ent'),
     ...penalty,
+    ...brings('pg-backbone', 'Keeping the policy gradient to the gate'),
   ];
 }
 
-/** Our own best variant, chosen on the tuning split. */
+/** The variant that is best on the tuning split, of those that are not the preset or a part of it. */
 function claimsOfVariant(result: StudyResult): Claim[] {
   const areaOf = (arm: string): number =>
     Math.max(...(result.tuning.find((tuned) => tuned.arm === arm)?.trials ?? []).map(({ area }) => area));
-  const variants = result.study.arms.filter(({ role }) => role === 'variant').map(({ name }) => name);
+  const variants = result.study.arms
+    .filter(({ role, name }) => role === 'variant' && !name.startsWith(PRESET))
+    .map(({ name }) => name);
   const [best] = variants.filter((arm) => Number.isFinite(areaOf(arm))).toSorted((a, b) => areaOf(b) - areaOf(a));
   if (best === undefined) return [];
   return (['tokens', 'compute'] as const).map((budget) => [
-    `The variant that is best on the tuning split is better than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
+    `The best other variant on the tuning split is better than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
     (['all', 'hard'] as const).flatMap((part) => {
       const rival = bestBaseline(result, budget, part);
       const what = `area${part === 'hard' ? ', hard tokens' : ''}, of ${titleOf(result, best)} over ${titleOf(result, rival ?? '')}`;
@@ -188,7 +196,7 @@ function claimsOfPreset(result: StudyResult): Claim[] {
     [
       'The preset is better than stage I with its weights drawn back too',
       BUDGETS.map((budget) => ({
-        ...{ a: 'stage1-blended', b: PRESET, budget, measure: 'area', says: 'less' },
+        ...{ a: PLAIN_DRAWN_BACK, b: PRESET, budget, measure: 'area', says: 'less' },
         what: `area of stage I drawn back, equal ${budget}`,
       })),
     ],
@@ -219,8 +227,8 @@ export function outcomeOf([, low, high]: Ends, says: Comparison['says']): Outcom
 
 export function verdictOf(outcomes: readonly Outcome[]): Verdict {
   if (outcomes.every((outcome) => outcome === 'holds')) return 'holds';
-  const partly = outcomes.includes('holds') && !outcomes.includes('reversed');
-  return partly ? 'holds partly' : 'does not hold here';
+  if (outcomes.includes('reversed')) return 'does not hold here';
+  return outcomes.includes('holds') ? 'holds partly' : 'cannot tell';
 }
 
 /** `+1.2 (+0.8 to +1.6)` with the unit where it is not points. */

@@ -20,6 +20,8 @@ export interface DocumentSums {
   documents: number;
   loops: number;
   rows: readonly Float64Array[];
+  /** Where these are the sums of a part of the tokens: those of all. */
+  whole?: DocumentSums;
 }
 
 export const encodedSumsSchema = z.object({
@@ -62,7 +64,8 @@ export type Measures = Map<string, number>;
 
 /**
  * `accuracy@k`, `crossEntropy@k`; `area`; `accuracy@τ` and `loops@τ` at the threshold; `accuracy at s`, for s mean loops in steps of a
- * half strictly within 1..K; `early gain`: accuracy at loop 1 minus that at loop K.
+ * half strictly within 1..K; `early gain`: accuracy at loop 1 minus that at loop K; of a part of the tokens `area beyond all`: its area
+ * minus that of all tokens.
  * @param weights per document; default: one each
  */
 export function measuresOf(sums: DocumentSums, weights?: Float64Array): Measures {
@@ -74,18 +77,27 @@ export function measuresOf(sums: DocumentSums, weights?: Float64Array): Measures
     measures.set(`accuracy@${k}`, mean(k));
     measures.set(`crossEntropy@${k}`, mean(K + k));
   }
-  const gate = (rows.length - 1 - 2 * K) / 2;
-  const points = Array.from({ length: gate }, (_, i) => ({
-    accuracy: mean(1 + 2 * K + 2 * i),
-    meanLoops: mean(2 + 2 * K + 2 * i),
-  }));
-  const [atTau, ...curve] = points;
+  const [atTau, ...curve] = gatePoints(sums, weights);
   measures.set('area', areaUnder(curve, K));
   measures.set('accuracy@τ', atTau!.accuracy);
   measures.set('loops@τ', atTau!.meanLoops);
   for (const at of meanLoopsShown(K)) measures.set(`accuracy at ${at}`, heightAt(curve, at));
   measures.set('early gain', measures.get('accuracy@1')! - measures.get(`accuracy@${K}`)!);
+  if (sums.whole) measures.set('area beyond all', measures.get('area')! - areaOf(sums.whole, weights));
   return measures;
+}
+
+/** The gate at τ = `TAU`, then at the thresholds that spread the mean loops. */
+function gatePoints({ rows, loops: K }: DocumentSums, weights: Float64Array | undefined) {
+  const total = weighted(rows[0]!, weights);
+  return Array.from({ length: (rows.length - 1 - 2 * K) / 2 }, (_, i) => ({
+    accuracy: weighted(rows[1 + 2 * K + 2 * i]!, weights) / total,
+    meanLoops: weighted(rows[2 + 2 * K + 2 * i]!, weights) / total,
+  }));
+}
+
+function areaOf(sums: DocumentSums, weights: Float64Array | undefined): number {
+  return areaUnder(gatePoints(sums, weights).slice(1), sums.loops);
 }
 
 /** 1.5, 2, … K − 0.5 */

@@ -12,9 +12,22 @@ export function facts(result: StudyResult): string {
     `All arms of a seed start from its base and read the same batches of ${places.toLocaleString('en-US')} places in the same order. Judged on ${tokens.toLocaleString('en-US')} tokens in ${documents.toLocaleString('en-US')} held-out documents, the same for all seeds.`,
     `${seeds.length === 1 ? 'One seed' : `Means of ${seeds.length} seeds`}; in brackets 95 % intervals of a paired bootstrap (${resamples} resamples of seeds and of documents).`,
     result.tuning.some(({ trials }) => trials.length > 0)
-      ? `Settings were chosen on a split and with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} used for nothing else, ${tuning.trials} trials an arm.`
+      ? `Settings were chosen on a split of its own with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} of its own, ${tuning.trials} trials an arm.`
       : 'Nothing was tuned: every arm has the middle one of its settings.',
+    `Training takes about ${Math.ceil(cpuSeconds(result) / 60).toLocaleString('en-US')} minutes of one core in all.`,
   ].join(' ');
+}
+
+/** Of everything that the table needs: bases, trials and arms. */
+function cpuSeconds({ study, base, rows, tuning }: StudyResult): number {
+  const { seeds } = study;
+  const bases = 'shipped' in study.base ? 0 : base.seconds * (study.base.perSeed ? seeds.length : 1);
+  const trialsOf = (arm: string): number => tuning.find((tuned) => tuned.arm === arm)?.trials.length ?? 0;
+  return rows.reduce(
+    (sum, { arm, budget, seconds }) =>
+      sum + seconds * (seeds.length + (budget === 'tokens' ? trialsOf(arm) * study.tuning.seeds.length : 0)),
+    bases,
+  );
 }
 
 function baseInWords(base: StudyResult['study']['base']): string {

@@ -1,6 +1,7 @@
 /** Sections between comments: replaced where they are, added where they are not, everything else left alone. */
 import { describe, expect, it } from 'vitest';
-import { markdownTable, withSection } from './markdown.js';
+import { withSection } from './markdown.js';
+import { markdownTable } from './markdown-table.js';
 
 describe('a section', () => {
   it('is added at the end, then replaced in its place', () => {

@@ -7,7 +7,7 @@ import { facts } from './facts.js';
 import { studyFigures } from './figures/study-figures.js';
 import type { StudyResult } from './result.js';
 import { shownArms } from './shown.js';
-import { armTable, budgetsOf, ruleTable, type Table, tuningTable } from './table.js';
+import { armTable, budgetsOf, detailTable, ruleTable, type Table, tuningTable } from './table.js';
 
 export async function studyPage(result: StudyResult): Promise<string> {
   const canvas = await openCanvas();
@@ -23,6 +23,7 @@ ${studyFigures(result).map(
 <figure>${trusted(figure.draw(canvas))}<figcaption>${figure.caption}</figcaption></figure></section>
 `,
 )}
+${tableSection(detailTable(result))}
 ${tableSection(ruleTable(result, shownArms(result, 'tokens')))}
 ${tableSection(tuningTable(result))}
 <section><h2>Settings</h2>

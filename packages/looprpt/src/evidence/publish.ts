@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { writeWholeFile } from '../cli/write-file.js';
 import { openCanvas } from '../report/figures/canvas.js';
 import { standaloneSvg } from '../report/figures/standalone.js';
-import { studyFigures } from './figures/study-figures.js';
+import { FIGURES, studyFigures } from './figures/study-figures.js';
 import { evidencePage, readmePage } from './markdown.js';
 import type { StudyResult } from './result.js';
 import { readResult, writeResult } from './result-file.js';
@@ -16,14 +16,6 @@ import { STUDIES } from './studies/index.js';
 
 /** The repository's documentation. */
 export const DOCS = fileURLToPath(new URL('../../../../docs', import.meta.url));
-
-/** Figures that stand in the page, by the name of their file. */
-const FIGURES: Readonly<Record<string, string>> = {
-  forest: 'forest',
-  'forest-hard': 'forest-hard',
-  'pareto-tokens': 'pareto',
-  'pareto-compute': 'pareto-compute',
-};
 
 export async function publish(result: StudyResult, docs: string): Promise<void> {
   mkdirSync(join(docs, 'evidence'), { recursive: true });
@@ -44,15 +36,14 @@ export async function drawAll(docs: string): Promise<string[]> {
   const results = committedResults(docs);
   const canvas = await openCanvas();
   for (const result of results) {
-    for (const figure of studyFigures(result)) {
-      const name = FIGURES[figure.id];
-      if (name) writeWholeFile(join(folder, `${result.study.name}-${name}.svg`), standaloneSvg(figure.draw(canvas)));
+    const figures = studyFigures(result);
+    for (const { id, file } of FIGURES) {
+      const figure = figures.find((one) => one.id === id);
+      if (figure) writeWholeFile(join(folder, `${result.study.name}-${file}.svg`), standaloneSvg(figure.draw(canvas)));
     }
   }
-  const page = join(docs, 'evidence.md');
-  const before = existsSync(page) ? readFileSync(page, 'utf8') : null;
   if (results.length > 0) {
-    writeWholeFile(page, evidencePage(before, results));
+    writeWholeFile(join(docs, 'evidence.md'), evidencePage(results));
     const readme = join(docs, '..', 'README.md');
     if (existsSync(readme)) writeWholeFile(readme, readmePage(readFileSync(readme, 'utf8'), results));
   }

@@ -1,11 +1,12 @@
 /** Which arms the figures show: more lines than these cannot be told apart. The tables have them all. */
 import type { Budget } from './planner.js';
 import { type Row, rowOf, type StudyResult } from './result.js';
+import { PRESET } from './variants.js';
 
 const BASELINES = 2;
-const VARIANTS = 2;
+const VARIANTS = 1;
 
-/** The base, the best baselines, the method as written and the best variants, by area; in the order of the study. */
+/** The base, the best baselines, the method as written, the preset and the best other variants, by area; in the order of the study. */
 export function shownArms(result: StudyResult, budget: Budget): string[] {
   const best = (roles: readonly Row['role'][], count: number): string[] =>
     result.rows
@@ -16,6 +17,7 @@ export function shownArms(result: StudyResult, budget: Budget): string[] {
   const shown = new Set([...best(['base'], 1), ...best(['baseline'], BASELINES), ...best(['variant'], VARIANTS)]);
   const method = result.rows.find(({ role }) => role === 'method');
   if (method) shown.add(method.arm);
+  shown.add(PRESET);
   return result.rows.filter((row) => row.budget === budget && shown.has(row.arm)).map(({ arm }) => arm);
 }
 

@@ -1,5 +1,5 @@
 /** The tables of an outcome as text cells, for the terminal, the page and Markdown alike. Accuracies and areas in per cent. */
-import { fixed, percent, signed } from '../report/format.js';
+import { fixed, percent, signed, spreadText } from '../report/format.js';
 import { describeTrial } from './arm.js';
 import { TAU } from './document-sums.js';
 import { BUDGETS, type Budget } from './planner.js';
@@ -25,10 +25,10 @@ export function armTable(result: StudyResult, budget: Budget): Table {
     title:
       budget === 'tokens'
         ? `Equal tokens: ${study.training.steps} steps each`
-        : `Equal compute: the training FLOPs of ${titleOf(result, study.equalCompute)}`,
+        : `Equal compute: the ${study.computeBy === 'cpu' ? 'CPU seconds' : 'training FLOPs'} of ${titleOf(result, study.equalCompute)}`,
     columns: [
       'arm',
-      `loops ${Array.from({ length: result.loops }, (_, k) => k + 1).join(' / ')}`,
+      `loops ${loopNumbers(result)}`,
       `at τ = ${TAU}`,
       'area',
       'area, hard',
@@ -82,6 +82,37 @@ export function pointsText(interval: Ends | undefined, digits = 2): string {
   if (!interval) return '–';
   const [mean, low, high] = interval.map((value) => signed(100 * value, digits));
   return `${mean} (${low} to ${high})`;
+}
+
+/** What the first table has no room for. */
+export function detailTable(result: StudyResult): Table {
+  const rows = result.rows.filter(({ budget }) => budget === 'tokens');
+  return {
+    title: 'Cross-entropy, difficulty and spread',
+    columns: [
+      'arm',
+      `cross-entropy, nats, loops ${loopNumbers(result)}`,
+      'area ± over seeds',
+      'area, easy',
+      'area, medium',
+      'area, hard',
+      'steps left out',
+    ],
+    rows: rows.map(({ title, skipped, summary: { all, buckets } }) => [
+      title,
+      all.perLoop.map(({ crossEntropy }) => fixed(crossEntropy.mean, 3)).join(' / '),
+      spreadText(all.area.gate!, 2, 100),
+      ...(['easy', 'medium', 'hard'] as const).map((bucket) =>
+        percent(buckets[bucket].area.gate?.mean ?? Number.NaN, 2),
+      ),
+      String(skipped),
+    ]),
+    note: 'Equal tokens. Steps left out: of all seeds, those whose gradient was not finite.',
+  };
+}
+
+function loopNumbers({ loops }: StudyResult): string {
+  return Array.from({ length: loops }, (_, k) => k + 1).join(' / ');
 }
 
 const RULES = ['gate', 'hidden-change', 'confidence', 'entropy', 'oracle'] as const;

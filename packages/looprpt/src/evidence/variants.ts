@@ -26,6 +26,9 @@ function tetheredArm(
 /** The arm of the best preset found. */
 export const PRESET = 'tethered';
 
+/** The arm that has of the preset only what plain training can have too. */
+export const PLAIN_DRAWN_BACK = 'stage1-blended';
+
 export const VARIANTS: readonly ArmInput[] = [
   loopRptArm(
     { name: 'closed-batch', title: 'all tokens, closed form, batch advantages', role: 'variant' },
@@ -38,7 +41,7 @@ export const VARIANTS: readonly ArmInput[] = [
   tetheredArm({ name: 'tethered-no-labels', title: 'tethered, without labels' }, { beta: 0 }),
   tetheredArm({ name: 'tethered-no-policy', title: 'tethered, gate as it was' }, { alpha: 0, gamma: 0 }),
   {
-    ...{ name: 'stage1-blended', title: 'stage I, weights drawn back', role: 'ablation', tunes: 'blend' },
+    ...{ name: PLAIN_DRAWN_BACK, title: 'stage I, weights drawn back', role: 'ablation', tunes: 'blend' },
     objective: { kind: 'stage1', beta: 0.1 },
   },
 ];

@@ -45,7 +45,7 @@ export function forestFigure(result: StudyResult, part: Part): Figure<ForestPane
   return {
     id: part === 'all' ? 'forest' : 'forest-hard',
     title: part === 'all' ? 'Against the best baseline' : 'Against the best baseline, hard tokens',
-    caption: `Difference of the area under accuracy over mean loops, in points, to the best baseline of the same budget. Bars: 95 % intervals of the hierarchical paired bootstrap over seeds and held-out sequences. Small dots: the single seeds.`,
+    caption: `Difference of the area under accuracy over mean loops, in points, to the best baseline of the same budget. Bars: 95 % intervals of the hierarchical paired bootstrap over seeds and held-out documents. Small dots: the single seeds.`,
     data: longest > 0 ? data : [],
     draw: (canvas) =>
       drawSheet(canvas, {

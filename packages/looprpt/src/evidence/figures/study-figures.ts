@@ -13,6 +13,24 @@ import { forestFigure } from './forest.js';
 
 const WITH_BUDGET: Record<Budget, string> = { tokens: 'equal tokens', compute: 'equal compute' };
 
+/** Figures that stand in docs/evidence.md: by their id the names of their files; folded ones are shown when asked for. */
+export const FIGURES: readonly { id: string; file: string; title: string; budget?: Budget; folded?: boolean }[] = [
+  { id: 'forest', file: 'forest', title: "The difference of every arm's area to the best baseline's, with intervals" },
+  {
+    id: 'pareto-tokens',
+    file: 'pareto',
+    title: 'Accuracy against mean loops and FLOPs, equal tokens',
+    budget: 'tokens',
+  },
+  {
+    ...{ id: 'pareto-compute', file: 'pareto-compute', title: 'The same for equal compute' },
+    ...{ budget: 'compute', folded: true },
+  },
+  { id: 'forest-hard', file: 'forest-hard', title: 'Differences of area on hard tokens', folded: true },
+  { id: 'accuracy-by-loop', file: 'loops', title: 'Accuracy after every loop', folded: true },
+  { id: 'exit-rules', file: 'exit-rules', title: 'Exit rules that need no training, and the oracle', folded: true },
+];
+
 export function studyFigures(result: StudyResult): Figure[] {
   const perBudget = budgetsOf(result).flatMap((budget): Figure[] => {
     const evaluated = evaluatedOf(result, budget);
