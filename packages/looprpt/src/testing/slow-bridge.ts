@@ -79,6 +79,8 @@ export function slowSettings(config: LoopRptConfig): SlowLoopRptSettings {
   const { advantageEpsilon, closedFormWeighting, entropyAt, rewardFrom } = config;
   return {
     ...config,
+    kappaShare: config.kappaShare ?? 1,
+    stepAdvantage: config.stepAdvantage ?? null,
     entropySource: entropyAt,
     rewardSource: rewardFrom,
     epsilon: advantageEpsilon,

@@ -55,10 +55,16 @@ function scaledOverRanks(rewardsGM: Tensor, { advantageEpsilon, stdCorrection }:
   return centred.div(Math.sqrt(squares / Math.max(1, n - stdCorrection)) + advantageEpsilon);
 }
 
+/** The settings with which A' is normalised. */
+export function ofStepAdvantages(config: LoopRptConfig): LoopRptConfig {
+  return { ...config, advantage: config.stepAdvantage ?? config.advantage };
+}
+
 /** What a rank does that has no hard token while the others form the advantages of a step, policy and representation. */
-export function joinBatchStatistics({ advantage }: LoopRptConfig, peers: Peers): void {
-  if (advantage !== 'batch' || peers.size === 1) return;
-  for (let round = 0; round < 4; round++) peers.sums([0, 0]);
+export function joinBatchStatistics(config: LoopRptConfig, peers: Peers): void {
+  if (peers.size === 1) return;
+  for (const { advantage } of [config, ofStepAdvantages(config)])
+    for (let round = 0; advantage === 'batch' && round < 2; round++) peers.sums([0, 0]);
 }
 
 /** The same with mean and variance as expectations under π [K, M]; over the batch, tokens count equally. */

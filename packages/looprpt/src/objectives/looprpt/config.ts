@@ -68,6 +68,10 @@ export const loopRptConfigSchema = z.strictObject({
     .enum(['token', 'batch', 'none'])
     .default('token')
     .describe('normalisation of both advantages: per token (as written), over the batch, or none'),
+  stepAdvantage: z
+    .enum(['token', 'batch', 'none'])
+    .optional()
+    .describe("normalisation of A'(k) alone; default, as written: as `advantage` says"),
   closedFormWeighting: z
     .enum(['policy', 'uniform'])
     .default('policy')
@@ -89,6 +93,12 @@ export const loopRptConfigSchema = z.strictObject({
     .nonnegative()
     .default(1)
     .describe("κ in w_k = π(k) (1 + κ relu(A'(k))): how much a step advantage raises the weight; 1 as written"),
+  kappaShare: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe("share of a row's selected tokens, those of the highest H_t, at which κ counts; default, as written: all"),
   weightGradient: z
     .enum(['none', 'gate', 'backbone'])
     .default('none')

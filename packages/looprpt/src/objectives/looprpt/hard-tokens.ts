@@ -50,6 +50,8 @@ export interface TeacherView {
   entropyM: Tensor;
   /** t_ref at the hard places, int64 [M], from 0. */
   referenceStepM: Tensor;
+  /** 1 at those hard places that are among the hardest `kappaShare` of their row, else 0, [M]; null: 1 everywhere. */
+  hardestM: Tensor | null;
   /** The teacher's states after each loop, [B, T, E]. */
   statesK: readonly Tensor[];
 }
@@ -102,6 +104,15 @@ function hardTokens(batch: TrainingBatch, chosen: Int32Array): HardTokens {
   };
 }
 
+/** 1 at the chosen places that would be chosen with `share` among themselves, else 0, float [M]. */
+function hardest(chosen: Int32Array, entropyN: Float64Array, batch: TrainingBatch, share: number): Tensor {
+  const places = chosen.map((n) => batch.counted[n]!);
+  const entropyM = Float64Array.from(chosen, (n) => entropyN[n]!);
+  const flags = new Float32Array(chosen.length);
+  for (const m of chooseHard(places, entropyM, batch.T, share)) flags[m] = 1;
+  return tensor(flags, { device: batch.idsBT.device });
+}
+
 /**
  * @param made the teacher's states after each loop, [B, T, E], where its pass has been made already
  * @throws AssertionError if no place of the batch counts
@@ -109,7 +120,7 @@ function hardTokens(batch: TrainingBatch, chosen: Int32Array): HardTokens {
 export function hardTokensOf(
   teacher: LoopLM,
   batch: TrainingBatch,
-  config: TokenSelection,
+  config: TokenSelection & { kappaShare?: number | undefined },
   made: readonly Tensor[] | null = null,
 ): TeacherView {
   assert(batch.counted.length > 0, 'no place of the batch counts in the loss');
@@ -118,12 +129,15 @@ export function hardTokensOf(
     const cdfKN = exitCdf(exitPdf(gateLogitsByLoop(teacher, statesK, batch.countedN, false)));
     const referenceStepN = exitStep(cdfKN, config.tau);
     const entropyN = nextTokenEntropy(teacher, entropyStates(statesK, batch.countedN, referenceStepN, config));
-    const chosen = chooseHard(batch.counted, entropyN.toNumbers(), batch.T, config.rho);
+    const entropies = entropyN.toNumbers();
+    const chosen = chooseHard(batch.counted, entropies, batch.T, config.rho);
+    const { kappaShare = 1 } = config;
     const chosenM = tensor(chosen, { dtype: 'int64', device: batch.idsBT.device });
     return {
       hard: hardTokens(batch, chosen),
       entropyM: entropyN.indexSelect(0, chosenM),
       referenceStepM: referenceStepN.indexSelect(0, chosenM),
+      hardestM: kappaShare < 1 ? hardest(chosen, entropies, batch, kappaShare) : null,
       statesK,
     };
   };

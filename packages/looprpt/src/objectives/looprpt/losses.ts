@@ -23,8 +23,13 @@ export function loopProfile(kind: 'uniform' | 'depth', pdfKM: Tensor): Tensor {
   return tensor(heights, { dtype: pdfKM.dtype, device: pdfKM.device }).div(total).view(K, 1);
 }
 
-/** Step 6: L_rep = −Σ_k w_k ℓ^(k) with w_k = π(k) (1 + κ relu(A'(k))); κ = 1 as written. */
-export function representationLoss(pdfKM: Tensor, stepAdvantagesKM: Tensor, logProbsKM: Tensor, kappa = 1): Tensor {
+/** Step 6: L_rep = −Σ_k w_k ℓ^(k) with w_k = π(k) (1 + κ relu(A'(k))); κ = 1 as written, or one for each token, [M]. */
+export function representationLoss(
+  pdfKM: Tensor,
+  stepAdvantagesKM: Tensor,
+  logProbsKM: Tensor,
+  kappa: number | Tensor = 1,
+): Tensor {
   const weightsKM = stepAdvantagesKM.relu().mul(kappa).add(1).mul(pdfKM);
   return weightsKM.mul(logProbsKM).sum(0).mean().neg();
 }

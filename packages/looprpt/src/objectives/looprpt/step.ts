@@ -11,7 +11,7 @@ import type { TrainingBatch } from '../batch.js';
 import { ALONE, type Peers } from '../peers.js';
 import { gateLogitsByLoop, targetLogProbs } from '../readout.js';
 import type { ObjectiveReport } from '../report.js';
-import { advantages, advantagesUnderPolicy } from './advantage.js';
+import { advantages, advantagesUnderPolicy, ofStepAdvantages } from './advantage.js';
 import type { LoopRptConfig } from './config.js';
 import { type HardTokens, hardTokensOf, type TeacherView } from './hard-tokens.js';
 import {
@@ -85,7 +85,9 @@ export function loopRptLoss(
 
   // 6. What the early states must already know.
   const weightPdfKM = weightDistribution(config, pdfKM, logPdfReaching);
-  const representation = representationLoss(weightPdfKM, advantages(rewardKM, config, peers), logProbsKM, config.kappa);
+  const stepAdvantagesKM = advantages(rewardKM, ofStepAdvantages(config), peers);
+  const kappa = view.hardestM?.to({ dtype: rewardKM.dtype }).mul(config.kappa) ?? config.kappa;
+  const representation = representationLoss(weightPdfKM, stepAdvantagesKM, logProbsKM, kappa);
 
   // 7, 8. The exit-entropy bonus and the trust region.
   const entropy = exitEntropyLoss(config.entropyGradient === 'gate' ? gateLogPdfKM : logPdfReaching('backbone'));

@@ -32,8 +32,11 @@ export interface SlowLoopRptSettings extends TeacherSettings, AdvantageSettings 
   /** Weight of the distillation of the teacher's last loop, or of its reference step, into every loop. */
   zeta: number;
   distillFrom: 'last' | 'reference';
-  /** κ of w_k. */
+  /** κ of w_k, and the share of a row's hard tokens at which it counts. */
   kappa: number;
+  kappaShare: number;
+  /** How A' is normalised; null: as `advantage` says. */
+  stepAdvantage: 'token' | 'batch' | 'none' | null;
   /** Share of the last loop in it; null: all loops alike. */
   distillAnchor: number | null;
   /** The distribution over loops in w_k: π, 1/K, or k in proportion. */
@@ -66,6 +69,8 @@ export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
   distillFrom: 'last',
   distillAnchor: null,
   kappa: 1,
+  kappaShare: 1,
+  stepAdvantage: null,
   weights: 'policy',
 };
 
@@ -119,6 +124,8 @@ export interface SlowHardToken {
   rewards: number[];
   /** A'(k) */
   stepAdvantages: number[];
+  /** κ, or 0 where it does not count. */
+  kappa: number;
   /** w_k */
   weights: number[];
   /** empty with `policy: closed` */

@@ -58,7 +58,7 @@ export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (par
                 token.rollouts,
                 noisy[n]!.map((states) => exitPdfOf(params, states)),
               ),
-        representation: representationLoss(settings, token, weightDistribution(settings, token, pdfReaching), logProbs),
+        representation: representationLoss(token, weightDistribution(settings, token, pdfReaching), logProbs),
         entropy: pdfReaching(settings.entropyGradient).reduce((sum, p) => (p === 0 ? sum : sum + p * Math.log(p)), 0),
         kl: klLoss(token.teacher.logProbs, logProbs),
         distillation: settings.zeta === 0 ? 0 : distillationLoss(setup, params, live, teacherClean, token.teacher),
@@ -119,25 +119,25 @@ function withAdvantages(
   const { settings } = setup;
   const rewarded = hard.map((teacher, n) => withRewards(setup, frozen, frozenClean, teacher, frozenStates[n]!));
 
-  const stepAdvantages = normalise(
-    rewarded.map((token) => token.rewards),
-    settings,
-  );
+  const rewards = rewarded.map((token) => token.rewards);
+  const stepAdvantages = normalise(rewards, { ...settings, advantage: settings.stepAdvantage ?? settings.advantage });
+  const hardest = new Set(hardTokens(hard, settings.kappaShare));
   const rolloutAdvantages = normalise(
     rewarded.map((token) => token.rollouts.map((rollout) => rollout.reward)),
     settings,
   );
   const closedForm =
     settings.closedFormWeighting === 'uniform'
-      ? stepAdvantages
+      ? normalise(rewards, settings)
       : normaliseWeighted(
-          rewarded.map((token) => token.rewards),
+          rewards,
           rewarded.map((token) => token.exitPdf),
           settings,
         );
   return rewarded.map((token, n) => ({
     ...token,
     stepAdvantages: stepAdvantages[n]!,
+    kappa: hardest.has(token.teacher) ? settings.kappa : 0,
     weights: token.exitPdf.map((p, k) => p * (1 + Math.max(0, stepAdvantages[n]![k]!))),
     closedFormAdvantages: settings.policy === 'closed' ? closedForm[n]! : [],
     rollouts: token.rollouts.map((rollout, g) => ({ ...rollout, advantage: rolloutAdvantages[n]![g]! })),
@@ -183,13 +183,12 @@ function closedFormPolicyLoss(advantages: readonly number[], pdf: readonly numbe
 
 /** Step 6: L_rep = -Σ_k π(k) (1 + κ relu(A'(k))) ℓ^(k). */
 function representationLoss(
-  { kappa }: SlowLoopRptSettings,
   token: Constants,
   pdf: readonly number[],
   logProbs: readonly number[],
 ): number {
   return -logProbs.reduce(
-    (sum, logProb, k) => sum + pdf[k]! * (1 + kappa * Math.max(0, token.stepAdvantages[k]!)) * logProb,
+    (sum, logProb, k) => sum + pdf[k]! * (1 + token.kappa * Math.max(0, token.stepAdvantages[k]!)) * logProb,
     0,
   );
 }
