@@ -19,8 +19,9 @@ export interface AggregateOptions {
 }
 
 export function aggregate(conducted: Conducted, { command, whole, resamples }: AggregateOptions): StudyResult {
-  const { study, runs, bases, documentOf } = conducted;
-  assertComparable(runs);
+  const { study, runs, bases, heldOut } = conducted;
+  const { documentOf } = heldOut;
+  assertComparable(runs, heldOut.digest);
   const { loops, tokens } = runs[0]!.results[0]!.evaluation;
   const sumsOf = (one: ArmResult, part: Part): DocumentSums => {
     const sums = sumsByDocument(decodeSums(one.sums[part]), documentOf);
@@ -55,13 +56,13 @@ function nameOf({ arm, budget }: { arm: { name: string }; budget: Budget }): str
 }
 
 /** What every comparison must hold equal: start, order of the training batches, held-out batches. */
-function assertComparable(runs: readonly ArmRuns[]): void {
+function assertComparable(runs: readonly ArmRuns[], heldOut: string): void {
   const first = runs[0]!;
-  first.results.forEach(({ start, evaluated }, seed) => {
+  first.results.forEach(({ start }, seed) => {
     const ofSeed = runs.map(({ results }) => results[seed]!);
     for (const result of ofSeed) {
       assert.equal(result.start, start, 'arms with different start weights');
-      assert.equal(result.evaluated, evaluated, 'arms judged on different batches');
+      assert.equal(result.evaluated, heldOut, 'arms judged on different batches');
     }
     const orders = ofSeed.flatMap(({ training }) => (training ? [training.order] : []));
     const longest = orders.toSorted((a, b) => b.length - a.length)[0] ?? [];

@@ -9,20 +9,24 @@ const arm = (changes: object = {}): Arm =>
 
 describe('the trials of an arm', () => {
   it("are the study's learning rates, all combinations of its own grid, or one that changes nothing", () => {
-    expect(trialsOf(arm(), [1, 2])).toEqual([{ learningRate: 1 }, { learningRate: 2 }]);
-    expect(trialsOf(arm({ grid: { learningRate: [1, 2], rho: [0.5, 1] } }), [9])).toEqual([
+    expect(trialsOf(arm(), { learningRates: [1, 2] })).toEqual([{ learningRate: 1 }, { learningRate: 2 }]);
+    expect(trialsOf(arm({ grid: { learningRate: [1, 2], rho: [0.5, 1] } }), { learningRates: [9] })).toEqual([
       { learningRate: 1, rho: 0.5 },
       { learningRate: 1, rho: 1 },
       { learningRate: 2, rho: 0.5 },
       { learningRate: 2, rho: 1 },
     ]);
-    expect(trialsOf(arm({ learningRate: 0.1 }), [1, 2])).toEqual([{}]);
-    expect(trialsOf(arm({ tunes: 'blend' }), [1, 3, 2])).toEqual([
+    expect(trialsOf(arm({ learningRate: 0.1 }), { learningRates: [1, 2] })).toEqual([{}]);
+    expect(trialsOf(arm({ tunes: 'blend' }), { learningRates: [1, 3, 2] })).toEqual([
       { learningRate: 3, blend: 0.25 },
       { learningRate: 3, blend: 0.5 },
       { learningRate: 3, blend: 0.75 },
     ]);
-    expect(trialsOf(arm({ objective: null }), [1, 2])).toEqual([]);
+    expect(trialsOf(arm({ tunes: 'blend' }), { learningRates: [3, 2], shares: [0.1, 1] })).toEqual([
+      { learningRate: 3, blend: 0.1 },
+      { learningRate: 3, blend: 1 },
+    ]);
+    expect(trialsOf(arm({ objective: null }), { learningRates: [1, 2] })).toEqual([]);
   });
 
   it('change settings of the arm and of its objective, and nothing that is not there', () => {

@@ -30,9 +30,7 @@ export const armSchema = z.strictObject({
   tunes: z
     .enum(['learningRate', 'blend'])
     .default('learningRate')
-    .describe(
-      "what is tried: the study's learning rates, or with the largest of them as many steps of `blend` from 0 to 1",
-    ),
+    .describe("what is tried: the study's learning rates, or with the largest of them its shares of `blend`"),
   grid: z
     .record(z.string(), z.array(z.union([z.number(), z.string(), z.boolean()])).min(1))
     .optional()
@@ -46,22 +44,32 @@ export type ArmInput = z.input<typeof armSchema>;
 /** One combination of a grid: what is changed in the arm. */
 export type Trial = Readonly<Record<string, number | string | boolean>>;
 
-function gridOf(arm: Arm, learningRates: readonly number[]): Record<string, readonly (number | string | boolean)[]> {
+/** What a study lets arms try that have no grid of their own. */
+export interface CommonGrid {
+  learningRates: readonly number[];
+  /** Of the way from the start to the last weights; without: as many as there are rates, in even steps. */
+  shares?: readonly number[] | undefined;
+}
+
+function gridOf(
+  arm: Arm,
+  { learningRates, shares }: CommonGrid,
+): Record<string, readonly (number | string | boolean)[]> {
   if (arm.grid) return arm.grid;
   if (arm.learningRate !== undefined) return {};
   if (arm.tunes === 'learningRate') return { learningRate: learningRates };
-  const steps = learningRates.length + 1;
-  return { learningRate: [Math.max(...learningRates)], blend: learningRates.map((_, i) => (i + 1) / steps) };
+  const even = learningRates.map((_, i) => (i + 1) / (learningRates.length + 1));
+  return { learningRate: [Math.max(...learningRates)], blend: shares ?? even };
 }
 
-export function gridSize(arm: Arm, learningRates: readonly number[]): number {
-  return Object.values(gridOf(arm, learningRates)).reduce((product, values) => product * values.length, 1);
+export function gridSize(arm: Arm, common: CommonGrid): number {
+  return Object.values(gridOf(arm, common)).reduce((product, values) => product * values.length, 1);
 }
 
 /** All combinations of the arm's grid, the last key fastest; one empty trial for an arm without any, none for the base. */
-export function trialsOf(arm: Arm, learningRates: readonly number[]): Trial[] {
+export function trialsOf(arm: Arm, common: CommonGrid): Trial[] {
   if (!arm.objective) return [];
-  return Object.entries(gridOf(arm, learningRates)).reduce<Trial[]>(
+  return Object.entries(gridOf(arm, common)).reduce<Trial[]>(
     (trials, [key, values]) => trials.flatMap((trial) => values.map((value) => ({ ...trial, [key]: value }))),
     [{}],
   );

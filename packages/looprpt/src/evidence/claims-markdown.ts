@@ -22,7 +22,7 @@ export function verdictsSection(results: readonly StudyResult[]): string {
   const verdict = ({ made }: Stated, claim: string): string => made.find((one) => one.claim === claim)?.verdict ?? '–';
   return [
     '## What holds',
-    'By rule, from intervals: a part of a claim that says "more" holds if its whole 95 % interval lies above zero and is reversed if all of it lies below; "not less" is reversed if all of it lies below, and holds otherwise. A claim **holds** if all its parts do, **holds partly** if some do and none is reversed, **does not hold here** if one is reversed; of any other these runs **cannot tell**. LoopRPT is the method as written, with rollouts of the hard tokens. The intervals stand at the end of the page.',
+    'By rule, from intervals: a part of a claim that says "more" holds if its whole 95 % interval lies above zero and is reversed if all of it lies below; "not less" is reversed if all of it lies below, and holds otherwise. A claim **holds** if all its parts do, **holds partly** if some do and none is reversed, **does not hold here** if one is reversed; of any other these runs **cannot tell**; –: the study has not the arms for it. LoopRPT is the method as written, with rollouts of the hard tokens. The intervals stand at the end of the page.',
     markdownTable(
       ['claim', ...studies.map(({ result }) => result.study.name)],
       claimsOf(studies).map((claim) => [claim, ...studies.map((study) => verdict(study, claim))]),

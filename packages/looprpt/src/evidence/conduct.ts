@@ -9,7 +9,7 @@ import { modelSource } from '../train/open-model.js';
 import { type RunConfigInput, runConfigSchema } from '../train/run-config.js';
 import { UserError } from '../user-error.js';
 import { type Arm, type Trial, trialsOf } from './arm.js';
-import { heldOutBatches, lossShareOf, trainingStream } from './batches.js';
+import { digestOf, heldOutBatches, lossShareOf, trainingStream } from './batches.js';
 import { prepareCorpus } from './corpus.js';
 import { documentsOfSequences } from './documents.js';
 import { type Budget, Planner } from './planner.js';
@@ -50,8 +50,8 @@ export interface Conducted {
   baseFlops: number;
   tuning: Tuned[];
   runs: ArmRuns[];
-  /** Which document every held-out sequence is of. */
-  documentOf: number[];
+  /** The held-out split: which document every sequence is of, and a digest of its batches. */
+  heldOut: { documentOf: number[]; digest: string };
 }
 
 export interface ConductOptions {
@@ -68,7 +68,7 @@ export interface ConductOptions {
 
 export async function conduct(options: ConductOptions): Promise<Conducted> {
   const { study, store, budgets } = options;
-  const { planner, parameters, documentOf } = await plannerOf(options);
+  const { planner, parameters, heldOut } = await plannerOf(options);
   const tuning = await tuneArms(planner, options);
   const stepCost = ({ arm, chosen, cpuPerStep }: Tuned): number =>
     study.computeBy === 'cpu' ? cpuPerStep : planner.stepFlops(arm, chosen!);
@@ -92,7 +92,7 @@ export async function conduct(options: ConductOptions): Promise<Conducted> {
     bases: bases.map((unit) => store.read(unit)!),
     baseFlops: bases[0] ? planner.unitFlops(bases[0]) : 0,
     tuning,
-    documentOf,
+    heldOut,
     runs: jobs.map((job) => ({ ...job, results: study.seeds.map((seed) => store.read(unitOf(job, seed))!) })),
   };
 }
@@ -114,18 +114,18 @@ async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
   const stream = trainingStream(store.folder, { data, recipe: study.training, seed }, tokenizer);
   const lossShare = await lossShareOf(stream);
   const planner = new Planner({ study, corpus, model: config, lossShare, threads });
-  const heldOut = await heldOutBatches(store.folder, corpus.heldOut('heldout'), study.training.batch, tokenizer);
-  const documentOf = documentsOfSequences(heldOut, tokenizer.endOfTextId);
-  return { planner, parameters: parameterCount(config), documentOf };
+  const batches = await heldOutBatches(store.folder, corpus.heldOut('heldout'), study.training.batch, tokenizer);
+  const heldOut = { documentOf: documentsOfSequences(batches, tokenizer.endOfTextId), digest: digestOf(batches) };
+  return { planner, parameters: parameterCount(config), heldOut };
 }
 
 /** Every trial of every arm with the tuning seeds; the one with the largest mean area on the tuning split is chosen. */
 async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tuned[]> {
   const { study, store, tune } = options;
-  const { seeds, learningRates } = study.tuning;
+  const { seeds } = study.tuning;
   const { steps } = study.training;
   const unitOf = (arm: Arm, trial: Trial, seed: number) => planner.armUnit(arm, trial, { seed, judge: 'tune', steps });
-  const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, learningRates) }));
+  const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, study.tuning) }));
   if (!tune) {
     if (study.computeBy === 'cpu' && options.budgets.includes('compute'))
       throw new UserError(`${study.name} measures compute on the runs that tune: give --no-compute with --no-tuning`);
@@ -133,8 +133,11 @@ async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tune
     return tried.map(({ arm, trials }) => ({ arm, chosen: middle(trials), trials: [], cpuPerStep: Number.NaN }));
   }
   const bases = planner.baseUnits(seeds);
+  // Arm by arm within a trial, so that a slow spell of the machine falls on the CPU seconds of all arms alike.
   const units = seeds.flatMap((seed) =>
-    tried.flatMap(({ arm, trials }) => trials.map((trial) => unitOf(arm, trial, seed))),
+    Array.from({ length: study.tuning.trials }, (_, i) =>
+      tried.flatMap(({ arm, trials }) => (trials[i] ? [unitOf(arm, trials[i], seed)] : [])),
+    ).flat(),
   );
   await runAll('tuning', [...bases, ...units], { ...options, flops: (unit) => planner.unitFlops(unit) });
   return tried.map(({ arm, trials }) => {

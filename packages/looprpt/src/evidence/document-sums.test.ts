@@ -8,7 +8,7 @@ import { scorePerLoop } from '../eval/per-loop.js';
 import { randomTable } from '../eval/random-table.js';
 import { scoreAt } from '../eval/score.js';
 import { selectTokens, sequenceCount, type TokenTable } from '../eval/token-table.js';
-import { decodeSums, documentSums, encodeSums, heightAt, measuresOf, TAU } from './document-sums.js';
+import { type DocumentSums, decodeSums, documentSums, encodeSums, heightAt, measuresOf, TAU } from './document-sums.js';
 
 /** The table with the tokens of document c repeated weights[c] times. */
 function repeated(table: TokenTable, weights: readonly number[]): TokenTable {
@@ -49,6 +49,31 @@ describe('measures', () => {
         }
         expect(measures.get('loops@τ')).toBeCloseTo(scoreAdaptive(wide, [TAU])[0]!.meanLoops, 10);
       }),
+    );
+  });
+
+  it('of a part of the tokens say how far its area lies above that of all, with and without weights', () => {
+    fc.assert(
+      fc.property(
+        randomTable({ minTokens: 6, minLoops: 2 }),
+        fc.infiniteStream(fc.nat({ max: 3 })),
+        (table, stream) => {
+          const documents = sequenceCount(table);
+          const part = selectTokens(
+            table,
+            Array.from({ length: Math.ceil(table.tokens / 2) }, (_, i) => 2 * i),
+          );
+          const weights = Array.from({ length: documents }, () => stream.next().value!);
+          fc.pre(repeated(part, weights).tokens > 0);
+          const [whole, ofPart] = [documentSums(table, documents), documentSums(part, documents)];
+          for (const drawn of [undefined, Float64Array.from(weights)]) {
+            const area = (sums: DocumentSums): number => measuresOf(sums, drawn).get('area')!;
+            const measures = measuresOf({ ...ofPart, whole }, drawn);
+            expect(measures.get('area beyond all')).toBeCloseTo(area(ofPart) - area(whole), 12);
+          }
+          expect(measuresOf(whole).has('area beyond all')).toBe(false);
+        },
+      ),
     );
   });
 

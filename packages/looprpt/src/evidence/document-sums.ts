@@ -69,35 +69,43 @@ export type Measures = Map<string, number>;
  * @param weights per document; default: one each
  */
 export function measuresOf(sums: DocumentSums, weights?: Float64Array): Measures {
-  const { rows, loops: K } = sums;
-  const total = weighted(rows[0]!, weights);
-  const mean = (row: number): number => weighted(rows[row]!, weights) / total;
+  const totals = summedRows(sums).map((row) => weighted(row, weights));
+  return measuresOfTotals(Float64Array.from(totals), sums);
+}
+
+/** The rows whose weighted totals decide the measures: a part's own, then those of all tokens. */
+export function summedRows({ rows, whole }: DocumentSums): readonly Float64Array[] {
+  return whole ? [...rows, ...whole.rows] : rows;
+}
+
+/** @param totals of `summedRows` */
+export function measuresOfTotals(totals: Float64Array, { rows, whole, loops: K }: DocumentSums): Measures {
+  const own = totals.subarray(0, rows.length);
+  const mean = (row: number): number => own[row]! / own[0]!;
   const measures: Measures = new Map();
   for (let k = 1; k <= K; k++) {
     measures.set(`accuracy@${k}`, mean(k));
     measures.set(`crossEntropy@${k}`, mean(K + k));
   }
-  const [atTau, ...curve] = gatePoints(sums, weights);
+  const [atTau, ...curve] = gatePoints(own, K);
   measures.set('area', areaUnder(curve, K));
   measures.set('accuracy@τ', atTau!.accuracy);
   measures.set('loops@τ', atTau!.meanLoops);
   for (const at of meanLoopsShown(K)) measures.set(`accuracy at ${at}`, heightAt(curve, at));
   measures.set('early gain', measures.get('accuracy@1')! - measures.get(`accuracy@${K}`)!);
-  if (sums.whole) measures.set('area beyond all', measures.get('area')! - areaOf(sums.whole, weights));
+  if (whole) {
+    const all = areaUnder(gatePoints(totals.subarray(rows.length), K).slice(1), K);
+    measures.set('area beyond all', measures.get('area')! - all);
+  }
   return measures;
 }
 
 /** The gate at τ = `TAU`, then at the thresholds that spread the mean loops. */
-function gatePoints({ rows, loops: K }: DocumentSums, weights: Float64Array | undefined) {
-  const total = weighted(rows[0]!, weights);
-  return Array.from({ length: (rows.length - 1 - 2 * K) / 2 }, (_, i) => ({
-    accuracy: weighted(rows[1 + 2 * K + 2 * i]!, weights) / total,
-    meanLoops: weighted(rows[2 + 2 * K + 2 * i]!, weights) / total,
+function gatePoints(totals: Float64Array, K: number): { accuracy: number; meanLoops: number }[] {
+  return Array.from({ length: (totals.length - 1 - 2 * K) / 2 }, (_, i) => ({
+    accuracy: totals[1 + 2 * K + 2 * i]! / totals[0]!,
+    meanLoops: totals[2 + 2 * K + 2 * i]! / totals[0]!,
   }));
-}
-
-function areaOf(sums: DocumentSums, weights: Float64Array | undefined): number {
-  return areaUnder(gatePoints(sums, weights).slice(1), sums.loops);
 }
 
 /** 1.5, 2, … K − 0.5 */

@@ -2,6 +2,7 @@
  * Which document every held-out sequence is of. Rows of greedily packed batches cut documents; the pieces of one are judged apart and
  * are no independent draws, so intervals are over documents.
  */
+import assert from 'node:assert/strict';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSums } from './document-sums.js';
 
@@ -34,6 +35,7 @@ function denselyNumbered(documents: readonly number[]): number[] {
 
 /** Sums by sequence to sums by document. @param documentOf by sequence, dense from 0 */
 export function sumsByDocument({ rows, loops }: DocumentSums, documentOf: readonly number[]): DocumentSums {
+  assert.equal(rows[0]!.length, documentOf.length, 'sums of other sequences');
   const documents = Math.max(...documentOf) + 1;
   return {
     documents,

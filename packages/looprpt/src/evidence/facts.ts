@@ -1,5 +1,5 @@
 /** What a study holds equal and what it varies, in sentences for its reader. */
-import type { StudyResult } from './result.js';
+import { type Row, rowOf, type StudyResult } from './result.js';
 
 /** Base, data and what is held equal, in sentences. */
 export function facts(result: StudyResult): string {
@@ -18,16 +18,17 @@ export function facts(result: StudyResult): string {
   ].join(' ');
 }
 
-/** Of everything that the table needs: bases, trials and arms. */
+/** Of the steps of all trials and arms, and of bases that do not ship; seeds that tune start from the same base or a shipped one. */
 function cpuSeconds({ study, base, rows, tuning }: StudyResult): number {
   const { seeds } = study;
   const bases = 'shipped' in study.base ? 0 : base.seconds * (study.base.perSeed ? seeds.length : 1);
   const trialsOf = (arm: string): number => tuning.find((tuned) => tuned.arm === arm)?.trials.length ?? 0;
-  return rows.reduce(
-    (sum, { arm, budget, seconds }) =>
-      sum + seconds * (seeds.length + (budget === 'tokens' ? trialsOf(arm) * study.tuning.seeds.length : 0)),
-    bases,
-  );
+  const isTheSame = ({ arm, steps }: Row): boolean => rowOf({ rows }, arm, 'tokens')?.steps === steps;
+  return rows.reduce((sum, row) => {
+    const { arm, budget, seconds } = row;
+    if (budget === 'tokens') return sum + seconds * (seeds.length + trialsOf(arm) * study.tuning.seeds.length);
+    return isTheSame(row) ? sum : sum + seconds * seeds.length;
+  }, bases);
 }
 
 function baseInWords(base: StudyResult['study']['base']): string {

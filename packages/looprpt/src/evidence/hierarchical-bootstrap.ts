@@ -4,11 +4,14 @@
  * differences are paired. The interval is the percentile interval of the resampled means over seeds.
  *
  * All measures of all arms are taken on the same resamples, so that any difference can be read off afterwards.
+ *
+ * Shapes: R resamples, S seeds, C documents, M rows of sums.
  */
 import assert from 'node:assert/strict';
+import { cat, scope, tensor } from '@looprpt/engine';
 import { Rng } from '../data/tasks/rng.js';
 import { quantile } from '../eval/bootstrap.js';
-import { type DocumentSums, measuresOf } from './document-sums.js';
+import { type DocumentSums, measuresOf, measuresOfTotals, summedRows } from './document-sums.js';
 
 export interface Interval {
   mean: number;
@@ -49,28 +52,41 @@ export class Resampled {
       for (const { documents } of sums) assert.equal(documents, C, 'arms judged on different documents');
     }
     this.measures = [...measuresOf(first[0]!).keys()];
-    const read = (sums: DocumentSums, weights?: Float64Array): Float64Array =>
-      Float64Array.from(measuresOf(sums, weights).values());
-    this.#whole = new Map(Array.from(arms, ([name, sums]) => [name, sums.map((one) => read(one))]));
-    this.#drawn = new Map(Array.from(arms, ([name]) => [name, []]));
+    const read = (one: DocumentSums): Float64Array => Float64Array.from(measuresOf(one).values());
+    this.#whole = new Map(Array.from(arms, ([name, sums]) => [name, sums.map(read)]));
     const documentDraws = Rng.fromSeed(seed);
     const seedDraws = Rng.fromSeed(seed).fold(1);
-    const weights = new Float64Array(C);
+    const countsRC = new Float64Array(resamples * C);
+    const countsRS = new Float64Array(resamples * S);
     for (let r = 0; r < resamples; r++) {
-      weights.fill(0);
-      for (let i = 0; i < C; i++) weights[documentDraws.below(C)]! += 1;
-      const counts = new Array<number>(S).fill(0);
-      for (let i = 0; i < S; i++) counts[seedDraws.below(S)]!++;
-      for (const [name, sums] of arms) {
-        const mean = new Float64Array(this.measures.length);
-        counts.forEach((count, s) => {
-          if (count === 0) return;
-          const values = read(sums[s]!, weights);
-          for (let i = 0; i < mean.length; i++) mean[i]! += (count / S) * values[i]!;
-        });
-        this.#drawn.get(name)!.push(mean);
-      }
+      for (let i = 0; i < C; i++) countsRC[r * C + documentDraws.below(C)]! += 1;
+      for (let i = 0; i < S; i++) countsRS[r * S + seedDraws.below(S)]! += 1;
     }
+    this.#drawn = new Map(Array.from(arms, ([name, sums]) => [name, this.#means(sums, countsRC, countsRS)]));
+  }
+
+  /** Every resample's measures, means over its seeds: a weighted sum of an arm's rows is a row of one matrix product. */
+  #means(sums: readonly DocumentSums[], countsRC: Float64Array, countsRS: Float64Array): Float64Array[] {
+    const [S, C] = [sums.length, sums[0]!.documents];
+    const R = countsRC.length / C;
+    const means = Array.from({ length: R }, () => new Float64Array(this.measures.length));
+    sums.forEach((one, s) => {
+      const rows = summedRows(one);
+      const totalsRM = scope(() => {
+        const rowsMC = cat(rows.map((row) => tensor(row, { shape: [1, C] })));
+        return tensor(countsRC, { shape: [R, C] })
+          .matmul(rowsMC.transpose(0, 1))
+          .toTyped() as Float64Array;
+      });
+      means.forEach((mean, r) => {
+        const count = countsRS[r * S + s]!;
+        if (count === 0) return;
+        const totals = totalsRM.subarray(r * rows.length, (r + 1) * rows.length);
+        let i = 0;
+        for (const value of measuresOfTotals(totals, one).values()) mean[i++]! += (count / S) * value;
+      });
+    });
+    return means;
   }
 
   /** One arm's measure: mean over seeds, with its interval. */

@@ -110,7 +110,11 @@ export const studyResultSchema = z.object({
 });
 export type StudyResult = z.infer<typeof studyResultSchema>;
 
-export function rowOf({ rows }: StudyResult, arm: string, budget: (typeof BUDGETS)[number]): Row | undefined {
+export function rowOf(
+  { rows }: Pick<StudyResult, 'rows'>,
+  arm: string,
+  budget: (typeof BUDGETS)[number],
+): Row | undefined {
   return rows.find((row) => row.arm === arm && row.budget === budget);
 }
 

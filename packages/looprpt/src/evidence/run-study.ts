@@ -1,4 +1,5 @@
 /** One study from its name to its outcome on disk: `npm run evidence -- NAME`. */
+import { setThreads } from '@looprpt/engine';
 import { writeWholeFile } from '../cli/write-file.js';
 import { UserError } from '../user-error.js';
 import { aggregate } from './aggregate.js';
@@ -44,6 +45,7 @@ export async function runStudy(name: string, options: RunStudyOptions): Promise<
     budgets: compute ? BUDGETS : ['tokens'],
     tune: tuning,
   });
+  setThreads(jobs * threads);
   const isWhole = tuning && compute && JSON.stringify(study) === JSON.stringify(whole);
   const result = aggregate(conducted, { command: commandOf(name, options), whole: isWhole, resamples });
   const file = store.path(`${name}.json`);

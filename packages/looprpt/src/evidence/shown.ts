@@ -10,7 +10,7 @@ const VARIANTS = 1;
 export function shownArms(result: StudyResult, budget: Budget): string[] {
   const best = (roles: readonly Row['role'][], count: number): string[] =>
     result.rows
-      .filter((row) => row.budget === budget && roles.includes(row.role))
+      .filter((row) => row.budget === budget && roles.includes(row.role) && row.arm !== PRESET)
       .toSorted((a, b) => areaOf(b) - areaOf(a))
       .slice(0, count)
       .map(({ arm }) => arm);

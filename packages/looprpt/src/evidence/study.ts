@@ -74,7 +74,7 @@ export const studySchema = z
   .strictObject({
     name: z.string().regex(/^[a-z0-9-]+$/),
     title: z.string(),
-    regime: z.enum(['a', 'b', 'c']).describe('a: endless data; b: a finite corpus on a saturated base; c: real text'),
+    regime: z.enum(['a', 'b', 'c']).describe('a: endless data; b: a finite corpus, several epochs; c: real text'),
     claims: z.boolean().default(true).describe("whether the paper's claims are held against its outcome"),
     about: z.string().describe('what a reader should know about base and data'),
     corpus: corpusSchema,
@@ -88,6 +88,10 @@ export const studySchema = z
         .array(z.number().positive())
         .min(1)
         .describe('the grid of an arm that has none of its own (`tunes`)'),
+      shares: z
+        .array(z.number().positive().max(1))
+        .optional()
+        .describe('of `blend`, for arms that tune it; default: as many as there are rates, in even steps'),
       trials: positive.describe('settings tried for every arm'),
     }),
     equalCompute: z
@@ -99,7 +103,7 @@ export const studySchema = z
       .enum(['flops', 'cpu'])
       .default('flops')
       .describe('what compute is counted in: FLOPs, or CPU seconds as the tuning runs took them'),
-    confirms: z.string().optional().describe('the study whose finding this one puts to the test'),
+    confirms: z.array(z.string()).default([]).describe('the studies whose finding this one puts to the test'),
     seeds: seeds.min(1),
   })
   .superRefine((study, context) => {
@@ -113,7 +117,7 @@ export const studySchema = z
     if (!reference?.objective) complain(`equalCompute: no trained arm is named ${study.equalCompute}`);
     for (const seed of study.tuning.seeds) if (study.seeds.includes(seed)) complain(`seed ${seed} tunes and reports`);
     for (const arm of study.arms) {
-      const tried = gridSize(arm, study.tuning.learningRates);
+      const tried = gridSize(arm, study.tuning);
       if (arm.objective && tried !== study.tuning.trials)
         complain(`arm ${arm.name} has ${tried} settings to try, the others ${study.tuning.trials}`);
     }

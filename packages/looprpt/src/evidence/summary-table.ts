@@ -11,7 +11,7 @@ const ARMS = ['looprpt', PRESET] as const;
 
 /** @param page where the studies' sections are; '' for this page */
 export function summaryTable(results: readonly StudyResult[], page: string): Table {
-  const tested = new Set(results.map(({ study }) => study.confirms));
+  const tested = new Set(results.flatMap(({ study }) => study.confirms ?? []));
   const shown = results.filter(({ study }) => study.claims !== false && !tested.has(study.name));
   return {
     title: 'Area over the best baseline',

@@ -15,7 +15,7 @@ export function confirmationOf(
     ...tested,
     arms: tested.arms.filter(({ name }) => CONTENDERS.includes(name)),
     computeBy: 'cpu',
-    confirms: tested.name,
+    confirms: [tested.name],
     seeds: [6, 7, 8, 9, 10],
     ...changes,
   });

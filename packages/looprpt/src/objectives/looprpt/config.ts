@@ -98,7 +98,9 @@ export const loopRptConfigSchema = z.strictObject({
     .positive()
     .max(1)
     .optional()
-    .describe("share of a row's selected tokens, those of the highest H_t, at which κ counts; default, as written: all"),
+    .describe(
+      "share of a row's selected tokens, those of the highest H_t, at which κ counts; default, as written: all",
+    ),
   weightGradient: z
     .enum(['none', 'gate', 'backbone'])
     .default('none')

@@ -122,6 +122,7 @@ function withAdvantages(
   const rewards = rewarded.map((token) => token.rewards);
   const stepAdvantages = normalise(rewards, { ...settings, advantage: settings.stepAdvantage ?? settings.advantage });
   const hardest = new Set(hardTokens(hard, settings.kappaShare));
+  const kappaAt = ({ teacher }: { teacher: TeacherToken }): number => (hardest.has(teacher) ? settings.kappa : 0);
   const rolloutAdvantages = normalise(
     rewarded.map((token) => token.rollouts.map((rollout) => rollout.reward)),
     settings,
@@ -137,8 +138,8 @@ function withAdvantages(
   return rewarded.map((token, n) => ({
     ...token,
     stepAdvantages: stepAdvantages[n]!,
-    kappa: hardest.has(token.teacher) ? settings.kappa : 0,
-    weights: token.exitPdf.map((p, k) => p * (1 + Math.max(0, stepAdvantages[n]![k]!))),
+    kappa: kappaAt(token),
+    weights: token.exitPdf.map((p, k) => p * (1 + kappaAt(token) * Math.max(0, stepAdvantages[n]![k]!))),
     closedFormAdvantages: settings.policy === 'closed' ? closedForm[n]! : [],
     rollouts: token.rollouts.map((rollout, g) => ({ ...rollout, advantage: rolloutAdvantages[n]![g]! })),
   }));
@@ -182,11 +183,7 @@ function closedFormPolicyLoss(advantages: readonly number[], pdf: readonly numbe
 }
 
 /** Step 6: L_rep = -Σ_k π(k) (1 + κ relu(A'(k))) ℓ^(k). */
-function representationLoss(
-  token: Constants,
-  pdf: readonly number[],
-  logProbs: readonly number[],
-): number {
+function representationLoss(token: Constants, pdf: readonly number[], logProbs: readonly number[]): number {
   return -logProbs.reduce(
     (sum, logProb, k) => sum + pdf[k]! * (1 + token.kappa * Math.max(0, token.stepAdvantages[k]!)) * logProb,
     0,

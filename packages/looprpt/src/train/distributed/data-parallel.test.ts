@@ -69,12 +69,12 @@ const cases: [name: string, changes: Changes][] = [
   ['uniform-ce', { objective: { kind: 'uniform-ce' } }],
   ['no-gate', { objective: { kind: 'uniform-ce', gateWeight: 0 }, optimizer: { weightDecay: 0.1 } }],
   ['hard-token-ce', { objective: { kind: 'hard-token-ce' } }],
-  ['rollouts', { objective: { kind: 'looprpt', rolloutCount: 2 } }],
+  ['rollouts', { objective: { kind: 'looprpt', rolloutCount: 2, stepAdvantage: 'batch' } }],
   ['full', { objective: { kind: 'looprpt', rolloutCount: 2, rollouts: 'full', policyGradient: 'backbone' } }],
   [
     'batch-advantage',
     {
-      objective: { kind: 'looprpt', policy: 'closed', advantage: 'batch' },
+      objective: { kind: 'looprpt', policy: 'closed', advantage: 'batch', stepAdvantage: 'token', kappaShare: 0.5 },
       batch: { rows: 4, sequenceLength: 40, pack: 'whole', accumulate: 2 },
     },
   ],
