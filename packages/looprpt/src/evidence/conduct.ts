@@ -7,7 +7,6 @@ import { quantile } from '../eval/bootstrap.js';
 import { parameterCount } from '../model/config.js';
 import { modelSource } from '../train/open-model.js';
 import { type RunConfigInput, runConfigSchema } from '../train/run-config.js';
-import { UserError } from '../user-error.js';
 import { type Arm, type Trial, trialsOf } from './arm.js';
 import { digestOf, heldOutBatches, lossShareOf, trainingStream } from './batches.js';
 import { prepareCorpus } from './corpus.js';
@@ -19,6 +18,7 @@ import { shippedModel } from './shipped.js';
 import type { ArmResult, BaseResult, Store } from './store.js';
 import type { Study } from './study.js';
 import type { Inputs } from './text-corpus.js';
+import type { Unit } from './unit.js';
 
 /** An arm trained with one budget. */
 export interface ArmRuns {
@@ -38,8 +38,6 @@ export interface Tuned {
   chosen: Trial | null;
   /** Mean area on the tuning split; empty where nothing was tried. */
   trials: { trial: Trial; area: number }[];
-  /** CPU seconds of a training step, the median of the runs that tuned; NaN where nothing was tried. */
-  cpuPerStep: number;
 }
 
 export interface Conducted {
@@ -70,22 +68,24 @@ export async function conduct(options: ConductOptions): Promise<Conducted> {
   const { study, store, budgets } = options;
   const { planner, parameters, heldOut } = await plannerOf(options);
   const tuning = await tuneArms(planner, options);
-  const stepCost = ({ arm, chosen, cpuPerStep }: Tuned): number =>
-    study.computeBy === 'cpu' ? cpuPerStep : planner.stepFlops(arm, chosen!);
-  const reference = stepCost(tuning.find(({ arm }) => arm.name === study.equalCompute)!);
-  const jobs = tuning.flatMap((tuned) =>
-    budgets.map((budget) => {
-      const { arm, chosen: trial } = tuned;
-      const steps = trial ? planner.steps(budget, { own: stepCost(tuned), reference }) : 0;
-      const flops = trial ? steps * planner.stepFlops(arm, trial) : 0;
-      return { arm, budget, trial, steps, flops };
-    }),
-  );
-  const unitOf = ({ arm, trial, steps }: (typeof jobs)[number], seed: number) =>
-    planner.armUnit(arm, trial, { seed, judge: 'heldout', steps });
   const bases = planner.baseUnits(study.seeds);
-  const arms = study.seeds.flatMap((seed) => jobs.map((job) => unitOf(job, seed)));
-  await runAll('arms', [...bases, ...arms], { ...options, flops: (unit) => planner.unitFlops(unit) });
+  const conductAll = async (budget: Budget, planned: readonly Planned[]): Promise<ArmRuns[]> => {
+    const unitOf = ({ arm, trial, steps }: Planned, seed: number) =>
+      planner.armUnit(arm, trial, { seed, judge: 'heldout', steps });
+    const units = study.seeds.flatMap((seed) => planned.map((one) => unitOf(one, seed)));
+    const flops = (unit: Unit): number => planner.unitFlops(unit);
+    await runAll(`equal ${budget}`, [...bases, ...units], { ...options, flops });
+    return planned.map((one) => {
+      const { arm, trial, steps } = one;
+      const results = study.seeds.map((seed) => store.read(unitOf(one, seed))!);
+      return { arm, budget, trial, steps, flops: trial ? steps * planner.stepFlops(arm, trial) : 0, results };
+    });
+  };
+  const planned = tuning.map(({ arm, chosen: trial }) => ({ arm, trial, steps: trial ? study.training.steps : 0 }));
+  const equalTokens = await conductAll('tokens', planned);
+  const equalCompute = budgets.includes('compute')
+    ? await conductAll('compute', withEqualCompute(equalTokens, study, planner))
+    : [];
   return {
     study,
     parameters,
@@ -93,8 +93,28 @@ export async function conduct(options: ConductOptions): Promise<Conducted> {
     baseFlops: bases[0] ? planner.unitFlops(bases[0]) : 0,
     tuning,
     heldOut,
-    runs: jobs.map((job) => ({ ...job, results: study.seeds.map((seed) => store.read(unitOf(job, seed))!) })),
+    runs: [...equalTokens, ...equalCompute],
   };
+}
+
+/** An arm with its settings, and the steps that it makes. */
+type Planned = Pick<ArmRuns, 'arm' | 'trial' | 'steps'>;
+
+/** The same arms with as many steps as cost what those of the reference arm do, by FLOPs or by what the runs given here took. */
+function withEqualCompute(runs: readonly ArmRuns[], { computeBy, equalCompute }: Study, planner: Planner): Planned[] {
+  const cost = ({ arm, trial, results }: ArmRuns): number =>
+    computeBy === 'cpu' ? cpuPerStep(results) : planner.stepFlops(arm, trial!);
+  const reference = cost(runs.find(({ arm }) => arm.name === equalCompute)!);
+  return runs.map((one) => {
+    const { arm, trial } = one;
+    return { arm, trial, steps: trial ? planner.equalSteps({ own: cost(one), reference }) : 0 };
+  });
+}
+
+/** CPU seconds of a training step, the median of some runs. */
+function cpuPerStep(results: readonly ArmResult[]): number {
+  const each = results.map(({ training }) => training!.seconds / training!.steps);
+  return quantile(Float64Array.from(each).sort(), 0.5);
 }
 
 async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
@@ -126,31 +146,19 @@ async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tune
   const { steps } = study.training;
   const unitOf = (arm: Arm, trial: Trial, seed: number) => planner.armUnit(arm, trial, { seed, judge: 'tune', steps });
   const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, study.tuning) }));
-  if (!tune) {
-    if (study.computeBy === 'cpu' && options.budgets.includes('compute'))
-      throw new UserError(`${study.name} measures compute on the runs that tune: give --no-compute with --no-tuning`);
-    const middle = (trials: Trial[]): Trial | null => trials[trials.length >> 1] ?? null;
-    return tried.map(({ arm, trials }) => ({ arm, chosen: middle(trials), trials: [], cpuPerStep: Number.NaN }));
-  }
+  if (!tune) return tried.map(({ arm, trials }) => ({ arm, chosen: trials[trials.length >> 1] ?? null, trials: [] }));
   const bases = planner.baseUnits(seeds);
-  // Arm by arm within a trial, so that a slow spell of the machine falls on the CPU seconds of all arms alike.
   const units = seeds.flatMap((seed) =>
-    Array.from({ length: study.tuning.trials }, (_, i) =>
-      tried.flatMap(({ arm, trials }) => (trials[i] ? [unitOf(arm, trials[i], seed)] : [])),
-    ).flat(),
+    tried.flatMap(({ arm, trials }) => trials.map((trial) => unitOf(arm, trial, seed))),
   );
   await runAll('tuning', [...bases, ...units], { ...options, flops: (unit) => planner.unitFlops(unit) });
   return tried.map(({ arm, trials }) => {
-    const results = trials.map((trial) => seeds.map((seed) => store.read(unitOf(arm, trial, seed))!));
-    const scored = trials.map((trial, i) => ({ trial, area: meanArea(results[i]!) }));
+    const scored = trials.map((trial) => ({
+      trial,
+      area: meanArea(seeds.map((seed) => store.read(unitOf(arm, trial, seed))!)),
+    }));
     const best = scored.toSorted((a, b) => b.area - a.area)[0];
-    const cpu = results.flat().flatMap(({ training }) => (training ? [training.seconds / training.steps] : []));
-    return {
-      arm,
-      chosen: best?.trial ?? null,
-      trials: scored,
-      cpuPerStep: quantile(Float64Array.from(cpu).sort(), 0.5),
-    };
+    return { arm, chosen: best?.trial ?? null, trials: scored };
   });
 }
 

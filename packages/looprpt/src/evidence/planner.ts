@@ -63,10 +63,9 @@ export class Planner {
     };
   }
 
-  /** Steps that an arm may make. @param costs of one step, of the arm and of the study's reference arm, in the same unit */
-  steps(budget: Budget, costs: { own: number; reference: number }): number {
-    const { steps } = this.inputs.study.training;
-    return budget === 'tokens' ? steps : Math.max(1, Math.round((steps * costs.reference) / costs.own));
+  /** Steps of an arm that cost what the reference arm's do. @param costs of one step of each, in the same unit */
+  equalSteps({ own, reference }: { own: number; reference: number }): number {
+    return Math.max(1, Math.round((this.inputs.study.training.steps * reference) / own));
   }
 
   /** Training FLOPs of a step: forward, backward, teacher and rollouts. */

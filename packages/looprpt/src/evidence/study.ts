@@ -102,7 +102,7 @@ export const studySchema = z
     computeBy: z
       .enum(['flops', 'cpu'])
       .default('flops')
-      .describe('what compute is counted in: FLOPs, or CPU seconds as the tuning runs took them'),
+      .describe('what compute is counted in: FLOPs, or CPU seconds as the runs of equal tokens took them'),
     confirms: z.array(z.string()).default([]).describe('the studies whose finding this one puts to the test'),
     seeds: seeds.min(1),
   })
