@@ -246,6 +246,19 @@ describe('linear', () => {
 
   it('refuses sizes that do not fit', () =>
     scope(() => expect(() => fusedLinear(normal(2, 3), normal(4, 5))).toThrow('[2, 3] and [4, 5]')));
+
+  it('of no rows is nothing, and its gradients are zeros; so is the readout', () =>
+    scope(() => {
+      const [x, w] = [normal(0, 3), normal(5, 3)];
+      for (const leaf of [x, w]) leaf.requiresGrad = true;
+      const y = fusedLinear(x, w);
+      expect(y.shape).toEqual([0, 5]);
+      const logProbs = fusedTargetLogProb(x, w, zeros([0], { dtype: 'int64' }));
+      expect(logProbs.shape).toEqual([0]);
+      backward(y.sum().add(logProbs.sum()));
+      expect(x.grad!.shape).toEqual([0, 3]);
+      expect(w.grad!.toNumbers()).toEqual(new Float64Array(15));
+    }));
 });
 
 interface AttentionCase {

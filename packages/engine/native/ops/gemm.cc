@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 #include <dlfcn.h>
 
+#include <algorithm>
+
 namespace looprpt {
 namespace {
 
@@ -32,6 +34,11 @@ at::Tensor view(const float* data, int64_t rows, int64_t columns) {
 void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c,
           bool accumulate) {
   if (m == 0 || n == 0) return;
+  if (k == 0) {
+    // Empty sums; oneDNN refuses the null pointers of tensors without elements.
+    if (!accumulate) std::fill_n(c, m * n, 0.0f);
+    return;
+  }
   if (const DnnlSgemm sgemm = oneDnn()) {
     const int status = sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, transposeA ? m : k, b,
                              transposeB ? k : n, accumulate ? 1.0f : 0.0f, c, n);

@@ -188,7 +188,6 @@ struct TargetLogProb : Function<TargetLogProb> {
         gemm(true, false, words, E, N, e, scaled.data_ptr<float>(), dWeight.data_ptr<float>() + first, false);
       }
     }
-    if (wantWeight && N == 0) dWeight.zero_();
     const float* byRow = g.data_ptr<float>();
     for (int64_t i = 0; i < N; ++i) {  // one after the other: rows may have the same target
       if (wantHidden) addRow(head.weight + targets[i] * E, byRow[i], E, dHidden.data_ptr<float>() + i * E);
