@@ -15,7 +15,7 @@ const trainingSchema = z.object({
   /** Places that were not padding, and those that counted in the loss. */
   tokens: z.number(),
   lossTokens: z.number(),
-  /** CPU time of the steps alone, all threads together, without data and evaluation: other work on the machine hardly counts. */
+  /** CPU time of the steps alone, all threads together, without data and evaluation; other work on the machine changes it by up to a tenth. */
   seconds: z.number(),
   skipped: z.number(),
   /** Digests of all batches up to the first and every `ORDER_EVERY`-th step. */

@@ -98,7 +98,7 @@ export const hopSaturated = confirmationOf(hopFinite, {
   name: 'hop-saturated',
   title: 'Multi-hop lookup, a finite corpus on a base that needs two loops of four',
   about:
-    'The base has seen 384,000 documents, which is as good as endless data can make it, and solves as much at loop 2 as at loop 4; the arms see 1,600 new ones, three times each at equal tokens.',
+    'The base has seen 384,000 documents, which is as good as endless data can make it, and solves as much at loop 2 as at loop 4; the arms see 1,600 new ones, three times each at equal tokens. The shares of the way back were set after a first outcome with even ones (LOG.md has it).',
   corpus: hopFiniteConfirm.corpus,
   model: SMALL,
   base: {
