@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../testing/temporary-folder.js';
 import { aggregate } from './aggregate.js';
 import { settingsOf } from './arm.js';
+import { statements } from './claims.js';
 import { type Conducted, conduct } from './conduct.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
@@ -19,6 +20,7 @@ import { Store } from './store.js';
 import { tinyStudy } from './tiny-study.js';
 import type { ArmUnit, Unit } from './unit.js';
 
+const VARIANT = 'closed-batch';
 const OPTIONS = { threads: 1, inputs: {}, budgets: BUDGETS, tune: true, quiet: true } as const;
 
 async function conductIn(folder: string, wrap: (run: RunUnit) => RunUnit = (run) => run): Promise<Conducted> {
@@ -73,6 +75,19 @@ describe('what is held equal', () => {
       if (budget === 'compute') expect(Math.abs(flops - allowed)).toBeLessThanOrEqual(flops / steps);
     }
     expect(rowOf(result, 'gate', 'compute')!.steps).toBeGreaterThan(3);
+  });
+
+  it('arms for equal tokens alone are in the first half as they were, and not in the second', async () => {
+    const { path } = temporaryFolder();
+    cpSync(folder, path, { recursive: true });
+    const store = new Store(path);
+    const study = tinyStudy({ equalTokensOnly: [VARIANT] });
+    const part = outcomeOf(await conduct({ ...OPTIONS, store, run: unitRunner(store), study }));
+    expect(rowOf(part, VARIANT, 'tokens')).toEqual(rowOf(result, VARIANT, 'tokens'));
+    expect(rowOf(part, VARIANT, 'compute')).toBeUndefined();
+    const others = ({ rows }: StudyResult) => rows.filter(({ arm }) => arm !== VARIANT);
+    expect(others(part)).toEqual(others(result));
+    expect(statements(part).length).toBeLessThan(statements(result).length);
   });
 
   it('with compute in CPU seconds, arms spend what the reference took for equal tokens, to within a step', async () => {

@@ -101,13 +101,18 @@ export async function conduct(options: ConductOptions): Promise<Conducted> {
 type Planned = Pick<ArmRuns, 'arm' | 'trial' | 'steps'>;
 
 /** The same arms with as many steps as cost what those of the reference arm do, by FLOPs or by what the runs given here took. */
-function withEqualCompute(runs: readonly ArmRuns[], { computeBy, equalCompute }: Study, planner: Planner): Planned[] {
+function withEqualCompute(
+  runs: readonly ArmRuns[],
+  { computeBy, equalCompute, equalTokensOnly }: Study,
+  planner: Planner,
+): Planned[] {
   const cost = ({ arm, trial, results }: ArmRuns): number =>
     computeBy === 'cpu' ? cpuPerStep(results) : planner.stepFlops(arm, trial!);
   const reference = cost(runs.find(({ arm }) => arm.name === equalCompute)!);
-  return runs.map((one) => {
+  return runs.flatMap((one) => {
     const { arm, trial } = one;
-    return { arm, trial, steps: trial ? planner.equalSteps({ own: cost(one), reference }) : 0 };
+    if (equalTokensOnly?.includes(arm.name)) return [];
+    return [{ arm, trial, steps: trial ? planner.equalSteps({ own: cost(one), reference }) : 0 }];
   });
 }
 

@@ -14,6 +14,7 @@ export function facts(result: StudyResult): string {
     result.tuning.some(({ trials }) => trials.length > 0)
       ? `Settings were chosen on a split of its own with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} of its own, ${tuning.trials} trials an arm.`
       : 'Nothing was tuned: every arm has the middle one of its settings.',
+    ...(study.equalTokensOnly?.length ? ['Ablations are compared for equal tokens alone.'] : []),
     `Training takes about ${Math.ceil(cpuSeconds(result) / 60).toLocaleString('en-US')} minutes of one core in all.`,
   ].join(' ');
 }

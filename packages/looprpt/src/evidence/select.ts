@@ -17,9 +17,12 @@ export function select(study: Study, { seeds, arms, quick }: Selection): Study {
     throw new UserError(`--arms ${unknown}: ${study.name} has no such arm; it has ${known.join(', ')}`);
   const wanted = ({ name, role }: Study['arms'][number]): boolean =>
     !arms || role === 'base' || name === study.equalCompute || arms.includes(name);
+  const kept = study.arms.filter(wanted);
+  const isKept = (name: string): boolean => kept.some((arm) => arm.name === name);
   const part: Study = {
     ...study,
-    arms: study.arms.filter(wanted),
+    arms: kept,
+    ...(study.equalTokensOnly ? { equalTokensOnly: study.equalTokensOnly.filter(isKept) } : {}),
     seeds: seedsOf(study, seeds ?? (quick ? 2 : study.seeds.length)),
   };
   return studySchema.parse(quick ? quickened(part) : part);

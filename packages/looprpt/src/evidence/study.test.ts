@@ -36,6 +36,13 @@ describe('a study', () => {
     expect(() => tinyStudy({ equalCompute: 'nobody' })).toThrow('no trained arm is named nobody');
     expect(() => tinyStudy({ equalCompute: 'base' })).toThrow('no trained arm is named base');
   });
+
+  it('compares nothing for equal tokens alone that others are held against', () => {
+    expect(() => tinyStudy({ equalTokensOnly: ['nobody'] })).toThrow('no arm is named nobody');
+    expect(() => tinyStudy({ equalTokensOnly: ['looprpt'] })).toThrow('looprpt is whose compute is equal');
+    const baseline = arms.find(({ role }) => role === 'baseline')!.name;
+    expect(() => tinyStudy({ equalTokensOnly: [baseline] })).toThrow(`${baseline} is what others are held against`);
+  });
 });
 
 describe('the studies', () => {
@@ -108,6 +115,10 @@ describe('a part of a study', () => {
   it('keeps the base and the arm of equal compute', () => {
     expect(names(select(whole, { arms: ['gate'], quick: false }))).toEqual(['base', 'gate', 'looprpt']);
     expect(() => select(whole, { arms: ['gate', 'gaet'], quick: false })).toThrow(UserError);
+    const variant = whole.arms.find(({ role }) => role === 'variant')!.name;
+    const partly = tinyStudy({ equalTokensOnly: [variant] });
+    expect(select(partly, { arms: ['gate'], quick: false }).equalTokensOnly).toEqual([]);
+    expect(select(partly, { arms: [variant], quick: false }).equalTokensOnly).toEqual([variant]);
   });
 
   it('takes the first seeds, and further ones that nothing else uses', () => {

@@ -103,6 +103,10 @@ export const studySchema = z
       .enum(['flops', 'cpu'])
       .default('flops')
       .describe('what compute is counted in: FLOPs, or CPU seconds as the runs of equal tokens took them'),
+    equalTokensOnly: z
+      .array(z.string())
+      .optional()
+      .describe('arms that the second half is without: they are compared for the same tokens alone'),
     confirms: z.array(z.string()).default([]).describe('the studies whose finding this one puts to the test'),
     seeds: seeds.min(1),
   })
@@ -115,6 +119,12 @@ export const studySchema = z
     if (!study.arms.some(({ role }) => role === 'base')) complain('no arm has the role base');
     const reference = study.arms.find(({ name }) => name === study.equalCompute);
     if (!reference?.objective) complain(`equalCompute: no trained arm is named ${study.equalCompute}`);
+    for (const name of study.equalTokensOnly ?? []) {
+      const role = study.arms.find((arm) => arm.name === name)?.role;
+      if (role === undefined) complain(`equalTokensOnly: no arm is named ${name}`);
+      if (role === 'base' || role === 'baseline') complain(`equalTokensOnly: ${name} is what others are held against`);
+      if (name === study.equalCompute) complain(`equalTokensOnly: ${name} is whose compute is equal`);
+    }
     for (const seed of study.tuning.seeds) if (study.seeds.includes(seed)) complain(`seed ${seed} tunes and reports`);
     for (const arm of study.arms) {
       const tried = gridSize(arm, study.tuning);

@@ -2,7 +2,7 @@
 
 import { type LoopRptSettings, PRESETS } from '../train/presets.js';
 import type { ArmInput } from './arm.js';
-import { loopRptArm } from './arms.js';
+import { ABLATIONS, loopRptArm } from './arms.js';
 
 /** Every token, the policy gradient in closed form, advantages over the batch. */
 const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch' } as const;
@@ -45,3 +45,8 @@ export const VARIANTS: readonly ArmInput[] = [
     objective: { kind: 'stage1', beta: 0.1 },
   },
 ];
+
+/** The arms of LoopRPT as written and of the preset that want a part, by name. */
+export const PARTS_TAKEN_AWAY: readonly string[] = [...ABLATIONS, ...VARIANTS]
+  .map(({ name }) => name)
+  .filter((name) => ABLATIONS.some((arm) => arm.name === name) || name.startsWith(`${PRESET}-no-`));

@@ -8,7 +8,7 @@
  * Letters: K loops, L layers, E hidden.
  */
 import type { LoopLMConfig } from '../model/config.js';
-import { CHUNK_LOGITS } from '../objectives/looprpt/student-reading.js';
+import { CHUNK_LOGITS } from '../objectives/looprpt/reference-distillation.js';
 import { needsTeacher } from '../objectives/objective.js';
 import type { Work } from './plan.js';
 import { readOutBytes, stackBytes, wayOf, widthsOf } from './plan-operators.js';
@@ -107,12 +107,12 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
   };
 }
 
-/** A chunk's log-probabilities and their distance from the teacher's, each with its gradient. */
+/** A chunk of the teacher's logits and probabilities, and the head's gradient, whole and of a chunk. */
 function distillationBytes({ hard }: Work, { objective, dtype }: RunConfig, model: LoopLMConfig): number {
   if (objective.kind !== 'looprpt' || objective.zeta === 0) return 0;
-  const { wide } = widthsOf(dtype);
-  const ofPlace = model.loops * model.vocabSize;
-  return 4 * wide * Math.min(hard * ofPlace, Math.max(CHUNK_LOGITS, ofPlace));
+  const { width, wide } = widthsOf(dtype);
+  const { vocabSize: V, hiddenSize: E } = model;
+  return 2 * wide * Math.min(hard * V, Math.max(CHUNK_LOGITS, V)) + 2 * width * V * E;
 }
 
 /**

@@ -117,16 +117,22 @@ describe('FLOPs of a step', () => {
     expect(rollouts).toBeCloseTo(8 * hard * ((K - 2) * meanPlace(true) + 2 * (K - 1) * gate), 3);
   });
 
-  it('of reference distillation are one read-out more of the teacher', () => {
-    const settings = { kind: 'looprpt', policy: 'closed' } as const;
-    const [without, with_] = [flops(configOf(settings)), flops(configOf({ ...settings, zeta: 1 }))];
-    expect(with_.student).toBeCloseTo(without.student, 3);
-    expect(with_.teacher - without.teacher).toBeCloseTo(hard * head, 3);
+  it('of reference distillation are two products of the student and one or two of the teacher', () => {
+    const settings = { kind: 'looprpt', policy: 'closed', entropyAt: 'last' } as const;
+    const without = flops(configOf(settings));
+    for (const [distillFrom, reads] of [
+      ['last', 1],
+      ['reference', 2],
+    ] as const) {
+      const with_ = flops(configOf({ ...settings, zeta: 1, distillFrom }));
+      expect(with_.student - without.student).toBeCloseTo(2 * hard * head, 3);
+      expect(with_.teacher - without.teacher).toBeCloseTo(reads * hard * head, 3);
+    }
     const unbounded = flops(configOf({ ...settings, delta: 0 }));
     expect(without.teacher - unbounded.teacher).toBeCloseTo((K - 1) * hard * head, 3);
     const logits = (zeta: number): number =>
       planRun({ config: configOf({ ...settings, zeta }, { dtype: 'float64' }), model }).memory.logits;
-    expect(logits(1) - logits(0)).toBe(4 * 8 * hard * K * model.vocabSize);
+    expect(logits(1) - logits(0)).toBe(2 * 8 * (hard + model.hiddenSize) * model.vocabSize);
   });
 
   it('have no second pass where the student is its own teacher', () => {
@@ -134,8 +140,8 @@ describe('FLOPs of a step', () => {
       flops(configOf({ kind: 'looprpt', policy: 'closed', zeta: 1, ...settings }, { teacherDecay }));
     const [apart, own] = [of({}, 0.9), of({}, 0)];
     expect(own.student).toBeCloseTo(apart.student, 3);
-    expect(own.teacher).toBeCloseTo(N * (K * gate + head), 3);
-    expect(of({ distillFrom: 'reference' }, 0).teacher - own.teacher).toBeCloseTo(hard * head, 3);
+    expect(own.teacher).toBeCloseTo(N * (K * gate + head) + 2 * hard * head, 3);
+    expect(own.teacher - of({ distillFrom: 'reference' }, 0).teacher).toBeCloseTo(hard * head, 3);
   });
 
   it('are more where loops are run again, by the forward passes that are recorded', () => {

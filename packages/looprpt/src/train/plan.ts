@@ -123,7 +123,10 @@ function microBatchFlops(work: Work, config: RunConfig, model: LoopLMConfig): Mi
   const explored = exploredFlops(work, model, config, { stack, attention, head, gate });
   return {
     // Stage II differentiates the gate alone, whose products are all it costs.
-    student: objective.kind === 'gate' ? pass + readOut(counted) + K * counted * gate : 3 * (pass + readOut(hard)),
+    student:
+      objective.kind === 'gate'
+        ? pass + readOut(counted) + K * counted * gate
+        : 3 * (pass + readOut(hard)) + meanRow(objective, hard * head),
     teacher:
       objective.kind === 'looprpt'
         ? chosen + teacherReference(objective, keepsTeacher(config), { pass, read: hard * head, loops: K })
@@ -135,18 +138,23 @@ function microBatchFlops(work: Work, config: RunConfig, model: LoopLMConfig): Mi
   };
 }
 
+/** Distillation multiplies the head's rows by the teacher's probabilities, and differentiates the product by the rows. */
+function meanRow(objective: RunConfig['objective'], read: number): number {
+  return objective.kind === 'looprpt' && objective.zeta > 0 ? 2 * read : 0;
+}
+
 /**
  * The teacher's pass, and what is asked of it at the hard tokens: by the trust region after every loop, by the reward at its reference
- * alone, and by distillation once more. Of the student every read-out serves all of them; one that is its own teacher has only to be
- * asked again at a reference step.
+ * alone; by distillation its distribution, and the entropy of that unless tokens were chosen by it. One that is the student itself has
+ * read the rest for itself.
  */
 function teacherReference(
-  { delta, zeta, distillFrom }: LoopRptConfig,
+  { delta, zeta, distillFrom, entropyAt }: LoopRptConfig,
   apart: boolean,
   of: { pass: number; read: number; loops: number },
 ): number {
-  if (!apart) return zeta > 0 && distillFrom === 'reference' ? of.read : 0;
-  return of.pass + ((delta > 0 ? of.loops : 1) + (zeta > 0 ? 1 : 0)) * of.read;
+  const distillation = zeta > 0 ? (distillFrom === entropyAt ? 1 : 2) : 0;
+  return (apart ? of.pass + (delta > 0 ? of.loops : 1) * of.read : 0) + distillation * of.read;
 }
 
 /** @param of FLOPs of one place: a loop of the stack, attention in it, the LM head, the gate */

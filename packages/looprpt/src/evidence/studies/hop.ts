@@ -4,7 +4,7 @@ import { taskConfig } from '../../data/tasks/index.js';
 import type { architectureSchema } from '../../train/run-config.js';
 import { ABLATIONS, BASELINES, METHODS } from '../arms.js';
 import { type StudyInput, study } from '../study.js';
-import { VARIANTS } from '../variants.js';
+import { PARTS_TAKEN_AWAY, VARIANTS } from '../variants.js';
 import { confirmationOf } from './confirmation.js';
 
 const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 10 });
@@ -128,6 +128,7 @@ export const hopEndlessLarge = study({
   },
   training: { ...hopEndless.training, steps: 96, batch: { ...BATCH, rows: 16 } },
   tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3], trials: 3 },
+  equalTokensOnly: [...PARTS_TAKEN_AWAY],
 });
 
 export const hopFiniteLarge = study({
@@ -141,4 +142,5 @@ export const hopFiniteLarge = study({
   corpus: { ...MANY_HELD_OUT, documents: 512 },
   training: hopEndlessLarge.training,
   tuning: { seeds: [101], learningRates: [1.25e-4, 2.5e-4, 5e-4, 1e-3], trials: 4 },
+  equalTokensOnly: [...PARTS_TAKEN_AWAY],
 });

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { architectureSchema } from '../../train/run-config.js';
 import { ABLATIONS, BASELINES, METHODS } from '../arms.js';
 import { type StudyInput, study } from '../study.js';
-import { VARIANTS } from '../variants.js';
+import { PARTS_TAKEN_AWAY, VARIANTS } from '../variants.js';
 import { confirmationOf } from './confirmation.js';
 
 const BATCH = { rows: 8, sequenceLength: 256 } as const;
@@ -71,4 +71,5 @@ export const mathLarge = study({
   },
   training: { ...math.training, batch: { ...BATCH, rows: 4 } },
   tuning: { seeds: [101], learningRates: [3e-5, 1e-4, 3e-4], trials: 3 },
+  equalTokensOnly: PARTS_TAKEN_AWAY.filter((name) => !DEAR.includes(name)),
 });

@@ -13,9 +13,8 @@ import {
   threeLoops,
   withModels,
 } from '../../testing/looprpt-case.js';
-import { atPlaces } from '../readout.js';
+import { atPlaces, nextTokenEntropy, targetLogProbsByLoop } from '../readout.js';
 import { distillationShares, referenceDistillationLoss } from './reference-distillation.js';
-import { readStudent } from './student-reading.js';
 
 test.each<LoopRptOverrides>([
   { zeta: 0.8 },
@@ -47,15 +46,16 @@ test.each<LoopRptOverrides>([
 
 test('chunks change nothing but what is in memory', () => {
   const of = loopRptCase({ rho: 1 });
-  const results = [2 ** 24, 3 * of.student.config.loops * of.student.config.vocabSize, 1].map((chunkLogits) =>
+  const results = [2 ** 24, 3 * of.student.config.vocabSize, 1].map((chunkLogits) =>
     withModels(of, ({ student, teacher, batch }) => {
       student.setRequiresGrad(() => true);
       const statesME = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
-      const reference = { statesME, logProbsMV: null };
-      const states = student.states(batch);
-      const shares = distillationShares(student.config.loops, 0.6, statesME);
-      const places = { placesN: batch.countedN, targetsN: batch.targetsN };
-      const reading = readStudent(student, states, places, true, chunkLogits);
+      const reference = { statesME, entropyM: nextTokenEntropy(teacher, statesME) };
+      const statesK = student.states(batch);
+      const shares = distillationShares(student.config.loops, 0.6);
+      const hard = { placesN: batch.countedN, targetsN: batch.targetsN };
+      const logProbsKM = targetLogProbsByLoop(student, statesK, hard.placesN, hard.targetsN);
+      const reading = { statesK, hard, logProbsKM };
       const loss = referenceDistillationLoss(student, reading, teacher, reference, shares, chunkLogits);
       const value = loss.item();
       backward(loss);

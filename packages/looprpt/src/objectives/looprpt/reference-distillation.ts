@@ -9,15 +9,24 @@
  * they are, which on a finite corpus is what keeps labels from being learnt by heart. At the last loop it is a trust region over the whole
  * vocabulary; loops share their weights, so without much of it there the early loops improve at the deep ones' cost.
  *
- * The V-sized distributions exist for a chunk of places at a time, and the chunk's gradient is taken before the next one's are made.
+ * No distribution of the student's is made for it. Logits are linear in the state, so with the head's rows W, the true token's row w_y,
+ * the mean row u = Σ_v p_θ̄(v) W_v under the teacher, and Σ_k d_k = 1,
+ *
+ *   L_ref = −H(p_θ̄) − Σ_k d_k ℓ^(k) + (w_y − u) · Σ_k d_k h^(k)
+ *
+ * where ℓ^(k) has been read for the rewards already: the labels' loss, turned from one word towards the teacher's mean word. What has the
+ * size of the vocabulary is the teacher's alone, exists for a chunk of places at a time, and its gradient is taken before the next one's.
  *
  * Shapes: B rows, T places, E hidden, V vocabulary, K loops, M hard tokens, C places of a chunk.
  */
-import { backward, cat, enableGrad, noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { backward, cat, enableGrad, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { atPlaces, inFloat32 } from '../readout.js';
-import { CHUNK_LOGITS, logProbsOf, type StudentReading, statesAt } from './student-reading.js';
+import type { HardTokens } from './hard-tokens.js';
+
+/** The teacher's logits that may exist at once: 16 MiB in float32, and a few times that in between. */
+export const CHUNK_LOGITS = 2 ** 22;
 
 /** The teacher's states at its reference, [M, E]. */
 export function referenceStates(
@@ -31,60 +40,67 @@ export function referenceStates(
   return atStep(statesKME, referenceStepM.unsqueeze(-1).expand(-1, statesKME.size(-1)));
 }
 
-/** d_k, [K, 1] beside `like`'s dtype and device. */
-export function distillationShares(K: number, anchor: number | null, like: Tensor): Tensor {
+/** d_k; they add up to 1. */
+export function distillationShares(K: number, anchor: number | null): number[] {
   const others = anchor === null || K === 1 ? 1 / K : (1 - anchor) / (K - 1);
-  const shares = Array.from({ length: K }, (_, k) => (k === K - 1 && anchor !== null && K > 1 ? anchor : others));
-  return tensor(shares, { dtype: like.dtype, device: like.device }).view(K, 1);
+  return Array.from({ length: K }, (_, k) => (k === K - 1 && anchor !== null && K > 1 ? anchor : others));
 }
 
-/** What is distilled. */
-export interface Distilled {
-  /** The teacher's states at its reference, [M, E]. */
+/** What the student makes of the hard tokens. */
+export interface StudentReading {
+  /** K × [B, T, E] */
+  statesK: readonly Tensor[];
+  hard: Pick<HardTokens, 'placesN' | 'targetsN'>;
+  /** ℓ^(k), [K, M]. */
+  logProbsKM: Tensor;
+}
+
+/** The teacher at its reference, as constants. */
+export interface ReferenceStates {
+  /** [M, E] */
   statesME: Tensor;
-  /** log p_θ̄^(r) of every word, [M, V], where it has been read already. */
-  logProbsMV: Tensor | null;
+  /** H(p_θ̄), nats, [M]. */
+  entropyM: Tensor;
 }
 
 /**
- * L_ref; a scalar with gradient into the student's states and LM head.
- * @param sharesK1 d_k, [K, 1]
+ * L_ref; a scalar with gradient into the student's states and LM head, through ℓ^(k) and beside it.
+ * @param shares d_k
  */
 export function referenceDistillationLoss(
   student: LoopLM,
-  { statesK, placesM, logProbsKMV }: StudentReading,
+  { statesK, hard, logProbsKM }: StudentReading,
   teacher: LoopLM,
-  { statesME: referenceME, logProbsMV }: Distilled,
-  sharesK1: Tensor,
+  { statesME: referenceME, entropyM }: ReferenceStates,
+  shares: readonly number[],
   chunkLogits = CHUNK_LOGITS,
 ): Tensor {
-  const targets = (referenceCE: Tensor): Tensor => noGrad(() => inFloat32(teacher.logits(referenceCE)).logSoftmax(-1));
-  if (logProbsKMV)
-    return sharesK1
-      .mul(divergence(logProbsKMV, logProbsMV ?? targets(referenceME)))
-      .sum(0)
-      .mean();
-  const statesKME = statesAt(statesK, placesM);
   const headVE = student.weights.head;
-  const size = Math.max(1, Math.floor(chunkLogits / (student.config.loops * student.config.vocabSize)));
-  const M = statesKME.size(1);
-  // The gradient of each chunk is taken at once, so that its distributions can go; they are never kept for the backward pass.
-  const statesLeafKME = leafOf(statesKME);
+  const size = Math.max(1, Math.floor(chunkLogits / headVE.size(0)));
+  const mean = (ofLoop: (k: number) => Tensor): Tensor =>
+    shares.flatMap((share, k) => (share > 0 ? [ofLoop(k).mul(share)] : [])).reduce((sum, term) => sum.add(term));
+  const meanStateME = mean((k) => inFloat32(atPlaces(statesK[k]!, hard.placesN)));
+  const M = meanStateME.size(0);
+  const stateLeafME = leafOf(meanStateME);
   const headLeafVE = leafOf(headVE);
-  const divergencesKC = enableGrad(() =>
+  const turnedC = enableGrad(() =>
     referenceME.split(size).map((referenceCE, i) =>
       scope(() => {
-        const statesKCE = statesLeafKME.slice(1, i * size, i * size + referenceCE.size(0));
-        const divergenceKC = sharesK1.mul(divergence(logProbsOf(statesKCE, headLeafVE), targets(referenceCE)));
-        backward(divergenceKC.sum().div(M));
-        return divergenceKC.detach();
+        const ofChunk = (tensor: Tensor): Tensor => tensor.slice(0, i * size, i * size + referenceCE.size(0));
+        const pdfCV = noGrad(() => inFloat32(teacher.logits(referenceCE)).softmax(-1).to({ dtype: headVE.dtype }));
+        const meanRowCE = pdfCV.matmul(headLeafVE);
+        const labelRowCE = headLeafVE.indexSelect(0, ofChunk(hard.targetsN));
+        const logitC = inFloat32(labelRowCE.sub(meanRowCE)).mul(ofChunk(stateLeafME)).sum(-1);
+        backward(logitC.sum().div(M));
+        return logitC.detach();
       }),
     ),
   );
-  return withGradients(cat(divergencesKC, 1).sum(0).mean(), [
-    [statesKME, statesLeafKME.grad!],
+  const turned = withGradients(cat(turnedC).sub(entropyM).mean(), [
+    [meanStateME, stateLeafME.grad!],
     [headVE, headLeafVE.grad!],
   ]);
+  return turned.sub(mean((k) => logProbsKM.select(0, k)).mean());
 }
 
 function leafOf(tensor: Tensor): Tensor {
@@ -97,9 +113,4 @@ function leafOf(tensor: Tensor): Tensor {
 function withGradients(value: Tensor, at: readonly [Tensor, Tensor][]): Tensor {
   const products = at.map(([tensor, gradient]) => tensor.mul(gradient).sum());
   return products.reduce((sum, product) => sum.add(product.sub(product.detach())), value);
-}
-
-/** KL per loop and place, from the student's log-probabilities [K, C, V] and the teacher's [C, V] → [K, C]. */
-function divergence(logProbsKCV: Tensor, targetCV: Tensor): Tensor {
-  return targetCV.exp().mul(targetCV.sub(logProbsKCV)).sum(-1);
 }

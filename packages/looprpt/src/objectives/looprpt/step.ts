@@ -9,7 +9,7 @@ import { exitLogPdf } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { TrainingBatch } from '../batch.js';
 import { ALONE, type Peers } from '../peers.js';
-import { gateLogitsByLoop, targetLogProbs } from '../readout.js';
+import { gateLogitsByLoop, nextTokenEntropy, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
 import type { ObjectiveReport } from '../report.js';
 import { advantages, advantagesUnderPolicy, ofStepAdvantages } from './advantage.js';
 import type { LoopRptConfig } from './config.js';
@@ -24,10 +24,14 @@ import {
 } from './losses.js';
 import type { Randomness } from './randomness.js';
 import { referenceOf } from './reference.js';
-import { distillationShares, referenceDistillationLoss, referenceStates } from './reference-distillation.js';
+import {
+  distillationShares,
+  referenceDistillationLoss,
+  referenceStates,
+  type StudentReading,
+} from './reference-distillation.js';
 import { type RewardTerms, rewardOf, rewardTable } from './reward.js';
 import { type CleanPass, exploration } from './rollouts.js';
-import { readStudent, type StudentReading } from './student-reading.js';
 
 /** Everything that step 5 needs. */
 interface PolicyStep {
@@ -59,8 +63,7 @@ export function loopRptLoss(
 
   // 3. The student's deterministic pass, and the teacher's reference.
   const clean = ownPass ?? deterministicPass(student, batch, config);
-  const reading = readStudent(student, clean.statesK, hard, config.zeta > 0);
-  const { logProbsKM } = reading;
+  const logProbsKM = targetLogProbsByLoop(student, clean.statesK, hard.placesN, hard.targetsN);
   const reference = referenceOf(teacher, view, config, ownPass && logProbsKM.detach());
   const { terms, logProbsKM: teacherLogProbsKM } = reference;
   const logPdfReaching = (reach: 'gate' | 'backbone'): Tensor =>
@@ -94,7 +97,7 @@ export function loopRptLoss(
   const divergence = config.delta > 0 ? trustRegionLoss(teacherLogProbsKM!, logProbsKM) : null;
 
   // Beyond the page: the teacher's reference as a target of every loop.
-  const distillation = config.zeta > 0 ? distil(student, reading, teacher, view, config) : null;
+  const distillation = config.zeta > 0 ? distil(student, { ...clean, hard, logProbsKM }, teacher, view, config) : null;
 
   // 9. The whole.
   const weighted: [number, Tensor][] = [
@@ -136,15 +139,13 @@ function distil(
   student: LoopLM,
   reading: StudentReading,
   teacher: LoopLM,
-  { hard, statesK, referenceStepM }: TeacherView,
-  { distillFrom, distillAnchor }: LoopRptConfig,
+  { hard, statesK, referenceStepM, entropyM: chosenByM }: TeacherView,
+  { distillFrom, distillAnchor, entropyAt }: LoopRptConfig,
 ): Tensor {
   const statesME = noGrad(() => referenceStates(statesK, hard.placesN, distillFrom, referenceStepM));
-  // A student that teaches itself has said already what it says at its last loop.
-  const said = teacher === student && distillFrom === 'last' ? reading.logProbsKMV : null;
-  const reference = { statesME, logProbsMV: said?.select(0, -1).detach() ?? null };
-  const sharesK1 = distillationShares(statesK.length, distillAnchor, reading.logProbsKM);
-  return referenceDistillationLoss(student, reading, teacher, reference, sharesK1);
+  const entropyM = distillFrom === entropyAt ? chosenByM : nextTokenEntropy(teacher, statesME);
+  const shares = distillationShares(statesK.length, distillAnchor);
+  return referenceDistillationLoss(student, reading, teacher, { statesME, entropyM }, shares);
 }
 
 /** Step 3; hard rollouts read the pass's keys and values, as constants. */
