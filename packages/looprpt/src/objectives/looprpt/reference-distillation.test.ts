@@ -44,10 +44,14 @@ test.each<LoopRptOverrides>([
   }
 });
 
-test('chunks change nothing but what is in memory', () => {
+type Dtype = 'float64' | 'float32' | 'bfloat16';
+
+/** L_ref on all tokens, and every gradient of it, in the given precision and chunks. */
+function distilled(dtype: Dtype, chunkLogits?: number): { value: number; gradients: number[][] } {
   const of = loopRptCase({ rho: 1 });
-  const results = [2 ** 24, 3 * of.student.config.vocabSize, 1].map((chunkLogits) =>
-    withModels(of, ({ student, teacher, batch }) => {
+  return withModels(
+    of,
+    ({ student, teacher, batch }) => {
       student.setRequiresGrad(() => true);
       const statesME = atPlaces(teacher.states(batch).at(-1)!, batch.countedN);
       const reference = { statesME, entropyM: nextTokenEntropy(teacher, statesME) };
@@ -60,13 +64,30 @@ test('chunks change nothing but what is in memory', () => {
       const value = loss.item();
       backward(loss);
       return { value, gradients: student.parameters().map(({ tensor }) => [...(tensor.grad?.toNumbers() ?? [])]) };
-    }),
+    },
+    dtype,
   );
-  const [whole, ...chunked] = results;
-  for (const { value, gradients } of chunked) {
-    assertClose(value, whole!.value, 1e-13, 'L_ref');
-    for (const [i, gradient] of gradients.entries()) assertClose(gradient, whole!.gradients[i]!, 1e-12, 'gradient');
+}
+
+test('chunks change nothing but what is in memory', () => {
+  const { vocabSize } = loopRptCase({ rho: 1 }).student.config;
+  const whole = distilled('float64');
+  for (const chunkLogits of [3 * vocabSize, 1]) {
+    const { value, gradients } = distilled('float64', chunkLogits);
+    assertClose(value, whole.value, 1e-13, 'L_ref');
+    for (const [i, gradient] of gradients.entries()) assertClose(gradient, whole.gradients[i]!, 1e-12, 'gradient');
   }
+});
+
+test.each<[Dtype, number]>([
+  ['float32', 1e-5],
+  ['bfloat16', 0.15],
+])('in %s it is what it is in double precision, but for rounding', (dtype, tolerance) => {
+  const [exact, rounded] = [distilled('float64'), distilled(dtype)];
+  expect(Math.abs(rounded.value - exact.value)).toBeLessThan(tolerance * exact.value);
+  const norm = (vector: readonly number[]): number => Math.hypot(...vector);
+  const apart = exact.gradients.flatMap((gradient, i) => gradient.map((g, j) => g - (rounded.gradients[i]![j] ?? 0)));
+  expect(norm(apart)).toBeLessThanOrEqual(tolerance * norm(exact.gradients.flat()));
 });
 
 test('a student that is its own teacher is at the minimum when its loops agree', () => {

@@ -25,8 +25,8 @@ import type { LoopLM } from '../../model/loop-lm.js';
 import { atPlaces, inFloat32 } from '../readout.js';
 import type { HardTokens } from './hard-tokens.js';
 
-/** The teacher's logits that may exist at once: 16 MiB in float32, and a few times that in between. */
-export const CHUNK_LOGITS = 2 ** 22;
+/** The teacher's logits that may exist at once: 64 MiB in float32, and as much again of probabilities. */
+export const CHUNK_LOGITS = 2 ** 24;
 
 /** The teacher's states at its reference, [M, E]. */
 export function referenceStates(
