@@ -1,6 +1,9 @@
 #include "gemm.h"
 
+#include "held_signals.h"
+
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <dlfcn.h>
 
@@ -25,6 +28,44 @@ DnnlSgemm oneDnn() {
   return function;
 }
 
+// Rows or columns that a thread's part of a product begins at: whole vectors, whole cache lines.
+constexpr int64_t kPartStep = 16;
+
+// The whole product, in this thread alone: oneDNN asks whether it runs in a parallel region, and starts none of its own there.
+//
+// In releases before March 2026 oneDNN's kernels use the stack pointer as a register for their workspace, which lies on the heap. A signal
+// handler that runs meanwhile takes its stack there and destroys what lies below: Ctrl-C, a resized terminal or a profiler's
+// tick ends in a crash or in wrong numbers (https://github.com/uxlfoundation/oneDNN/issues/4845).
+void multiply(DnnlSgemm sgemm, bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
+              const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) {
+  const HeldSignals held;
+  const int status = sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
+                           accumulate ? 1.0f : 0.0f, c, ldc);
+  TORCH_CHECK(status == 0, "oneDNN's matrix product failed with status ", status);
+}
+
+// The threads are libtorch's, and every one of them holds its signals, which those that oneDNN starts would not. What is cut is the
+// longer side of C, never a sum.
+void multiplyInParts(DnnlSgemm sgemm, bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a,
+                     const float* b, float* c, bool accumulate) {
+  const int64_t lda = transposeA ? m : k, ldb = transposeB ? k : n;
+  const int64_t parts = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const bool byRows = m >= n;
+  const int64_t size = byRows ? m : n;
+  const int64_t even = (size + parts - 1) / parts, width = (even + kPartStep - 1) / kPartStep * kPartStep;
+  at::parallel_for(0, parts, 1, [&](int64_t first, int64_t end) {
+    const int64_t from = std::min(size, first * width), length = std::min(size, end * width) - from;
+    if (length == 0) return;
+    if (byRows) {
+      multiply(sgemm, transposeA, transposeB, length, n, k, a + (transposeA ? from : from * k), lda, b, ldb, c + from * n, n,
+               accumulate);
+    } else {
+      multiply(sgemm, transposeA, transposeB, m, length, k, a, lda, b + (transposeB ? from * k : from), ldb, c + from, n,
+               accumulate);
+    }
+  });
+}
+
 at::Tensor view(const float* data, int64_t rows, int64_t columns) {
   return at::from_blob(const_cast<float*>(data), {rows, columns}, at::TensorOptions(at::kFloat));
 }
@@ -40,9 +81,7 @@ void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, con
     return;
   }
   if (const DnnlSgemm sgemm = oneDnn()) {
-    const int status = sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, transposeA ? m : k, b,
-                             transposeB ? k : n, accumulate ? 1.0f : 0.0f, c, n);
-    TORCH_CHECK(status == 0, "oneDNN's matrix product failed with status ", status);
+    multiplyInParts(sgemm, transposeA, transposeB, m, n, k, a, b, c, accumulate);
     return;
   }
   const at::NoGradGuard guard;

@@ -13,7 +13,7 @@ import { Store } from './store.js';
 import { STUDIES } from './studies/index.js';
 import type { Study } from './study.js';
 import { resultTables } from './tables.js';
-import type { Inputs } from './text-corpus.js';
+import { type Inputs, textsOf } from './text-corpus.js';
 import { Workers } from './workers.js';
 
 export interface RunStudyOptions extends Selection {
@@ -47,7 +47,7 @@ export async function runStudy(name: string, options: RunStudyOptions): Promise<
   });
   setThreads(jobs * threads);
   const isWhole = tuning && compute && JSON.stringify(study) === JSON.stringify(whole);
-  const result = aggregate(conducted, { command: commandOf(name, options), whole: isWhole, resamples });
+  const result = aggregate(conducted, { command: commandOf(whole, options), whole: isWhole, resamples });
   const file = store.path(`${name}.json`);
   writeResult(result, file);
   const report = store.path(`${name}.html`);
@@ -65,8 +65,8 @@ export function studyNamed(name: string): Study {
 }
 
 /** As a reader can run it; paths of data are theirs. */
-function commandOf(name: string, options: RunStudyOptions): string {
-  const { seeds, arms, quick, tuning, compute, input, publish } = options;
+function commandOf({ name, corpus }: Study, options: RunStudyOptions): string {
+  const { seeds, arms, quick, tuning, compute, publish } = options;
   return [
     `npm run evidence -- ${name}`,
     ...(seeds === undefined ? [] : [`--seeds ${seeds}`]),
@@ -74,7 +74,7 @@ function commandOf(name: string, options: RunStudyOptions): string {
     ...(quick ? ['--quick'] : []),
     ...(tuning ? [] : ['--no-tuning']),
     ...(compute ? [] : ['--no-compute']),
-    ...Object.keys(input).map((data) => `--input ${data}=PATH`),
+    ...textsOf(corpus).map((data) => `--input ${data}=PATH`),
     ...(publish ? ['--publish'] : []),
   ].join(' ');
 }

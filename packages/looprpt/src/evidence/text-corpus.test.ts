@@ -10,6 +10,7 @@ import { prepareCorpus } from './corpus.js';
 import { unitRunner } from './run-unit.js';
 import { Store } from './store.js';
 import type { Corpus } from './study.js';
+import { textsOf } from './text-corpus.js';
 import { tinyStudy } from './tiny-study.js';
 
 const CORPUS: Corpus = {
@@ -36,6 +37,14 @@ function folders(): { store: Store; inputs: { gsm8k: string } } {
 }
 
 describe('the corpus', () => {
+  it('names each data set that it needs once, and none for a generated task', () => {
+    expect(textsOf({ ...CORPUS, base: ['gsm8k', 'omni-math'], heldOut: ['omni-math'] })).toEqual([
+      'gsm8k',
+      'omni-math',
+    ]);
+    expect(textsOf(tinyStudy().corpus)).toEqual([]);
+  });
+
   it('keeps tuning and held-out documents out of training', async () => {
     const { store, inputs } = folders();
     const ready = await prepareCorpus(store, CORPUS, { inputs, tokenizer: null });

@@ -23,10 +23,16 @@ type Part = 'train' | 'tune' | 'heldout';
 /** Where the user has the data sets: a file or folder each. */
 export type Inputs = Readonly<Partial<Record<TextName, string>>>;
 
+/** The data sets that the user must give for a corpus, each once. */
+export function textsOf(corpus: Corpus): TextName[] {
+  if (corpus.kind !== 'text') return [];
+  return [...new Set([...corpus.base, ...corpus.training, ...corpus.heldOut])];
+}
+
 export async function prepareText(store: Store, corpus: TextCorpus, options: CorpusOptions): Promise<ReadyCorpus> {
   const { base, training, heldOut, vocabulary, heldOutBatches } = corpus;
   const { inputs } = options;
-  for (const name of [...base, ...training, ...heldOut]) requireInput(inputs, name);
+  for (const name of textsOf(corpus)) requireInput(inputs, name);
   const read = async (names: readonly TextName[], part: Part): Promise<Text> => textOf(inputs, names, part);
   const forBases = await read(base, 'train');
   const tokenizer = options.tokenizer ?? (await textTokenizer(store, forBases, vocabulary));

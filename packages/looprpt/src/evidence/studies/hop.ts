@@ -22,7 +22,7 @@ const shared = {
   seeds: [1, 2, 3, 4, 5],
 } satisfies Partial<StudyInput>;
 
-export const hopEndless = study({
+const endless = study({
   ...shared,
   name: 'hop-endless',
   title: 'Multi-hop lookup, endless data',
@@ -35,8 +35,10 @@ export const hopEndless = study({
   tuning: { seeds: [101], learningRates: [5e-4, 1e-3, 2e-3], trials: 3 },
 });
 
+export const hopEndless = study({ ...endless, equalTokensOnly: [...PARTS_TAKEN_AWAY] });
+
 export const hopFinite = study({
-  ...hopEndless,
+  ...endless,
   name: 'hop-finite',
   title: 'Multi-hop lookup, a finite corpus',
   regime: 'b',
@@ -61,7 +63,7 @@ const SHORT = [
 
 /** A quick table: a few arms of the endless study. */
 export const hopShort = study({
-  ...hopEndless,
+  ...endless,
   name: 'hop-short',
   title: 'Multi-hop lookup in short: the main arms from the base that ships',
   about: 'The base is far from saturated and no document is seen twice, which favours plain cross-entropy.',
@@ -76,7 +78,7 @@ const UNTOUCHED = { ...MANY_HELD_OUT, heldOutFrom: 600 } as const;
 const TESTED =
   'Seeds and held-out documents on which nothing was settled, four times as many documents; one lower learning rate, or one share of the way back more.';
 
-export const hopEndlessConfirm = confirmationOf(hopEndless, {
+export const hopEndlessConfirm = confirmationOf(endless, {
   name: 'hop-endless-confirm',
   title: 'Multi-hop lookup, endless data, put to the test',
   about: `The finding of hop-short and hop-endless once more. ${TESTED}`,

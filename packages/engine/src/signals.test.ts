@@ -1,0 +1,44 @@
+/** Signals that arrive amid matrix products: a handler runs, and products and heap stay whole. In a process of its own, which a fault ends. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+
+/** A product whose kernel needs a workspace, and those of its gradients. */
+const PROGRAM = `
+  import { backward, fusedLinear, randn, scope, setThreads } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
+  setThreads(Number(process.argv[1]));
+  let signals = 0;
+  process.on('SIGUSR2', () => signals++);
+  const x = randn([512, 192]), w = randn([64, 192]);
+  x.requiresGrad = true;
+  w.requiresGrad = true;
+  const bytes = () => scope(() => {
+    const y = fusedLinear(x, w);
+    backward(y.mul(y).sum());
+    const all = Buffer.concat([y, x.grad, w.grad].map((t) => Buffer.from(t.toTyped().buffer)));
+    x.grad = null;
+    w.grad = null;
+    return all;
+  });
+  const first = bytes();
+  process.send('ready');
+  while (signals < 300) {
+    if (!bytes().equals(first)) process.exit(3);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.exit(0);
+`;
+
+test.each([1, 2])('%d threads', { timeout: 60_000 }, async (threads) => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, String(threads)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const exit = once(child, 'exit');
+  await Promise.race([once(child, 'message'), exit]);
+  while (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGUSR2');
+    await setTimeout(2);
+  }
+  expect(await exit).toEqual([0, null]);
+});
