@@ -23,7 +23,7 @@ export interface StreamedText {
 
 export type Outcome =
   | { kind: 'done'; texts: StreamedText[]; firstTokenMs: number; tokensByUsage: number }
-  /** Texts as far as they had come. */
+  /** Texts as far as they had come, empty ones before the last of them included. */
   | { kind: 'gone'; texts: StreamedText[] }
   | { kind: 'busy'; retryAfterSeconds: number }
   | { kind: 'failed'; message: string };
@@ -84,7 +84,8 @@ async function refused(answer: IncomingMessage): Promise<Outcome> {
 type Chunk = z.output<typeof event>['choices'][number];
 
 function addChunk(texts: StreamedText[], choice: Chunk): void {
-  texts[choice.index] ??= { text: '', tokenTexts: [], loops: [], finish: null };
+  // A client may leave before the first chunk of an earlier text.
+  while (texts.length <= choice.index) texts.push({ text: '', tokenTexts: [], loops: [], finish: null });
   const text = texts[choice.index]!;
   text.text += 'text' in choice ? choice.text : (choice.delta.content ?? '');
   text.tokenTexts.push(...(choice.token_texts ?? []));
