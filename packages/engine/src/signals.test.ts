@@ -27,7 +27,7 @@ const PROGRAM = `
     if (!bytes().equals(first)) process.exit(3);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  process.exit(0);
+  process.send('whole');
 `;
 
 test.each([1, 2])('%d threads', { timeout: 60_000 }, async (threads) => {
@@ -36,9 +36,15 @@ test.each([1, 2])('%d threads', { timeout: 60_000 }, async (threads) => {
   });
   const exit = once(child, 'exit');
   await Promise.race([once(child, 'message'), exit]);
-  while (child.exitCode === null && child.signalCode === null) {
+  let isOver = false;
+  void Promise.race([once(child, 'message'), exit]).then(() => {
+    isOver = true;
+  });
+  while (!isOver) {
     child.kill('SIGUSR2');
     await setTimeout(2);
   }
+  // Only now may it end: a process that is about to has no handler any more, and a signal kills it.
+  if (child.connected) child.disconnect();
   expect(await exit).toEqual([0, null]);
 });
