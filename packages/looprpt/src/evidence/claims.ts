@@ -41,6 +41,8 @@ interface Comparison {
   what: string;
 }
 
+/** The arm that has of the method only its selected tokens' cross-entropy. */
+const HARD_TOKENS_ALONE = 'hard-ce';
 const AT_TAU = `at τ = ${TAU}`;
 
 /** Every claim that the outcome has the arms for. */
@@ -113,6 +115,13 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
     ],
     ['Better than the best baseline for the same tokens', overBest('tokens')],
     ['Better than the best baseline for the same training compute', overBest('compute')],
+    [
+      'Better than cross-entropy on the hard tokens alone',
+      BUDGETS.map((budget) => ({
+        ...{ a: HARD_TOKENS_ALONE, b: method, budget, measure: 'area', says: 'less' },
+        what: `area of cross-entropy on hard tokens, equal ${budget}`,
+      })),
+    ],
   ];
 }
 
