@@ -3,7 +3,7 @@
  * whose file is there is done; a killed study goes on with the others.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { EvalResultSchema } from '../eval/result.js';
 import { encodedSumsSchema } from './document-sums.js';
@@ -48,9 +48,8 @@ export type ResultOf<U extends Unit> = U extends BaseUnit ? BaseResult : ArmResu
 const fileSchema = z.object({ format: z.literal(FORMAT), unit: z.unknown(), result: z.unknown() });
 
 export class Store {
-  constructor(readonly folder: string) {
-    mkdirSync(join(folder, 'units'), { recursive: true });
-  }
+  /** @param folder made with the first thing that is written */
+  constructor(readonly folder: string) {}
 
   path(relative: string): string {
     return join(this.folder, relative);
@@ -80,6 +79,7 @@ export class Store {
 
   write<U extends Unit>(unit: U, result: ResultOf<U>): void {
     const file = this.#file(result.key);
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(`${file}.partial`, JSON.stringify({ format: FORMAT, unit, result }), { flush: true });
     renameSync(`${file}.partial`, file);
   }

@@ -1,4 +1,5 @@
 /** Real text as a corpus: what is tuned on is never trained on, and what is missing is named. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ShardSet } from '../data/shards/shard-set.js';
@@ -69,6 +70,7 @@ describe('the corpus', () => {
     const asked = (inputs: object) => prepareCorpus(store, CORPUS, { inputs, tokenizer: null });
     await expect(asked({})).rejects.toThrow('--input gsm8k=PATH');
     await expect(asked({ gsm8k: '/nowhere' })).rejects.toThrow('--input gsm8k=/nowhere: no such file or folder');
+    expect(existsSync(store.folder)).toBe(false);
   });
 });
 
