@@ -7,7 +7,7 @@ import { conduct } from './conduct.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
 import { DOCS, publish } from './publish.js';
-import { writeResult } from './result-file.js';
+import { readResult, writeResult } from './result-file.js';
 import { type Selection, select } from './select.js';
 import { Store } from './store.js';
 import { STUDIES } from './studies/index.js';
@@ -47,9 +47,10 @@ export async function runStudy(name: string, options: RunStudyOptions): Promise<
   });
   setThreads(jobs * threads);
   const isWhole = tuning && compute && JSON.stringify(study) === JSON.stringify(whole);
-  const result = aggregate(conducted, { command: commandOf(whole, options), whole: isWhole, resamples });
   const file = store.path(`${name}.json`);
-  writeResult(result, file);
+  writeResult(aggregate(conducted, { command: commandOf(whole, options), whole: isWhole, resamples }), file);
+  // All that is shown is made of the file's rounded numbers, so that it agrees with what is drawn from the file later.
+  const result = readResult(file);
   const report = store.path(`${name}.html`);
   writeWholeFile(report, await studyPage(result));
   process.stdout.write(`${resultTables(result)}\n\noutcome: ${file}\nreport: ${report}\n`);
