@@ -35,6 +35,7 @@ export const math = study({
   name: 'math',
   title: 'GSM8K and Omni-MATH',
   base: { shipped: 'math-base' },
+  // The policy gradient into the backbone has not been run for this table.
   arms: ARMS.filter(({ name }) => name !== 'pg-backbone'),
   training: { steps: 100, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1 },
   tuning: { seeds: [101], learningRates: [1e-4, 3e-4, 1e-3], trials: 3 },
