@@ -10,6 +10,7 @@ import { aggregate } from './aggregate.js';
 import { settingsOf } from './arm.js';
 import { statements } from './claims.js';
 import { type Conducted, conduct } from './conduct.js';
+import { facts } from './facts.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
 import { drawAll, publish } from './publish.js';
@@ -88,6 +89,9 @@ describe('what is held equal', () => {
     const others = ({ rows }: StudyResult) => rows.filter(({ arm }) => arm !== VARIANT);
     expect(others(part)).toEqual(others(result));
     expect(statements(part).length).toBeLessThan(statements(result).length);
+    const { title } = study.arms.find(({ name }) => name === VARIANT)!;
+    expect(facts(part)).toContain(`Compared for equal tokens alone: “${title}”.`);
+    expect(facts(result)).not.toContain('for equal tokens alone');
   });
 
   it('with compute in CPU seconds, arms spend what the reference took for equal tokens, to within a step', async () => {

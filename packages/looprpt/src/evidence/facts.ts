@@ -1,5 +1,6 @@
 /** What a study holds equal and what it varies, in sentences for its reader. */
 import { type Row, rowOf, type StudyResult } from './result.js';
+import { PARTS_TAKEN_AWAY } from './variants.js';
 
 /** Base, data and what is held equal, in sentences. */
 export function facts(result: StudyResult): string {
@@ -14,9 +15,17 @@ export function facts(result: StudyResult): string {
     result.tuning.some(({ trials }) => trials.length > 0)
       ? `Settings were chosen on a split of its own with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} of its own, ${tuning.trials} trials an arm.`
       : 'Nothing was tuned: every arm has the middle one of its settings.',
-    ...(study.equalTokensOnly?.length ? ['Ablations are compared for equal tokens alone.'] : []),
+    ...(study.equalTokensOnly?.length ? [`Compared for equal tokens alone: ${forTokensAlone(study).join(', ')}.`] : []),
     `Training takes about ${Math.ceil(cpuSeconds(result) / 60).toLocaleString('en-US')} minutes of one core in all.`,
   ].join(' ');
+}
+
+/** The arms that the second half of a table is without: ablations together, the others by their titles. */
+function forTokensAlone({ arms, equalTokensOnly }: StudyResult['study']): string[] {
+  const names = arms
+    .filter(({ name }) => equalTokensOnly?.includes(name))
+    .map(({ name, title }) => (PARTS_TAKEN_AWAY.includes(name) ? 'ablations' : `“${title}”`));
+  return [...new Set(names)];
 }
 
 /** Of the steps of all trials and arms, and of bases that do not ship; seeds that tune start from the same base or a shipped one. */
