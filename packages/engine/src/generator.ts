@@ -2,12 +2,13 @@
  * Random number generators with a state that can be saved and set, one per purpose (weights, noise, samples), so that
  * a resumed run draws what an uninterrupted one would have drawn.
  */
+import type { GeneratorHandle } from './generator-handle.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
 const collector = new FinalizationRegistry<number>((handle) => native.releaseGenerator(handle));
 
-export class Generator implements Disposable {
+export class Generator implements GeneratorHandle, Disposable {
   readonly device: string;
   #handle: number;
 

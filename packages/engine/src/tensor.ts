@@ -5,7 +5,7 @@
  * Not here: who frees it (memory.ts), functions over several tensors (functions.ts), gradients (autograd.ts).
  */
 import { arrayFor, type DType, type TypedArray } from './dtype.js';
-import type { Generator } from './generator.js';
+import type { GeneratorHandle } from './generator-handle.js';
 import { NativeTensor } from './memory.js';
 import { type Handle, native } from './native.js';
 import { OP } from './operators.js';
@@ -252,10 +252,10 @@ export class Tensor extends NativeTensor {
   zero_(): this {
     return this.#inPlace(OP.zeroInPlace);
   }
-  normal_(mean: number, std: number, generator?: Generator): this {
+  normal_(mean: number, std: number, generator?: GeneratorHandle): this {
     return this.#inPlace(OP.normalInPlace, mean, std, generator?.handle ?? null);
   }
-  uniform_(from: number, to: number, generator?: Generator): this {
+  uniform_(from: number, to: number, generator?: GeneratorHandle): this {
     return this.#inPlace(OP.uniformInPlace, from, to, generator?.handle ?? null);
   }
   indexCopy_(dim: number, index: Tensor, source: Tensor): this {
@@ -316,7 +316,7 @@ export class Tensor extends NativeTensor {
     return new Tensor(native.call(OP.logsumexp, this.handle, [dim], keepDim) as Handle);
   }
   /** Draws column indices with the rows' weights, int64 [rows, samples]. */
-  multinomial(samples: number, replacement: boolean, generator?: Generator): Tensor {
+  multinomial(samples: number, replacement: boolean, generator?: GeneratorHandle): Tensor {
     const handle = native.call(OP.multinomial, this.handle, samples, replacement, generator?.handle);
     return new Tensor(handle as Handle);
   }

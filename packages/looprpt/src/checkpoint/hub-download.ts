@@ -1,7 +1,7 @@
 /** Downloads the files of a model that this program reads into the Hub's cache, weights last. */
 import { join } from 'node:path';
 import { downloadFileToCacheDir, listFiles, modelInfo } from '@huggingface/hub';
-import { UserError } from '../user-error.js';
+import { UserError } from '../base/user-error.js';
 import { isCommit, snapshotFolder } from './hub-cache.js';
 import { CONFIG_FILE, INDEX_FILE, readShardIndex, WEIGHTS_FILE } from './stored-model.js';
 

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { paramsBytes } from '../testing/checkpoint-folder.js';
-import { type FakeModel, fakeHub } from '../testing/fake-hub.js';
-import { configJson, tinyModel } from '../testing/slow/tiny-model.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
-import { UserError } from '../user-error.js';
+import { paramsBytes } from '../../test-support/checkpoint-folder.js';
+import { type FakeModel, fakeHub } from '../../test-support/fake-hub.js';
+import { configJson, tinyModel } from '../../test-support/slow/tiny-model.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { UserError } from '../base/user-error.js';
 import { loadModel } from './folder.js';
 import { resolveModel } from './hub.js';
 

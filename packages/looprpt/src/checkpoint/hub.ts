@@ -6,8 +6,8 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { HUB_URL, HubApiError } from '@huggingface/hub';
+import { UserError } from '../base/user-error.js';
 import { oneLine } from '../text/tokenizer-config.js';
-import { UserError } from '../user-error.js';
 import { cachedModel, isCommit, rememberCommit } from './hub-cache.js';
 import { downloadModel, type Hub, type HubFile } from './hub-download.js';
 

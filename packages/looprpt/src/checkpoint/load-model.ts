@@ -7,11 +7,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DType, elementBytes, isFloating, noGrad, op, scope } from '@looprpt/engine';
+import { UserError } from '../base/user-error.js';
 import { type LoopLMConfig, parseOuroConfig } from '../model/config.js';
 import { LoopLM } from '../model/loop-lm.js';
 import { emptyWeights, upstreamTensors, type Weights } from '../model/weights.js';
 import { parseJson } from '../text/tokenizer-config.js';
-import { UserError } from '../user-error.js';
 import { quoted } from './safetensors/header.js';
 import { type CheckpointTensor, CONFIG_FILE, StoredModel } from './stored-model.js';
 

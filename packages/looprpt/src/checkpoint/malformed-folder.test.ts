@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { paramsBytes, safetensorsBytes, writeCheckpoint } from '../testing/checkpoint-folder.js';
-import { loadRefusal } from '../testing/load-refusal.js';
-import type { SlowParams } from '../testing/slow/slow-loop-lm.js';
-import { tinyModel } from '../testing/slow/tiny-model.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
+import { paramsBytes, safetensorsBytes, writeCheckpoint } from '../../test-support/checkpoint-folder.js';
+import { loadRefusal } from '../../test-support/load-refusal.js';
+import type { SlowParams } from '../../test-support/slow/slow-loop-lm.js';
+import { tinyModel } from '../../test-support/slow/tiny-model.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { loadModel } from './folder.js';
 
 const tiny = tinyModel(1);

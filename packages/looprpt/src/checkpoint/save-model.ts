@@ -9,11 +9,11 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DType } from '@looprpt/engine';
-import { writeWholeFolder } from '../data/shards/whole-folder.js';
+import { UserError } from '../base/user-error.js';
+import { writeWholeFolder } from '../base/whole-folder.js';
 import { toOuroConfig } from '../model/config.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { upstreamTensors } from '../model/weights.js';
-import { UserError } from '../user-error.js';
 import { storedBytes, type TensorToWrite, writeSafetensors } from './safetensors/write.js';
 import { CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE } from './stored-model.js';
 

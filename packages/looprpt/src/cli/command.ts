@@ -3,8 +3,9 @@
  * the help. Commander's errors are thrown, so that `main` decides the exit code.
  */
 import { Command, Help, Option } from '@commander-js/extra-typings';
-import type { Cli } from './cli.js';
-import { DTYPES, device, integer } from './values.js';
+import { MODEL_DTYPES, type ModelDType } from '../base/dtypes.js';
+import type { Cli } from '../base/terminal/cli.js';
+import { device, integer } from './values.js';
 
 const COMMON = 'Common options:';
 
@@ -38,7 +39,9 @@ export function newCommand(cli: Cli, name: string, description: string, example:
     .addHelpText('after', `\nExample:\n  ${example}`)
     .optionsGroup(COMMON)
     .option('--device <device>', 'where the model runs: cpu, cuda or cuda:N (default: cuda when there is one)', device)
-    .addOption(new Option('--dtype <dtype>', "of weights and activations (default: the model's own)").choices(DTYPES))
+    .addOption(
+      new Option('--dtype <dtype>', "of weights and activations (default: the model's own)").choices(MODEL_DTYPES),
+    )
     .option('--threads <n>', 'CPU threads (default: OMP_NUM_THREADS, else one for each physical core)', integer(1))
     .option('--seed <n>', 'of everything that is drawn by chance (default: 0)', integer(0, 2 ** 50))
     .option('--quiet', 'no progress and no remarks on stderr')
@@ -49,7 +52,7 @@ export function newCommand(cli: Cli, name: string, description: string, example:
 /** What every command can be asked. */
 export interface CommonOptions {
   device?: string;
-  dtype?: (typeof DTYPES)[number];
+  dtype?: ModelDType;
   threads?: number;
   seed?: number;
   quiet?: true;

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import type { EngineReport } from '@looprpt/engine/setup';
 import { expect, it, describe as suite, test } from 'vitest';
 import { z } from 'zod';
-import { spawnCli } from '../testing/run-cli.js';
+import { spawnCli } from '../../test-support/run-cli.js';
 import { type Diagnosis, describe, doctorFacts, type Runtime } from './diagnosis.js';
 
 const libtorch: EngineReport['libtorch'] = {

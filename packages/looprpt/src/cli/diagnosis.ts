@@ -1,8 +1,8 @@
 /** What `doctor` finds out about the machine and the engine. Works when the engine is not built. */
 import { availableParallelism, cpus } from 'node:os';
 import type { EngineReport } from '@looprpt/engine/setup';
-import { defaultThreads, physicalCores } from './threads.js';
-import { looprptVersion } from './versions.js';
+import { defaultThreads, physicalCores } from '../base/threads.js';
+import { looprptVersion } from '../base/versions.js';
 
 /** What only a loaded engine knows. */
 export interface Runtime {

@@ -1,10 +1,10 @@
 /** The options that say how files become documents, for every command that reads text. */
 import { Option } from '@commander-js/extra-typings';
+import { explainConfigError } from '../base/settings/config-error.js';
+import { readSettings } from '../base/settings/config-file.js';
+import { UserError } from '../base/user-error.js';
 import type { NamedSource } from '../data/documents/named.js';
 import { type DocumentSourceConfig, mixtureSourceSchema } from '../data/documents/source.js';
-import { UserError } from '../user-error.js';
-import { explainConfigError } from './config-error.js';
-import { readSettings } from './config-file.js';
 
 const DATASETS = ['gsm8k', 'omni-math', 'math'] as const satisfies readonly NamedSource['name'][];
 const SPLITS = ['train', 'heldout'] as const satisfies readonly NamedSource['split'][];

@@ -6,6 +6,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { assigned } from '../base/settings/assign.js';
+import { UserError } from '../base/user-error.js';
 import type { Document } from '../data/documents/document.js';
 import { openDocuments } from '../data/documents/source.js';
 import type { PackedBatch } from '../data/loader/batch.js';
@@ -16,8 +18,6 @@ import { ShardSet } from '../data/shards/shard-set.js';
 import { type TokenDocument, tokenizeDocuments } from '../data/shards/token-document.js';
 import { documentAt, taskConfig } from '../data/tasks/index.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { UserError } from '../user-error.js';
-import { assigned } from './assign.js';
 import { type DocumentOptions, documentSource } from './document-options.js';
 
 export interface EvalDataOptions extends DocumentOptions {

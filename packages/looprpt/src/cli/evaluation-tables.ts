@@ -1,7 +1,8 @@
 /** An evaluation on text as tables for the terminal. Accuracies in per cent, cross-entropies in nats. */
+
+import { renderTable } from '../base/terminal/table.js';
+import { fixed, percent, signed } from '../eval/report/format.js';
 import { type Breakdown, BUCKETS, type ComparisonResult, type EvalResult } from '../eval/result.js';
-import { fixed, percent, signed } from '../report/format.js';
-import { renderTable } from './terminal/table.js';
 
 /** The thresholds worth a line each; the whole sweep is in the JSON. */
 const MOST_TAUS = 6;

@@ -1,6 +1,7 @@
 /** `eval` on text: token tables of a model and of its reference over the same batches, and what follows from them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '../base/user-error.js';
 import { pairedBootstrap } from '../eval/bootstrap.js';
 import { difficultyOf, splitByDifficulty } from '../eval/buckets.js';
 import { evaluate } from '../eval/evaluate.js';
@@ -9,10 +10,9 @@ import { tableFromModel } from '../eval/table-from-model.js';
 import type { TokenTable } from '../eval/token-table.js';
 import type { LoopLMConfig } from '../model/config.js';
 import { Tokenizer } from '../text/tokenizer.js';
-import { UserError } from '../user-error.js';
+import { isRunFolder, modelFolder } from '../train/state/model-folder.js';
+import { type OpenOptions, openModel } from '../train/state/open-model.js';
 import { type EvalData, type EvalDataOptions, evalData } from './eval-data.js';
-import { isRunFolder, modelFolder } from './model-folder.js';
-import { type OpenOptions, openModel } from './open-model.js';
 
 export interface EvaluationOptions extends EvalDataOptions, OpenOptions {
   model: string;

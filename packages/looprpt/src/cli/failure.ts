@@ -3,8 +3,8 @@
  * can mend, in one line; 2 for a fault of ours, with the stack.
  */
 import { CommanderError } from '@commander-js/extra-typings';
-import { UserError } from '../user-error.js';
-import type { Cli } from './cli.js';
+import type { Cli } from '../base/terminal/cli.js';
+import { UserError } from '../base/user-error.js';
 
 /** Faults of the machine or of a path that was given, by the codes of Node's system errors. */
 const SYSTEM_FAULTS: Readonly<Record<string, string>> = {

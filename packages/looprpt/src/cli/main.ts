@@ -4,7 +4,8 @@
  * Nothing heavy is imported before a command runs, so that help is quick and works before the engine is built.
  */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { Cli } from './cli.js';
+import type { Cli } from '../base/terminal/cli.js';
+import { looprptVersion } from '../base/versions.js';
 import { newGroup } from './command.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -19,7 +20,6 @@ import { startCommand } from './commands/start.js';
 import { tokenizerCommand } from './commands/tokenizer.js';
 import { trainCommand } from './commands/train.js';
 import { reportFailure } from './failure.js';
-import { looprptVersion } from './versions.js';
 
 /**
  * Runs one command line.

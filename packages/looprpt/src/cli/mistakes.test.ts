@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { runCli, runJson, TINY_RUN, tinyProject } from '../testing/run-cli.js';
-import { UserError } from '../user-error.js';
-import type { Cli } from './cli.js';
+import { runCli, runJson, TINY_RUN, tinyProject } from '../../test-support/run-cli.js';
+import type { Cli } from '../base/terminal/cli.js';
+import { UserError } from '../base/user-error.js';
 import { reportFailure } from './failure.js';
 
 const before = process.cwd();

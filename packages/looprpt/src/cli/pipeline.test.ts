@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { runCli, runJson, TINY_TASK, tinyProject } from '../../test-support/run-cli.js';
 import { readManifest } from '../data/shards/manifest.js';
+import { GenerationSchema } from '../decode/plain/generate.js';
 import { ComparisonResultSchema, EvalResultSchema } from '../eval/result.js';
-import { GenerationSchema } from '../generate/generate.js';
-import { runCli, runJson, TINY_TASK, tinyProject } from '../testing/run-cli.js';
 import { runConfigSchema } from '../train/run-config.js';
 
 const before = process.cwd();

@@ -1,7 +1,8 @@
 /** `preset: NAME` in a recipe: the named settings under what the recipe says itself. */
+
+import type { Settings } from '../base/settings/assign.js';
+import { UserError } from '../base/user-error.js';
 import { PRESETS, type PresetName } from '../train/presets.js';
-import { UserError } from '../user-error.js';
-import type { Settings } from './assign.js';
 
 /**
  * Puts the settings that `preset` stands for under those that are there, and takes the key away; without it nothing changes.

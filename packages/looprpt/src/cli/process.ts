@@ -1,5 +1,5 @@
 /** The program as a process: its streams, its environment, its exit code. `main` is the same without a process. */
-import { prepareThreads, threadsAmong } from './threads.js';
+import { prepareThreads, threadsAmong } from '../base/threads.js';
 
 export async function runProcess(): Promise<void> {
   const args = process.argv.slice(2);

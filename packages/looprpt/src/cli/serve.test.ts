@@ -2,9 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
-import { tinyModelFolder } from '../serve/testing/tiny-folder.js';
-import { type CliResult, runCli, spawnCli } from '../testing/run-cli.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
+import { type CliResult, runCli, spawnCli } from '../../test-support/run-cli.js';
+import { tinyModelFolder } from '../../test-support/serve/tiny-folder.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
 
 interface Running {
   url: string;

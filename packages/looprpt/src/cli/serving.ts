@@ -1,11 +1,11 @@
 /** The work of `serve` in this process: a thread with the engine, a server before it, and signals that end both in order. */
 import type { z } from 'zod';
+import { interruption } from '../base/interrupt.js';
+import { type Cli, printJson } from '../base/terminal/cli.js';
 import { HttpServer, type serverConfig } from '../serve/http/server.js';
 import { servedModelConfig } from '../serve/worker/config.js';
 import { type EngineThread, startEngineThread } from '../serve/worker/engine-thread.js';
 import type { ServedModel } from '../serve/worker/protocol.js';
-import { type Cli, printJson } from './cli.js';
-import { interruption } from './interrupt.js';
 
 export interface ServeOptions {
   model: z.input<typeof servedModelConfig>;

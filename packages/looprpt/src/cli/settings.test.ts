@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { temporaryFolder } from '../testing/temporary-folder.js';
-import { UserError } from '../user-error.js';
-import { assign, assigned } from './assign.js';
-import { readSettings } from './config-file.js';
-import { deviceOf } from './engine.js';
-import { edits, nearest } from './nearest.js';
-import { defaultThreads, prepareThreads, threadsAmong } from './threads.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { deviceOf } from '../base/prepare-engine.js';
+import { assign, assigned } from '../base/settings/assign.js';
+import { readSettings } from '../base/settings/config-file.js';
+import { edits, nearest } from '../base/settings/nearest.js';
+import { defaultThreads, prepareThreads, threadsAmong } from '../base/threads.js';
+import { UserError } from '../base/user-error.js';
 
 describe('--set', () => {
   it('puts YAML values into nested settings', () => {

@@ -2,13 +2,13 @@ import { readdirSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
+import { allCommands, cliPage, exampleOf } from '../../test-support/cli-page.js';
+import { runCli } from '../../test-support/run-cli.js';
+import { explainConfigError } from '../base/settings/config-error.js';
+import { readSettings } from '../base/settings/config-file.js';
+import type { Cli } from '../base/terminal/cli.js';
 import { mixtureSourceSchema } from '../data/documents/source.js';
-import { allCommands, cliPage, exampleOf } from '../testing/cli-page.js';
-import { runCli } from '../testing/run-cli.js';
 import { runConfigSchema } from '../train/run-config.js';
-import type { Cli } from './cli.js';
-import { explainConfigError } from './config-error.js';
-import { readSettings } from './config-file.js';
 import { program } from './main.js';
 import { expandPreset } from './preset.js';
 
@@ -137,8 +137,8 @@ describe('help', () => {
   });
 });
 
-test.each(readdirSync(`${ROOT}recipes`))('recipes/%s is a valid configuration', (file) => {
-  const settings = readSettings(`${ROOT}recipes/${file}`);
+test.each(readdirSync(`${ROOT}packages/looprpt/recipes`))('recipes/%s is a valid configuration', (file) => {
+  const settings = readSettings(`${ROOT}packages/looprpt/recipes/${file}`);
   expandPreset(settings, file);
   const schema = 'parts' in settings ? mixtureSourceSchema : runConfigSchema;
   const parsed = schema.safeParse(settings);

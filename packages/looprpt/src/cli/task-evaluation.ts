@@ -1,14 +1,14 @@
 /** `eval --tasks`: downstream tasks on one model, and their tables. */
 
+import type { Cli } from '../base/terminal/cli.js';
+import { type Progress, progress } from '../base/terminal/progress.js';
+import { renderTable } from '../base/terminal/table.js';
+import { fixed, percent } from '../eval/report/format.js';
 import { runTasks } from '../eval/tasks/run-tasks.js';
 import { parseTaskList, taskConfig } from '../eval/tasks/task-config.js';
 import type { TasksResult } from '../eval/tasks/task-result.js';
-import { fixed, percent } from '../report/format.js';
 import { Tokenizer } from '../text/tokenizer.js';
-import type { Cli } from './cli.js';
-import { type OpenOptions, openModel } from './open-model.js';
-import { type Progress, progress } from './terminal/progress.js';
-import { renderTable } from './terminal/table.js';
+import { type OpenOptions, openModel } from '../train/state/open-model.js';
 
 export interface TaskEvaluationOptions extends OpenOptions {
   model: string;

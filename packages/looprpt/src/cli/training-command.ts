@@ -1,7 +1,7 @@
 /** The options that `pretrain` and `train` have in common. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { restartCount } from '../launch/environment.js';
-import type { Cli } from './cli.js';
+import type { Cli } from '../base/terminal/cli.js';
+import { restartCount } from '../train/launch/environment.js';
 import { newCommand } from './command.js';
 import type { TrainingKind } from './training-config.js';
 import { repeated } from './values.js';

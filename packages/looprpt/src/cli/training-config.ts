@@ -6,16 +6,16 @@
  */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
+import { prepareEngine } from '../base/prepare-engine.js';
+import type { Settings } from '../base/settings/assign.js';
+import { explainConfigError } from '../base/settings/config-error.js';
+import { readSettings } from '../base/settings/config-file.js';
+import { defaultThreads, prepareThreads } from '../base/threads.js';
+import { UserError } from '../base/user-error.js';
 import type { RunConfig } from '../train/run-config.js';
-import { UserError } from '../user-error.js';
-import type { Settings } from './assign.js';
+import { isRunFolder, modelFolder } from '../train/state/model-folder.js';
 import type { CommonOptions } from './command.js';
-import { explainConfigError } from './config-error.js';
-import { readSettings } from './config-file.js';
-import { prepareEngine } from './engine.js';
-import { isRunFolder, modelFolder } from './model-folder.js';
 import { expandPreset } from './preset.js';
-import { defaultThreads, prepareThreads } from './threads.js';
 
 export type TrainingKind = 'pretrain' | 'train';
 

@@ -1,15 +1,15 @@
 /** `--dry-run`: what a run resolves to and what it will need, and nothing is started or written. */
 import { stringify } from 'yaml';
+import { type Cli, printFacts, printJson, printLine } from '../base/terminal/cli.js';
 import type { LoopLMConfig } from '../model/config.js';
-import type { ModelSource } from '../train/open-model.js';
-import type { RunPlan } from '../train/plan.js';
+import type { RunPlan } from '../train/plan/plan.js';
 import type { RunConfig } from '../train/run-config.js';
-import { type Cli, printFacts, printJson, printLine } from './cli.js';
+import type { ModelSource } from '../train/student.js';
 
 /** Opens the model's configuration, its tokenizer and the data's first batch, so that what is wrong with them shows. */
 export async function printPlan(cli: Cli, config: RunConfig, { json = false }: { json?: boolean }): Promise<void> {
-  const { modelSource } = await import('../train/open-model.js');
-  const { planRun } = await import('../train/plan.js');
+  const { modelSource } = await import('../train/student.js');
+  const { planRun } = await import('../train/plan/plan.js');
   const { placeInEnvironment } = await import('../train/distributed/environment.js');
   const source = await modelSource(config, { weights: false });
   const { lossShare, padding } = await firstBatch(config, source);

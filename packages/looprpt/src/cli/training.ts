@@ -1,13 +1,13 @@
 /** What `pretrain` and `train` do: a run with a progress bar, Ctrl-C with a checkpoint, a report at the end. */
 import { join } from 'node:path';
+import { interruption } from '../base/interrupt.js';
+import { type Cli, commandLine, printFacts, printJson, sayer } from '../base/terminal/cli.js';
+import { type Progress, progress } from '../base/terminal/progress.js';
+import { versions } from '../base/versions.js';
 import type { RunOutcome } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
-import { type Cli, commandLine, printFacts, printJson, sayer } from './cli.js';
-import { interruption } from './interrupt.js';
-import { type Progress, progress } from './terminal/progress.js';
 import { type TrainingKind, type TrainingOptions, trainingConfig } from './training-config.js';
 import { printPlan } from './training-plan.js';
-import { versions } from './versions.js';
 
 export async function trainingCommand(cli: Cli, kind: TrainingKind, options: TrainingOptions): Promise<void> {
   const say = sayer(cli, options);
@@ -66,8 +66,8 @@ async function runWithBar(
 
 /** The run's page; null when it has nothing to show. */
 async function reportOn(cli: Cli, { out, objective }: RunConfig): Promise<string | null> {
-  const { loadRun } = await import('../report/load-run.js');
-  const { writeReport } = await import('../report/page.js');
+  const { loadRun } = await import('../eval/report/load-run.js');
+  const { writeReport } = await import('../eval/report/page.js');
   const { run, notes } = loadRun(out);
   if (run.metrics.length === 0) return null;
   const path = join(out, 'report.html');

@@ -1,9 +1,6 @@
 /** Values of options, checked where they are parsed; commander puts the option's name in front of each message. */
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 
-export const DTYPES = ['float32', 'bfloat16', 'float16', 'float64'] as const;
-export type CliDType = (typeof DTYPES)[number];
-
 /** A whole number from `least` on. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {

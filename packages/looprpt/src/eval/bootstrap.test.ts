@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Rng } from '../data/tasks/rng.js';
+import { randomPair } from '../../test-support/random-table.js';
+import { Rng } from '../base/rng.js';
 import { areaUnder } from './area.js';
 import { pairedBootstrap } from './bootstrap.js';
 import { exitsByEvidence } from './evidence.js';
 import { GATE, thresholdSettings } from './exit-rules.js';
 import { scorePerLoop } from './per-loop.js';
-import { randomPair } from './random-table.js';
 import { scoreAt } from './score.js';
 import { selectTokens, type TokenTable } from './token-table.js';
 

@@ -5,8 +5,8 @@
  * Exit thresholds are chosen once, from all tokens. The interval is the percentile interval of the resampled differences.
  */
 import assert from 'node:assert/strict';
-import { Rng } from '../data/tasks/rng.js';
-import { UserError } from '../user-error.js';
+import { Rng } from '../base/rng.js';
+import { UserError } from '../base/user-error.js';
 import { areaUnder } from './area.js';
 import { GATE, GRID_POINTS, thresholdSettings } from './exit-rules.js';
 import type { ComparisonResult } from './result.js';

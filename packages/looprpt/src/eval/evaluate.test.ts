@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
 import { parameterCount } from '../model/config.js';
+import { flopsPerToken } from '../model/flops.js';
 import { difficultyOf } from './buckets.js';
 import { evaluate } from './evaluate.js';
-import { flopsPerToken } from './flops.js';
 import { type Breakdown, EvalResultSchema } from './result.js';
 import { tableFromModel } from './table-from-model.js';
-import { goldenCase, tinyLoopLM } from './test-models.js';
 
 describe('evaluate', () => {
   it('assembles a result that its schema accepts and whose buckets add up to the whole', async () => {

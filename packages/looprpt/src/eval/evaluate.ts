@@ -2,12 +2,12 @@
  * The evaluation of a model on text, as `eval --json` prints it, from its token table. Nothing here runs a model.
  */
 import type { LoopLMConfig } from '../model/config.js';
+import { type FlopsPerToken, flopsPerToken } from '../model/flops.js';
 import { scoreAdaptive } from './adaptive.js';
 import { areaUnder } from './area.js';
 import { splitByDifficulty, type Thresholds, tercileThresholds } from './buckets.js';
 import { exitCalibration } from './calibration.js';
 import { ruleCurves } from './exit-rules.js';
-import { type FlopsPerToken, flopsPerToken } from './flops.js';
 import { peakOf, scorePerLoop } from './per-loop.js';
 import type { Breakdown, EvalResult, ExitRule } from './result.js';
 import type { TokenTable } from './token-table.js';

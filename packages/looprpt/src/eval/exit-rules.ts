@@ -5,8 +5,9 @@
  * FLOPs are those that the rule's decisions need if later loops are not run: a rule that reads the next-token
  * distribution pays for the LM head after every loop, the others once.
  */
+
+import type { FlopsPerToken } from '../model/flops.js';
 import { evenThresholds, exitsByEvidence } from './evidence.js';
-import type { FlopsPerToken } from './flops.js';
 import { oracleExits } from './oracle.js';
 import type { ExitRule, RuleCurve } from './result.js';
 import { type Exits, exitsAt, scoreAt } from './score.js';

@@ -3,7 +3,7 @@
  * log-probability of the true one, coloured by it; the exit loop is marked.
  */
 import pc from 'picocolors';
-import { renderTable } from '../cli/terminal/table.js';
+import { renderTable } from '../base/terminal/table.js';
 import type { Lens } from './lens.js';
 
 export interface LensTableOptions {

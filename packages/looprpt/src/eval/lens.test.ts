@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
-import { entropy } from '../testing/slow/slow-exit.js';
-import { logSoftmax } from '../testing/slow/slow-loop-lm.js';
+import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
+import { entropy } from '../../test-support/slow/slow-exit.js';
+import { logSoftmax } from '../../test-support/slow/slow-loop-lm.js';
 import { lens } from './lens.js';
 import { renderLens } from './lens-table.js';
-import { GOLDEN, goldenCase, tinyLoopLM } from './test-models.js';
 
 describe('lens', () => {
   it.each(GOLDEN)('shows the golden vectors of %s', (name) => {

@@ -7,9 +7,9 @@
  * Shapes: B rows, S places, E hidden, K loops, V vocabulary, n = `top`.
  */
 import { noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { UserError } from '../base/user-error.js';
 import { exitCdf, exitPdf, exitStep } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
-import { UserError } from '../user-error.js';
 
 export interface TopToken {
   id: number;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstReaching } from '../testing/slow/slow-exit.js';
+import { randomTable } from '../../test-support/random-table.js';
+import { firstReaching } from '../../test-support/slow/slow-exit.js';
 import { scoreAdaptive } from './adaptive.js';
 import { areaUnder } from './area.js';
 import { splitByDifficulty, tercileThresholds } from './buckets.js';
@@ -9,7 +10,6 @@ import { exitsByEvidence, nextAbove } from './evidence.js';
 import { GATE, ruleCurves, thresholdSettings } from './exit-rules.js';
 import { oracleExits } from './oracle.js';
 import { scorePerLoop } from './per-loop.js';
-import { randomTable } from './random-table.js';
 import { scoreAt } from './score.js';
 import type { TokenTable } from './token-table.js';
 

@@ -1,11 +1,11 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
+import { entropy, exitCdf, exitPdf } from '../../test-support/slow/slow-exit.js';
+import { forward, gateLogit, headLogits, logSoftmax } from '../../test-support/slow/slow-loop-lm.js';
+import { statesAt } from '../../test-support/slow/slow-readout.js';
 import type { PackedBatch } from '../data/loader/batch.js';
-import { entropy, exitCdf, exitPdf } from '../testing/slow/slow-exit.js';
-import { forward, gateLogit, headLogits, logSoftmax } from '../testing/slow/slow-loop-lm.js';
-import { statesAt } from '../testing/slow/slow-readout.js';
 import { tableFromModel } from './table-from-model.js';
-import { GOLDEN, goldenCase, tinyLoopLM } from './test-models.js';
 import { concatTables, selectTokens, type TokenTable } from './token-table.js';
 
 /** Two rows of two and one documents and padding at the end, with some places left out of the loss. */

@@ -7,12 +7,12 @@
  * Shapes: B rows, S places, E hidden, K loops, V vocabulary, N counted tokens of a batch, C tokens of a chunk.
  */
 import { embedding, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
+import { UserError } from '../base/user-error.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import { exitCdf, exitPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { type TrainingBatch, trainingBatch } from '../objectives/batch.js';
 import { atPlaces } from '../objectives/readout.js';
-import { UserError } from '../user-error.js';
 import { concatTables, type TokenTable } from './token-table.js';
 
 export interface TableOptions {

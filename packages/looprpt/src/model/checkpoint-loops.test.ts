@@ -1,10 +1,16 @@
 /** Loops that are run again in the backward pass, against loops whose intermediate results are kept: the same loss and gradients. */
 import { backward, type DType, Generator, liveTensors, profile, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
+import {
+  type LoopRptCase,
+  loopRptCase,
+  mixedBatch,
+  type ProductModels,
+  withModels,
+} from '../../test-support/looprpt-case.js';
+import { tinyModel } from '../../test-support/slow/tiny-model.js';
 import { LatentRandomness } from '../objectives/looprpt/randomness.js';
 import { type ObjectiveConfig, objectiveConfigSchema, objectiveLoss } from '../objectives/objective.js';
-import { type LoopRptCase, loopRptCase, mixedBatch, type ProductModels, withModels } from '../testing/looprpt-case.js';
-import { tinyModel } from '../testing/slow/tiny-model.js';
 import type { Kernels } from './stack.js';
 
 interface Outcome {

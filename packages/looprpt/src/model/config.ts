@@ -5,7 +5,7 @@
  * in `extra` and written back on saving. Loops are counted by `total_ut_steps` (K).
  */
 import { z } from 'zod';
-import { UserError } from '../user-error.js';
+import { UserError } from '../base/user-error.js';
 
 const positive = z.number().int().positive();
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { op, scope, type Tensor, tensor } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import { goldenFolder } from '../testing/slow/golden.js';
+import { goldenFolder } from '../../test-support/slow/golden.js';
 import { exitCdf, exitPdf } from './exit.js';
 import { chooseExit, chosenStep, expectedLogits } from './exit-choice.js';
 

@@ -4,10 +4,10 @@
  */
 import { backward, type DType, Generator, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
+import { loopRptCase, mixedBatch, withModels } from '../../test-support/looprpt-case.js';
+import { tinyModel } from '../../test-support/slow/tiny-model.js';
 import { LatentRandomness } from '../objectives/looprpt/randomness.js';
 import { objectiveConfigSchema, objectiveLoss } from '../objectives/objective.js';
-import { loopRptCase, mixedBatch, withModels } from '../testing/looprpt-case.js';
-import { tinyModel } from '../testing/slow/tiny-model.js';
 import type { Kernels } from './stack.js';
 
 interface Outcome {

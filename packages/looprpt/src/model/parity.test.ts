@@ -1,10 +1,10 @@
 /** The model against vectors that were recorded from upstream's own code (float32, CPU). */
 import { backward, liveTensors, noGrad, op, scope, stack, type Tensor, tensor } from '@looprpt/engine';
 import { afterAll, describe, expect, test } from 'vitest';
+import { GOLDEN_SETS, goldenModelFolder, goldenVectors } from '../../test-support/golden-model.js';
+import { greedy } from '../../test-support/greedy.js';
+import type { GoldenDecoding } from '../../test-support/slow/golden.js';
 import { loadModel } from '../checkpoint/folder.js';
-import { GOLDEN_SETS, goldenModelFolder, goldenVectors } from '../testing/golden-model.js';
-import { greedy } from '../testing/greedy.js';
-import type { GoldenDecoding } from '../testing/slow/golden.js';
 import { exitCdf, exitPdf } from './exit.js';
 import { chooseExit, type ExitArguments, exitLogits } from './exit-choice.js';
 import { KVCache } from './kv-cache.js';

@@ -4,9 +4,8 @@
  */
 import { type DType, noGrad, scope, stack, tensor } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import { loadModel } from '../checkpoint/folder.js';
-import { type HandDType, roundedParams, writeCheckpoint } from '../testing/checkpoint-folder.js';
-import { firstReaching, exitPdf as slowExitPdf } from '../testing/slow/slow-exit.js';
+import { type HandDType, roundedParams, writeCheckpoint } from '../../test-support/checkpoint-folder.js';
+import { firstReaching, exitPdf as slowExitPdf } from '../../test-support/slow/slow-exit.js';
 import {
   endOfLoop,
   gateLogit,
@@ -18,9 +17,10 @@ import {
   rotaryPositions,
   type SlowConfig,
   type SlowInput,
-} from '../testing/slow/slow-loop-lm.js';
-import { random, type TinyModel, tinyModel } from '../testing/slow/tiny-model.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
+} from '../../test-support/slow/slow-loop-lm.js';
+import { random, type TinyModel, tinyModel } from '../../test-support/slow/tiny-model.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { loadModel } from '../checkpoint/folder.js';
 import { chosenStep, exitLogits } from './exit-choice.js';
 import { KVCache } from './kv-cache.js';
 import type { LoopLM, TokenBatch } from './loop-lm.js';

@@ -1,11 +1,11 @@
 import { scope } from '@looprpt/engine';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { batchWithSilentRow } from '../../test-support/looprpt-case.js';
+import { isVisible, rotaryPositions } from '../../test-support/slow/slow-loop-lm.js';
+import { countedPlaces, type SlowBatch, targetAt, UNCOUNTED } from '../../test-support/slow/slow-readout.js';
+import { batchOf, packedOf } from '../../test-support/slow-bridge.js';
 import { BatchRow, emptyBatch, type PackedBatch } from '../data/loader/batch.js';
-import { batchWithSilentRow } from '../testing/looprpt-case.js';
-import { isVisible, rotaryPositions } from '../testing/slow/slow-loop-lm.js';
-import { countedPlaces, type SlowBatch, targetAt, UNCOUNTED } from '../testing/slow/slow-readout.js';
-import { batchOf, packedOf } from '../testing/slow-bridge.js';
 import { trainingBatch } from './batch.js';
 
 const S = 8;

@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { assertClose, transposed } from '../testing/close.js';
-import { assertGradients } from '../testing/gradient-check.js';
-import { fourLoops, type LoopRptCase, loopRptCase, threeLoops } from '../testing/looprpt-case.js';
-import { objectiveNumbers } from '../testing/objective-case.js';
-import type { SlowParams } from '../testing/slow/slow-loop-lm.js';
-import { hardTokenLoss, type ObjectiveResult, stageTwoLoss, uniformLoss } from '../testing/slow/slow-objectives.js';
-import { type SlowBatch, UNCOUNTED } from '../testing/slow/slow-readout.js';
+import { assertClose, transposed } from '../../test-support/close.js';
+import { assertGradients } from '../../test-support/gradient-check.js';
+import { fourLoops, type LoopRptCase, loopRptCase, threeLoops } from '../../test-support/looprpt-case.js';
+import { objectiveNumbers } from '../../test-support/objective-case.js';
+import type { SlowParams } from '../../test-support/slow/slow-loop-lm.js';
+import {
+  hardTokenLoss,
+  type ObjectiveResult,
+  stageTwoLoss,
+  uniformLoss,
+} from '../../test-support/slow/slow-objectives.js';
+import { type SlowBatch, UNCOUNTED } from '../../test-support/slow/slow-readout.js';
 
 /** The batch in which only the given tokens count: stage II's loss on a selection. */
 function batchOfOnly(batch: SlowBatch, { tokens }: ObjectiveResult): SlowBatch {

@@ -1,8 +1,8 @@
 import { backward, Generator, liveTensors, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import { assertClose } from '../testing/close.js';
-import { batchWithSilentRow, loopRptCase, withModels } from '../testing/looprpt-case.js';
-import { objectiveNumbers } from '../testing/objective-case.js';
+import { assertClose } from '../../test-support/close.js';
+import { batchWithSilentRow, loopRptCase, withModels } from '../../test-support/looprpt-case.js';
+import { objectiveNumbers } from '../../test-support/objective-case.js';
 import { LatentRandomness } from './looprpt/randomness.js';
 import { needsTeacher, type ObjectiveConfig, objectiveConfigSchema, objectiveLoss, trains } from './objective.js';
 

@@ -1,10 +1,10 @@
 import { randn, scope, stack, tensor } from '@looprpt/engine';
 import { expect, test } from 'vitest';
-import { assertClose } from '../testing/close.js';
-import { loopRptCase, withModels } from '../testing/looprpt-case.js';
-import { entropy } from '../testing/slow/slow-exit.js';
-import { forward, headLogits, logSoftmax } from '../testing/slow/slow-loop-lm.js';
-import { countedPlaces, statesAt } from '../testing/slow/slow-readout.js';
+import { assertClose } from '../../test-support/close.js';
+import { loopRptCase, withModels } from '../../test-support/looprpt-case.js';
+import { entropy } from '../../test-support/slow/slow-exit.js';
+import { forward, headLogits, logSoftmax } from '../../test-support/slow/slow-loop-lm.js';
+import { countedPlaces, statesAt } from '../../test-support/slow/slow-readout.js';
 import { atPlaces, gateLogitsByLoop, nextTokenEntropy, targetLogProbs } from './readout.js';
 
 test('the states at flat places are those of their rows and positions', () => {

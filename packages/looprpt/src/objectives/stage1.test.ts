@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { assertClose, transposed } from '../testing/close.js';
-import { assertGradients } from '../testing/gradient-check.js';
-import { fourLoops, loopRptCase, threeLoops } from '../testing/looprpt-case.js';
-import { objectiveNumbers } from '../testing/objective-case.js';
-import { entropy } from '../testing/slow/slow-exit.js';
-import { stageOneLoss } from '../testing/slow/slow-objectives.js';
-import { mean } from '../testing/slow/slow-readout.js';
-import { tinyModel } from '../testing/slow/tiny-model.js';
+import { assertClose, transposed } from '../../test-support/close.js';
+import { assertGradients } from '../../test-support/gradient-check.js';
+import { fourLoops, loopRptCase, threeLoops } from '../../test-support/looprpt-case.js';
+import { objectiveNumbers } from '../../test-support/objective-case.js';
+import { entropy } from '../../test-support/slow/slow-exit.js';
+import { stageOneLoss } from '../../test-support/slow/slow-objectives.js';
+import { mean } from '../../test-support/slow/slow-readout.js';
+import { tinyModel } from '../../test-support/slow/tiny-model.js';
 
 describe.each([
   ['four loops', fourLoops],

@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { madeUpEvaluation } from '../../test-support/made-up-evaluation.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { readModelConfig } from '../checkpoint/load-model.js';
 import type { ComparisonResult } from '../eval/result.js';
-import { madeUpEvaluation } from '../testing/made-up-evaluation.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
 import { ARMS, armConfig } from './arms.js';
 import { jobFolder, REPORT } from './folder.js';
 import { HOP_BASE, hopSetting } from './hop-setting.js';

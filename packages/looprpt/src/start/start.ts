@@ -4,13 +4,13 @@
  * of its own first. Continues where it was interrupted.
  */
 import { join } from 'node:path';
-import { progress } from '../cli/terminal/progress.js';
-import { stages } from '../cli/terminal/stages.js';
-import { writeFigure } from '../report/figure-file.js';
-import { percent } from '../report/format.js';
-import type { ReportRun } from '../report/input.js';
-import { loadRun } from '../report/load-run.js';
-import { writeReport } from '../report/page.js';
+import { progress } from '../base/terminal/progress.js';
+import { stages } from '../base/terminal/stages.js';
+import { writeFigure } from '../eval/report/figure-file.js';
+import { percent } from '../eval/report/format.js';
+import type { ReportRun } from '../eval/report/input.js';
+import { loadRun } from '../eval/report/load-run.js';
+import { writeReport } from '../eval/report/page.js';
 import { run } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
 import { ARMS, armConfig } from './arms.js';

@@ -1,7 +1,7 @@
 /** The first-contact job's result for the terminal. Accuracies in per cent. */
-import { renderTable } from '../cli/terminal/table.js';
+import { renderTable } from '../base/terminal/table.js';
+import { fixed, percent, signed } from '../eval/report/format.js';
 import type { ComparisonResult, EvalResult } from '../eval/result.js';
-import { fixed, percent, signed } from '../report/format.js';
 import type { Comparison } from './compare.js';
 
 /** The threshold at which the adaptive columns stand. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { sharedData } from '../testing/shared-data.js';
+import { sharedData } from '../../test-support/shared-data.js';
 import { CHATML_TEMPLATE, type ChatMessage, ChatTemplate } from './chat-template.js';
 import { Tokenizer } from './tokenizer.js';
 
@@ -16,7 +16,7 @@ interface GoldenCase {
   thinking_fork_template_ids: number[];
 }
 
-const golden = new URL('../../fixtures/golden/edge/chat_template.json', import.meta.url);
+const golden = new URL('../../test-support/fixtures/golden/edge/chat_template.json', import.meta.url);
 const { cases } = JSON.parse(await readFile(golden, 'utf8')) as { cases: GoldenCase[] };
 
 const options = (given: GoldenCase) => ({

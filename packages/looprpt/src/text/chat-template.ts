@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import type { Template } from '@huggingface/jinja';
-import { UserError } from '../user-error.js';
+import { UserError } from '../base/user-error.js';
 import { oneLine, readOptional, readTokenizerConfig } from './tokenizer-config.js';
 
 /** `content` is emitted as the template says; ChatML templates emit it verbatim. */

@@ -8,7 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../user-error.js';
+import { UserError } from '../base/user-error.js';
 
 /** A special token is written as its text, or as an object that holds the text. */
 const specialToken = z

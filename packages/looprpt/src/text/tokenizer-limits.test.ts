@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { temporaryFolder } from '../testing/temporary-folder.js';
-import { tinyTokenizer } from './tiny-tokenizer.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { tinyTokenizer } from '../../test-support/tiny-tokenizer.js';
 import { Tokenizer } from './tokenizer.js';
 import { tokenizerFault } from './tokenizer-limits.js';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sharedData } from '../testing/shared-data.js';
-import { UserError } from '../user-error.js';
-import { tinyTokenizer } from './tiny-tokenizer.js';
+import { sharedData } from '../../test-support/shared-data.js';
+import { tinyTokenizer } from '../../test-support/tiny-tokenizer.js';
+import { UserError } from '../base/user-error.js';
 import { Tokenizer } from './tokenizer.js';
 
 const tokenizer = await tinyTokenizer();

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Decoder, Encoding, Tokenizer as HfTokenizer } from 'tokenizers';
 import { z } from 'zod';
-import { UserError } from '../user-error.js';
+import { UserError } from '../base/user-error.js';
 import { codePointToUtf16 } from './offsets.js';
 import { StreamDecoder } from './stream-decoder.js';
 import { oneLine, parseJson, readOptional, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.js';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { UserError } from '../user-error.js';
+import { TINY_CORPUS, tinyTokenizer } from '../../test-support/tiny-tokenizer.js';
+import { UserError } from '../base/user-error.js';
 import { ChatTemplate } from './chat-template.js';
-import { TINY_CORPUS, tinyTokenizer } from './tiny-tokenizer.js';
 import { Tokenizer } from './tokenizer.js';
 import { trainTokenizer } from './train-tokenizer.js';
 

@@ -7,8 +7,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assertFree, writeWholeFolder } from '../data/shards/whole-folder.js';
-import { UserError } from '../user-error.js';
+import { UserError } from '../base/user-error.js';
+import { assertFree, writeWholeFolder } from '../base/whole-folder.js';
 import { learnMerges } from './bpe/learn-merges.js';
 import { countWords } from './bpe/word-counts.js';
 import { CHATML_TEMPLATE } from './chat-template.js';

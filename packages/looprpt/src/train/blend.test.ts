@@ -3,13 +3,13 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { assertClose } from '../../test-support/close.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { type TinyRun, tinyRun } from '../../test-support/tiny-run.js';
 import { loadModel } from '../checkpoint/load-model.js';
-import { modelFolder } from '../cli/model-folder.js';
-import { assertClose } from '../testing/close.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
-import { type TinyRun, tinyRun } from '../testing/tiny-run.js';
 import { blendTowards } from './blend.js';
 import { run } from './run.js';
+import { modelFolder } from './state/model-folder.js';
 
 let base: string;
 let config: TinyRun['config'];

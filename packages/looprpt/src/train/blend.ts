@@ -12,9 +12,9 @@ import { join } from 'node:path';
 import { noGrad, op, scope } from '@looprpt/engine';
 import { saveModel } from '../checkpoint/save-model.js';
 import type { LoopLM } from '../model/loop-lm.js';
-import { writeFailure } from './checkpoint/write-failure.js';
-import type { ModelSource } from './open-model.js';
 import type { RunConfig } from './run-config.js';
+import { writeFailure } from './state/write-failure.js';
+import type { ModelSource } from './student.js';
 
 const FOLDER = 'model';
 

@@ -8,18 +8,25 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { noGrad } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { measuredSteps } from '../../test-support/compare-runs.js';
+import { shownSteps } from '../../test-support/event-files.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import {
+  expectSameEnd,
+  keptSteps,
+  storedState,
+  TINY_TASK,
+  type TinyRun,
+  tinyRun,
+} from '../../test-support/tiny-run.js';
 import { loadModel } from '../checkpoint/load-model.js';
 import { saveModel } from '../checkpoint/save-model.js';
 import { prepareShards } from '../data/shards/prepare.js';
 import { documentAt } from '../data/tasks/index.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
-import { expectSameEnd, keptSteps, storedState, TINY_TASK, type TinyRun, tinyRun } from '../testing/tiny-run.js';
 import { Tokenizer } from '../text/tokenizer.js';
-import { measuredSteps } from '../torture/compare.js';
-import { shownSteps } from '../torture/event-files.js';
-import { damageOf } from './checkpoint.js';
 import { run } from './run.js';
-import { LOCK_FILE } from './run-lock.js';
+import { LOCK_FILE } from './state/run-lock.js';
+import { damageOf } from './state/run-state.js';
 
 let tiny: TinyRun;
 let config: TinyRun['config'];

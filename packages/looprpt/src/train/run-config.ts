@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { taskConfigSchema } from '../data/tasks/index.js';
 import { objectiveConfigSchema } from '../objectives/objective.js';
 import { adamWConfigSchema } from './adamw.js';
-import { checkpointConfigSchema } from './checkpoint/retention.js';
 import { distributedConfigSchema } from './distributed/config.js';
 import { nonFiniteConfigSchema } from './non-finite.js';
 import { scheduleConfigSchema } from './schedule.js';
+import { checkpointConfigSchema } from './state/retention.js';
 
 const positive = z.number().int().positive();
 

@@ -1,5 +1,6 @@
 /** The data of a run: from its configuration to a loader with a position, and a guard over what comes out of it. */
 
+import { UserError } from '../base/user-error.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSource } from '../data/loader/document-source.js';
 import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
@@ -8,7 +9,6 @@ import { ShardSet } from '../data/shards/shard-set.js';
 import { documentAt } from '../data/tasks/index.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { UserError } from '../user-error.js';
 import type { RunConfig } from './run-config.js';
 
 function documentSource({ data }: RunConfig, tokenizer: Tokenizer): DocumentSource {

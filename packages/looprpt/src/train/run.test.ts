@@ -6,8 +6,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../testing/temporary-folder.js';
-import { TINY_BATCH as BATCH, expectSameEnd, TINY_TASK as TASK, type TinyRun, tinyRun } from '../testing/tiny-run.js';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import {
+  TINY_BATCH as BATCH,
+  expectSameEnd,
+  TINY_TASK as TASK,
+  type TinyRun,
+  tinyRun,
+} from '../../test-support/tiny-run.js';
 import { readMetrics } from './metrics/metrics-log.js';
 import { run } from './run.js';
 import type { RunConfigInput } from './run-config.js';

@@ -8,26 +8,26 @@
  */
 import { join } from 'node:path';
 import { PeerError, type ProcessGroup, setThreads } from '@looprpt/engine';
+import { UserError } from '../base/user-error.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
-import { UserError } from '../user-error.js';
 import { writeBlended } from './blend.js';
-import { removePartialCheckpoints } from './checkpoint/folder.js';
-import { writeFailure } from './checkpoint/write-failure.js';
-import { type RunState, restoreCheckpoint } from './checkpoint.js';
 import { joinPeers } from './distributed/join.js';
 import { LostPeers } from './distributed/lost-peers.js';
 import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
 import { METRICS_FILE, readMetrics, truncateAfter } from './metrics/metrics-log.js';
-import { modelSource } from './open-model.js';
 import type { RunConfig } from './run-config.js';
 import { openRunData } from './run-data.js';
-import { holdsRun, makeFolder, writeRunConfig } from './run-folder.js';
-import { lockRun, type RunLock } from './run-lock.js';
+import { removePartialCheckpoints } from './state/folder.js';
+import { holdsRun, makeFolder, writeRunConfig } from './state/run-folder.js';
+import { lockRun, type RunLock } from './state/run-lock.js';
+import { type RunState, restoreCheckpoint } from './state/run-state.js';
+import { writeFailure } from './state/write-failure.js';
+import { modelSource } from './student.js';
 import { Trainer } from './trainer.js';
 import { type RunHooks, type RunOutcome, Training } from './training.js';
 
-export { CONFIG_FILE } from './run-folder.js';
+export { CONFIG_FILE } from './state/run-folder.js';
 export type { RunHooks, RunOutcome } from './training.js';
 
 /**

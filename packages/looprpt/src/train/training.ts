@@ -5,15 +5,10 @@
  * step; nothing that is not finite is ever written; whatever ends the run, what was being written is finished first.
  */
 import { join } from 'node:path';
+import { UserError } from '../base/user-error.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
 import type { Peers } from '../objectives/peers.js';
-import { UserError } from '../user-error.js';
-import { checkpointPath } from './checkpoint/folder.js';
-import type { Score } from './checkpoint/retention.js';
-import { readCompanions } from './checkpoint/snapshot.js';
-import { type CheckpointTiming, CheckpointWriter } from './checkpoint/writer.js';
-import { type RunState, restoreCheckpoint } from './checkpoint.js';
 import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
 import { GateWatch } from './gate-watch.js';
 import { MetricWindow } from './metrics/metric-window.js';
@@ -24,6 +19,11 @@ import { reactionTo } from './non-finite.js';
 import type { RunConfig } from './run-config.js';
 import { nextBatches } from './run-data.js';
 import { scheduleFactor } from './schedule.js';
+import { checkpointPath } from './state/folder.js';
+import type { Score } from './state/retention.js';
+import { type RunState, restoreCheckpoint } from './state/run-state.js';
+import { readCompanions } from './state/snapshot.js';
+import { type CheckpointTiming, CheckpointWriter } from './state/writer.js';
 import type { Trainer } from './trainer.js';
 
 export interface RunHooks {

@@ -4,8 +4,8 @@
  */
 import { elementBytes } from '@looprpt/engine';
 import { z } from 'zod';
+import { UserError } from '../../base/user-error.js';
 import { oneLine } from '../../text/tokenizer-config.js';
-import { UserError } from '../../user-error.js';
 import { DTYPES, LENGTH_BYTES, MAX_HEADER_BYTES, type StoredDType, type StoredTensor } from './format.js';
 import { duplicateKey } from './unique-keys.js';
 

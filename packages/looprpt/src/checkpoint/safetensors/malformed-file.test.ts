@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { safetensorsBytes } from '../../testing/checkpoint-folder.js';
-import { temporaryFolder } from '../../testing/temporary-folder.js';
-import { UserError } from '../../user-error.js';
+import { safetensorsBytes } from '../../../test-support/checkpoint-folder.js';
+import { temporaryFolder } from '../../../test-support/temporary-folder.js';
+import { UserError } from '../../base/user-error.js';
 import { SafetensorsFile } from './read.js';
 
 const f32 = (begin: number, end: number, shape: unknown = [(end - begin) / 4]) => ({

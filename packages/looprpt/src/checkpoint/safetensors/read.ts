@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { empty, type MappedFile, mapFile, scope, type Tensor } from '@looprpt/engine';
+import { UserError } from '../../base/user-error.js';
 import { oneLine } from '../../text/tokenizer-config.js';
-import { UserError } from '../../user-error.js';
 import type { StoredTensor } from './format.js';
 import { type Header, readHeader } from './header.js';
 

@@ -1,11 +1,11 @@
 /** `looprpt data make`: a generated reasoning task as JSONL. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
-import { UserError } from '../../user-error.js';
-import { assigned } from '../assign.js';
-import { type Cli, printJson, printLine } from '../cli.js';
+import { assigned } from '../../base/settings/assign.js';
+import { type Cli, printJson, printLine } from '../../base/terminal/cli.js';
+import { progress } from '../../base/terminal/progress.js';
+import { UserError } from '../../base/user-error.js';
 import { newCommand } from '../command.js';
-import { progress } from '../terminal/progress.js';
 import { integer, repeated } from '../values.js';
 
 export function dataMakeCommand(cli: Cli): CommandUnknownOpts {

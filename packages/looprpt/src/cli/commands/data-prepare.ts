@@ -1,10 +1,10 @@
 /** `looprpt data prepare`: text to token shards. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { type Cli, printFacts, printJson, sayer } from '../cli.js';
+import { type Cli, printFacts, printJson, sayer } from '../../base/terminal/cli.js';
+import { tally } from '../../base/terminal/tally.js';
+import { modelFolder } from '../../train/state/model-folder.js';
 import { newCommand } from '../command.js';
 import { documentOptions, documentSource, sourceName } from '../document-options.js';
-import { modelFolder } from '../model-folder.js';
-import { tally } from '../tally.js';
 import { integer } from '../values.js';
 
 export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
@@ -29,7 +29,7 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
     .option('--shard-tokens <n>', 'tokens of a shard (default: 16777216)', integer(1))
     .action(async (options) => {
       const source = documentSource(options);
-      const { assertFree } = await import('../../data/shards/whole-folder.js');
+      const { assertFree } = await import('../../base/whole-folder.js');
       await assertFree(options.out);
       const { openDocuments } = await import('../../data/documents/source.js');
       const { prepareShards } = await import('../../data/shards/prepare.js');

@@ -1,6 +1,6 @@
 /** `looprpt data`: making and preparing text. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { Cli } from '../cli.js';
+import type { Cli } from '../../base/terminal/cli.js';
 import { newGroup } from '../command.js';
 import { dataMakeCommand } from './data-make.js';
 import { dataPrepareCommand } from './data-prepare.js';

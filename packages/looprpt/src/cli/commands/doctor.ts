@@ -1,6 +1,6 @@
 /** `looprpt doctor`: what is there, what is missing, and the command that mends it. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { type Cli, factLines, printJson, printLine } from '../cli.js';
+import { type Cli, factLines, printJson, printLine } from '../../base/terminal/cli.js';
 import { newCommand } from '../command.js';
 
 export function doctorCommand(cli: Cli): CommandUnknownOpts {

@@ -1,14 +1,14 @@
 /** `looprpt eval`: next-token evaluation on text, or downstream tasks. */
 import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { UserError } from '../../user-error.js';
-import { type Cli, printJson, printLine, sayer } from '../cli.js';
+import { prepareEngine } from '../../base/prepare-engine.js';
+import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { UserError } from '../../base/user-error.js';
+import { assertWritable, writeWholeFile } from '../../base/write-file.js';
+import { isRunFolder } from '../../train/state/model-folder.js';
 import { newCommand } from '../command.js';
 import { documentOptions } from '../document-options.js';
-import { prepareEngine } from '../engine.js';
-import { isRunFolder } from '../model-folder.js';
 import { integer, numbers, repeated } from '../values.js';
-import { assertWritable, writeWholeFile } from '../write-file.js';
 
 /** The evaluation that lies in a run folder, where `report` finds it. */
 const EVAL_FILE = 'eval.json';
@@ -73,7 +73,7 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       }
       const { evaluateText } = await import('../evaluation.js');
       const { evaluationTables } = await import('../evaluation-tables.js');
-      const { tally } = await import('../tally.js');
+      const { tally } = await import('../../base/terminal/tally.js');
       const counter = tally('evaluated', { stream: cli.stderr, quiet: options.quiet ?? false });
       let last = '';
       const result = await evaluateText({

@@ -1,9 +1,9 @@
 /** `looprpt generate`: text from a prompt, and how many loops each token took. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { UserError } from '../../user-error.js';
-import { type Cli, printJson, printLine, sayer } from '../cli.js';
+import { prepareEngine } from '../../base/prepare-engine.js';
+import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { UserError } from '../../base/user-error.js';
 import { newCommand } from '../command.js';
-import { prepareEngine } from '../engine.js';
 import { integer, real } from '../values.js';
 
 export function generateCommand(cli: Cli): CommandUnknownOpts {
@@ -34,10 +34,10 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       if (repetitionPenalty === 0) throw new UserError('--repetition-penalty 0 means nothing; 1 is none');
       const say = sayer(cli, options);
       const device = await prepareEngine(options);
-      const { openModel } = await import('../open-model.js');
+      const { openModel } = await import('../../train/state/open-model.js');
       const { Tokenizer } = await import('../../text/tokenizer.js');
-      const { exitPolicy } = await import('../../generate/exit-policy.js');
-      const { generate } = await import('../../generate/generate.js');
+      const { exitPolicy } = await import('../../decode/plain/exit-policy.js');
+      const { generate } = await import('../../decode/plain/generate.js');
       using opened = await openModel(options.model, { device, dtype: options.dtype, say });
       const tokenizer = await Tokenizer.load(opened.folder);
       const generation = await generate(opened.model, tokenizer, {

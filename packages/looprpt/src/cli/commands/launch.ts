@@ -1,6 +1,6 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { UserError } from '../../user-error.js';
-import type { Cli } from '../cli.js';
+import type { Cli } from '../../base/terminal/cli.js';
+import { UserError } from '../../base/user-error.js';
 import { newGroup } from '../command.js';
 import { integer, real } from '../values.js';
 
@@ -41,7 +41,7 @@ export function launchCommand(cli: Cli): CommandUnknownOpts {
         throw new UserError(
           '--nnodes needs --master-addr: the host name of the machine with --node-rank 0, as all others reach it',
         );
-      const { launch } = await import('../../launch/launch.js');
+      const { launch } = await import('../../train/launch/launch.js');
       cli.exitCode = await launch(
         {
           ...{ command, nproc, maxRestarts, graceSeconds: grace, nnodes, nodeRank },

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { z } from 'zod';
+import { prepareEngine } from '../../base/prepare-engine.js';
+import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { UserError } from '../../base/user-error.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
-import { UserError } from '../../user-error.js';
-import { type Cli, printJson, printLine, sayer } from '../cli.js';
 import { newCommand } from '../command.js';
-import { prepareEngine } from '../engine.js';
 import { integer, repeated } from '../values.js';
 
 const idsSchema = z.array(z.array(z.int().nonnegative()));
@@ -33,7 +33,7 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
       const rows = ids === undefined ? null : readIds(ids);
       const say = sayer(cli, options);
       const device = await prepareEngine(options);
-      const { openModel, tokenizerIfAny } = await import('../open-model.js');
+      const { openModel, tokenizerIfAny } = await import('../../train/state/open-model.js');
       const { lens } = await import('../../eval/lens.js');
       using opened = await openModel(options.model, { device, dtype: options.dtype, say });
       const tokenizer = await tokenizerIfAny(opened.folder);

@@ -1,6 +1,6 @@
 /** `looprpt pretrain`: a base LoopLM, from scratch or continued. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { Cli } from '../cli.js';
+import type { Cli } from '../../base/terminal/cli.js';
 import { newTrainingCommand } from '../training-command.js';
 
 export function pretrainCommand(cli: Cli): CommandUnknownOpts {

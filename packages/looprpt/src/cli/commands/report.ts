@@ -2,12 +2,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { UserError } from '../../user-error.js';
-import { type Cli, commandLine, printJson, printLine, sayer } from '../cli.js';
+import { type Cli, commandLine, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { UserError } from '../../base/user-error.js';
+import { versions } from '../../base/versions.js';
+import { assertWritable } from '../../base/write-file.js';
 import { newCommand } from '../command.js';
 import { real } from '../values.js';
-import { versions } from '../versions.js';
-import { assertWritable } from '../write-file.js';
 
 export function reportCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
@@ -24,7 +24,7 @@ export function reportCommand(cli: Cli): CommandUnknownOpts {
     .action(async (paths, { out, figure, title, tau, json = false, ...options }) => {
       if (out === undefined && !json) throw new UserError('report: give --out FILE.html, or --json');
       if (out !== undefined) assertWritable(out);
-      const { loadRun } = await import('../../report/load-run.js');
+      const { loadRun } = await import('../../eval/report/load-run.js');
       const loaded = paths.map(loadRun);
       const input = {
         title: title ?? loaded.map(({ run }) => run.name).join(', '),
@@ -36,8 +36,8 @@ export function reportCommand(cli: Cli): CommandUnknownOpts {
         tau,
         madeAt: new Date(),
       };
-      const { reportJson, writeReport } = await import('../../report/page.js');
-      const { writeFigure } = await import('../../report/figure-file.js');
+      const { reportJson, writeReport } = await import('../../eval/report/page.js');
+      const { writeFigure } = await import('../../eval/report/figure-file.js');
       if (out !== undefined) await (figure === undefined ? writeReport(input, out) : writeFigure(input, figure, out));
       if (json) printJson(cli, reportJson(input));
       else printLine(cli, `${out}: ${paths.length} ${paths.length === 1 ? 'run' : 'runs'}`);

@@ -1,10 +1,10 @@
 /** `looprpt serve`: the server in the foreground, until a signal ends it. */
 import { basename, resolve } from 'node:path';
 import { type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
-import { UserError } from '../../user-error.js';
-import { type Cli, sayer } from '../cli.js';
+import { requireEngine } from '../../base/prepare-engine.js';
+import { type Cli, sayer } from '../../base/terminal/cli.js';
+import { UserError } from '../../base/user-error.js';
 import { newCommand } from '../command.js';
-import { requireEngine } from '../engine.js';
 import { integer, real } from '../values.js';
 
 export function serveCommand(cli: Cli): CommandUnknownOpts {

@@ -1,13 +1,13 @@
 /** `looprpt start`: the first-contact job, which `npm start` runs after the set-up. */
 import { existsSync } from 'node:fs';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { interruption } from '../../base/interrupt.js';
+import { requireEngine } from '../../base/prepare-engine.js';
+import type { Cli } from '../../base/terminal/cli.js';
+import { defaultThreads } from '../../base/threads.js';
+import { UserError } from '../../base/user-error.js';
 import type { TextTopic } from '../../start/text-setting.js';
-import { UserError } from '../../user-error.js';
-import type { Cli } from '../cli.js';
 import { newGroup } from '../command.js';
-import { requireEngine } from '../engine.js';
-import { interruption } from '../interrupt.js';
-import { defaultThreads } from '../threads.js';
 import { integer } from '../values.js';
 
 export function startCommand(cli: Cli): CommandUnknownOpts {

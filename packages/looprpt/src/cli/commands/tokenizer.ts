@@ -1,9 +1,9 @@
 /** `looprpt tokenizer train`: a byte-level BPE as a Hugging Face folder. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { type Cli, printJson, printLine } from '../cli.js';
+import { type Cli, printJson, printLine } from '../../base/terminal/cli.js';
+import { tally } from '../../base/terminal/tally.js';
 import { newCommand, newGroup } from '../command.js';
 import { documentOptions, documentSource } from '../document-options.js';
-import { tally } from '../tally.js';
 import { integer } from '../values.js';
 
 export function tokenizerCommand(cli: Cli): CommandUnknownOpts {

@@ -1,6 +1,6 @@
 /** `looprpt train`: LoopRPT, or a baseline, on a model that is there. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { Cli } from '../cli.js';
+import type { Cli } from '../../base/terminal/cli.js';
 import { newTrainingCommand } from '../training-command.js';
 
 export function trainCommand(cli: Cli): CommandUnknownOpts {

@@ -3,7 +3,7 @@
  * is shared by all readers of a job, so the count is the job's.
  */
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 
 export const onBrokenSchema = z
   .enum(['stop', 'skip'])

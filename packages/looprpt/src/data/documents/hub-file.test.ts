@@ -1,7 +1,7 @@
 import { mkdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { temporaryFolder } from '../../testing/temporary-folder.js';
+import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { cachedFile, fetchFromHub } from './hub-file.js';
 
 afterEach(() => vi.unstubAllEnvs());

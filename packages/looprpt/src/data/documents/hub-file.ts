@@ -6,7 +6,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { downloadFileToCacheDir, getHFHubCachePath, getRepoFolderName } from '@huggingface/hub';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 
 /** The local path of a data set's file. `repo` is "owner/name", `revision` a branch, tag or commit. */
 export type FetchFile = (repo: string, path: string, revision: string) => Promise<string>;

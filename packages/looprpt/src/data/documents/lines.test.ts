@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { collect, temporaryFolder } from '../../testing/temporary-folder.js';
-import { UserError } from '../../user-error.js';
+import { collect, temporaryFolder } from '../../../test-support/temporary-folder.js';
+import { UserError } from '../../base/user-error.js';
 import { BrokenRecords } from './broken.js';
 import { readLines } from './lines.js';
 import { decodeUtf8 } from './utf8.js';

@@ -6,7 +6,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { splitOf } from '../tasks/split.js';
 import { BrokenRecords, onBrokenSchema } from './broken.js';
 import type { Document } from './document.js';

@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { extname, isAbsolute, join, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 
 export type FileKind = 'jsonl' | 'parquet' | 'text';
 

@@ -3,7 +3,7 @@
  * prompt and its completion.
  */
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { type CharRange, type Document, lossFault } from './document.js';
 import { whatInsteadOfText } from './utf8.js';
 

@@ -2,7 +2,7 @@
  * Records of JSONL and Parquet files, one at a time, each with the place it came from for error messages. What a record
  * means (which field is the text) is decided in `record-format.ts`.
  */
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { BrokenRecords } from './broken.js';
 import { readLines } from './lines.js';
 import { DEFAULT_LIMITS, ParquetFile, type ParquetLimits } from './parquet-file.js';

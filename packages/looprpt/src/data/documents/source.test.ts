@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { collect, temporaryFolder } from '../../testing/temporary-folder.js';
+import { collect, temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { documentAt, taskConfig, writeDocuments } from '../tasks/index.js';
 import { documentSourceSchema, openDocuments } from './source.js';
 

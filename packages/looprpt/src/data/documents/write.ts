@@ -4,7 +4,7 @@
  */
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { Document } from './document.js';
 
 const bufferChars = 1 << 20;

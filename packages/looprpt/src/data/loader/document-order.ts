@@ -4,7 +4,7 @@
  * and is never shuffled: its documents are independent of each other already.
  */
 import assert from 'node:assert/strict';
-import { Rng } from '../tasks/rng.js';
+import { Rng } from '../../base/rng.js';
 
 export interface OrderOptions {
   /** Number of documents, or Infinity. */

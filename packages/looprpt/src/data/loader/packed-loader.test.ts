@@ -1,7 +1,7 @@
 /** Shapes: B rows, S places in a row. A place is named by (document, t): input id t, target id t + 1. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { TokenDocument } from '../shards/token-document.js';
 import { emptyBatch, type PackedBatch } from './batch.js';
 import { permutation } from './document-order.js';

@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { BatchRow, emptyBatch, type PackedBatch, SkippedRow } from './batch.js';
 import { DocumentOrder } from './document-order.js';
 import type { DocumentSource } from './document-source.js';

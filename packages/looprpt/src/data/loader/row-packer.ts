@@ -8,7 +8,7 @@
  * Whatever waits longest is tried first in the next row and always fits an empty one, so nothing waits for ever. Every
  * place of every document is given out exactly once. A long document's pieces do not see each other in attention.
  */
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { TokenDocument } from '../shards/token-document.js';
 import type { Row } from './batch.js';
 import type { DocumentOrder } from './document-order.js';

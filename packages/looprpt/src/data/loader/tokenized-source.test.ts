@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tinyTokenizer } from '../../text/tiny-tokenizer.js';
+import { tinyTokenizer } from '../../../test-support/tiny-tokenizer.js';
 import type { Document } from '../documents/document.js';
 import { tokenizeDocuments } from '../shards/token-document.js';
 import { loaderConfig, PackedLoader } from './packed-loader.js';

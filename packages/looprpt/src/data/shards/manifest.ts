@@ -8,8 +8,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { UserError } from '../../base/user-error.js';
 import { oneLine, parseJson } from '../../text/tokenizer-config.js';
-import { UserError } from '../../user-error.js';
 
 export const MANIFEST = 'manifest.json';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { mapFile } from '@looprpt/engine';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { FileEntry, Manifest, ShardEntry } from './manifest.js';
 import type { TokenDocument } from './token-document.js';
 

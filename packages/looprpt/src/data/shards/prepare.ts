@@ -6,13 +6,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../../base/user-error.js';
+import { writeWholeFolder } from '../../base/whole-folder.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
-import { UserError } from '../../user-error.js';
 import type { Document } from '../documents/document.js';
 import { MANIFEST, type Manifest, type ShardEntry } from './manifest.js';
 import { ShardWriter } from './shard-writer.js';
 import { tokenizeDocuments } from './token-document.js';
-import { writeWholeFolder } from './whole-folder.js';
 
 /** Documents are tokenised in batches of about this many characters, enough to occupy all cores. */
 const BATCH_CHARACTERS = 1 << 20;

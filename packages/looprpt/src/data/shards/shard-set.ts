@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { DocumentSource } from '../loader/document-source.js';
 import { type Manifest, readManifest } from './manifest.js';
 import { MappedShard } from './map-shard.js';

@@ -12,8 +12,8 @@
  * sum so far; stages are separated by ";".
  */
 import { z } from 'zod';
+import type { Rng } from '../../base/rng.js';
 import { DocumentBuilder } from '../documents/document.js';
-import type { Rng } from './rng.js';
 import { drawBelonging } from './split.js';
 import { type Task, taskMeta } from './task.js';
 

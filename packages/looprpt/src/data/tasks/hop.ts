@@ -9,8 +9,8 @@
  * Two documents of different splits never share their permutation.
  */
 import { z } from 'zod';
+import type { Rng } from '../../base/rng.js';
 import { DocumentBuilder } from '../documents/document.js';
-import type { Rng } from './rng.js';
 import { drawBelonging } from './split.js';
 import { maxSymbols, symbolName } from './symbols.js';
 import { type Task, taskMeta } from './task.js';

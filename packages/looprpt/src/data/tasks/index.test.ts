@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { lossFault } from '../documents/document.js';
 import {
   documentAt,

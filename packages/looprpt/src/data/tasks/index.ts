@@ -5,11 +5,11 @@
  */
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { Rng } from '../../base/rng.js';
+import { UserError } from '../../base/user-error.js';
 import type { Document } from '../documents/document.js';
 import { writeJsonl } from '../documents/write.js';
 import { generate, type TaskConfig, taskConfigSchema, taskList } from './mixture.js';
-import { Rng } from './rng.js';
 import { belongsTo, type Split, splits } from './split.js';
 
 export { type TaskConfig, taskConfigSchema } from './mixture.js';

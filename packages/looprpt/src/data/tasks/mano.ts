@@ -9,8 +9,8 @@
  * for every tokenizer. An expression belongs to one split, whatever the order of the operands of + and *.
  */
 import { z } from 'zod';
+import type { Rng } from '../../base/rng.js';
 import { DocumentBuilder } from '../documents/document.js';
-import type { Rng } from './rng.js';
 import { drawBelonging } from './split.js';
 import { maxSymbols, symbolName } from './symbols.js';
 import { type Task, taskMeta } from './task.js';

@@ -3,11 +3,11 @@
  * random stream, so a mixture is as deterministic and as random-access as its parts, and its splits are theirs.
  */
 import { z } from 'zod';
+import type { Rng } from '../../base/rng.js';
 import type { Document } from '../documents/document.js';
 import { arithmetic, arithmeticConfigSchema } from './arithmetic.js';
 import { hop, hopConfigSchema } from './hop.js';
 import { mano, manoConfigSchema } from './mano.js';
-import type { Rng } from './rng.js';
 import type { Belongs } from './split.js';
 import { stories, storiesConfigSchema } from './stories.js';
 

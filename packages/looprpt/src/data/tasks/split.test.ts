@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { contentHash, drawBelonging, splitOf, splits } from './split.js';
 
 describe('splitOf', () => {

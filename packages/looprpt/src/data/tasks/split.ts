@@ -4,7 +4,7 @@
  * split can occur in another one, whatever the seeds, and a generator that is asked for a split redraws until its
  * problem falls there.
  */
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 
 export const splits = ['train', 'heldout', 'tune'] as const;
 export type Split = (typeof splits)[number];

@@ -2,8 +2,8 @@
  * Draws a word problem as quantities and a question, with as many calculations as asked for; tells nothing yet.
  */
 import assert from 'node:assert/strict';
-import { UserError } from '../../user-error.js';
-import type { Rng } from './rng.js';
+import type { Rng } from '../../base/rng.js';
+import { UserError } from '../../base/user-error.js';
 import {
   ancestry,
   canonicalForm,

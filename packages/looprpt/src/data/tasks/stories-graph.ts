@@ -6,7 +6,7 @@
  * before what is derived from them; the number of derived nodes that the target needs is exactly the number of steps
  * asked for.
  */
-import type { Rng } from './rng.js';
+import type { Rng } from '../../base/rng.js';
 
 /** How a quantity follows from others; `k` is a number that the text states. */
 export type Relation =

@@ -3,7 +3,7 @@
  * Holds the choices of one document (its setting, names, and whether small numbers are words); decides no number.
  */
 import assert from 'node:assert/strict';
-import type { Rng } from './rng.js';
+import type { Rng } from '../../base/rng.js';
 import type { Story } from './stories-draw.js';
 import { ancestry, type Quantity } from './stories-graph.js';
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { solveStory } from '../../testing/story-solver.js';
+import { solveStory } from '../../../test-support/story-solver.js';
 import { problemPrompt } from '../documents/problem.js';
 import { documentAt, taskConfig } from './index.js';
 

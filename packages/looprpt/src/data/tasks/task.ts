@@ -2,8 +2,8 @@
  * What every generated task is: a name, a configuration, and a pure function from a random stream to a document.
  */
 import type { z } from 'zod';
+import type { Rng } from '../../base/rng.js';
 import type { Document } from '../documents/document.js';
-import type { Rng } from './rng.js';
 import type { Belongs } from './split.js';
 
 export interface Task<Schema extends z.ZodType = z.ZodType> {

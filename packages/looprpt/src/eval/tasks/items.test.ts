@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../../testing/temporary-folder.js';
+import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { answerIn, readAnswerItems } from './answer-items.js';
 import { readChoiceItems } from './choice-items.js';
 import { parseTaskList } from './task-config.js';

@@ -1,7 +1,7 @@
 /** Records of a JSONL file, each checked as it is read. Blank lines are skipped. */
 import { readFileSync, statSync } from 'node:fs';
 import type { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 
 /** @throws UserError with file, line and key */
 export function readRecords<T>(path: string, schema: z.ZodType<T>, limit = Number.POSITIVE_INFINITY): T[] {

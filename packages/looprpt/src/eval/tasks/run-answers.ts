@@ -3,8 +3,8 @@
  * made before decide the next ones.
  */
 
-import { type Decoded, decodeAsync } from '../../generate/decode.js';
-import { type ExitPolicy, exitPolicy } from '../../generate/exit-policy.js';
+import { type Decoded, decodeAsync } from '../../decode/plain/decode.js';
+import { type ExitPolicy, exitPolicy } from '../../decode/plain/exit-policy.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { type AnswerItem, answerIn, NEXT_PROBLEM, readAnswerItems } from './answer-items.js';

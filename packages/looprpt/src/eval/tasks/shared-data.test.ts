@@ -1,7 +1,7 @@
 /** The readers on the public data sets, where a machine has them. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { sharedData } from '../../testing/shared-data.js';
+import { sharedData } from '../../../test-support/shared-data.js';
 import { answerIn, readAnswerItems } from './answer-items.js';
 import { sameAnswer } from './answers.js';
 import { readChoiceItems } from './choice-items.js';

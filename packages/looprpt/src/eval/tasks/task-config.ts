@@ -4,7 +4,7 @@
  * `choice` tasks compare the log-likelihoods of given answers; `answer` tasks generate a solution and compare its answer.
  */
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 
 export const CHOICE_TASKS = ['arc_challenge', 'hellaswag', 'winogrande', 'mmlu'] as const;
 export const ANSWER_TASKS = ['gsm8k', 'math', 'omni_math'] as const;

@@ -1,10 +1,10 @@
 import { tensor } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import { assertClose, transposed } from '../../testing/close.js';
-import { loopRptCase, productStep, slowStep } from '../../testing/looprpt-case.js';
-import { normalise, normaliseWeighted } from '../../testing/slow/slow-advantage.js';
-import { mean } from '../../testing/slow/slow-readout.js';
-import { random } from '../../testing/slow/tiny-model.js';
+import { assertClose, transposed } from '../../../test-support/close.js';
+import { loopRptCase, productStep, slowStep } from '../../../test-support/looprpt-case.js';
+import { normalise, normaliseWeighted } from '../../../test-support/slow/slow-advantage.js';
+import { mean } from '../../../test-support/slow/slow-readout.js';
+import { random } from '../../../test-support/slow/tiny-model.js';
 import { advantages, advantagesUnderPolicy } from './advantage.js';
 
 const wide = (values: number[][]) => tensor(values, { dtype: 'float64' });

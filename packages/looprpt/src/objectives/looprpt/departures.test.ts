@@ -1,7 +1,7 @@
 import { backward, Generator, scope, type Tensor, tensor } from '@looprpt/engine';
 import { expect, test } from 'vitest';
+import { random } from '../../../test-support/slow/tiny-model.js';
 import { exitLogPdf } from '../../model/exit.js';
-import { random } from '../../testing/slow/tiny-model.js';
 import { Departures } from './departures.js';
 import type { HardTokens } from './hard-tokens.js';
 import { LatentRandomness, type Randomness } from './randomness.js';

@@ -17,7 +17,7 @@ import { inFloat32 } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
 import { Departures } from './departures.js';
 import type { HardTokens } from './hard-tokens.js';
-import type { Explored, RolloutInputs } from './rollouts.js';
+import type { Explored, RolloutInputs } from './rollout-types.js';
 
 export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Explored {
   const { model, batch, hard, clean, random } = inputs;

@@ -1,9 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assertClose } from '../../testing/close.js';
-import { batchWithSilentRow, fourLoops, loopRptCase, threeLoops, withModels } from '../../testing/looprpt-case.js';
-import { UNCOUNTED } from '../../testing/slow/slow-readout.js';
-import { hardTokens, teacherTokens } from '../../testing/slow/slow-teacher.js';
+import { assertClose } from '../../../test-support/close.js';
+import {
+  batchWithSilentRow,
+  fourLoops,
+  loopRptCase,
+  threeLoops,
+  withModels,
+} from '../../../test-support/looprpt-case.js';
+import { UNCOUNTED } from '../../../test-support/slow/slow-readout.js';
+import { hardTokens, teacherTokens } from '../../../test-support/slow/slow-teacher.js';
 import { chooseHard, hardTokensOf } from './hard-tokens.js';
 
 const settings = [0.2, 0.5, 0.99, 2].flatMap((tau) =>

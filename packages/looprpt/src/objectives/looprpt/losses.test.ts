@@ -1,9 +1,9 @@
 /** The four terms token by token, on quantities of the slow version: so a mean cannot hide a wrong token. */
 import { type Tensor, tensor } from '@looprpt/engine';
 import { expect, test } from 'vitest';
-import { assertClose } from '../../testing/close.js';
-import { loopRptCase, slowStep } from '../../testing/looprpt-case.js';
-import type { SlowHardToken } from '../../testing/slow/slow-looprpt-types.js';
+import { assertClose } from '../../../test-support/close.js';
+import { loopRptCase, slowStep } from '../../../test-support/looprpt-case.js';
+import type { SlowHardToken } from '../../../test-support/slow/slow-looprpt-types.js';
 import { closedPolicyLoss, exitEntropyLoss, representationLoss, rolloutPolicyLoss, trustRegionLoss } from './losses.js';
 
 const column = (values: readonly number[]): Tensor => tensor(values, { dtype: 'float64' }).unsqueeze(1);

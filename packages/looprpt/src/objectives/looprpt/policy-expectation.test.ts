@@ -4,10 +4,10 @@
  */
 import { Generator, scope } from '@looprpt/engine';
 import { expect, test } from 'vitest';
-import { type LoopRptOverrides, loopRptCase, productStep, withModels } from '../../testing/looprpt-case.js';
-import { mean } from '../../testing/slow/slow-readout.js';
-import { random } from '../../testing/slow/tiny-model.js';
-import { type UpstreamGradients, upstreamGradients } from '../../testing/slow-bridge.js';
+import { type LoopRptOverrides, loopRptCase, productStep, withModels } from '../../../test-support/looprpt-case.js';
+import { mean } from '../../../test-support/slow/slow-readout.js';
+import { random } from '../../../test-support/slow/tiny-model.js';
+import { type UpstreamGradients, upstreamGradients } from '../../../test-support/slow-bridge.js';
 import { LatentRandomness } from './randomness.js';
 import { loopRptLoss } from './step.js';
 

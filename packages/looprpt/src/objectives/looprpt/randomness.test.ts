@@ -1,6 +1,6 @@
 import { Generator, scope, tensor, zeros } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
-import { mean } from '../../testing/slow/slow-readout.js';
+import { mean } from '../../../test-support/slow/slow-readout.js';
 import { LatentRandomness } from './randomness.js';
 
 const generators = (noise: number, exits: number) => ({ noise: new Generator(noise), exits: new Generator(exits) });

@@ -1,8 +1,8 @@
 /** L_ref and the profiles of w_k against the slow version, in one chunk and in several, and where they may not matter. */
 import { backward } from '@looprpt/engine';
 import { expect, test } from 'vitest';
-import { assertClose } from '../../testing/close.js';
-import { assertGradients } from '../../testing/gradient-check.js';
+import { assertClose } from '../../../test-support/close.js';
+import { assertGradients } from '../../../test-support/gradient-check.js';
 import {
   batchWithSilentRow,
   fourLoops,
@@ -12,7 +12,7 @@ import {
   slowStep,
   threeLoops,
   withModels,
-} from '../../testing/looprpt-case.js';
+} from '../../../test-support/looprpt-case.js';
 import { atPlaces, nextTokenEntropy, targetLogProbsByLoop } from '../readout.js';
 import { distillationShares, referenceDistillationLoss } from './reference-distillation.js';
 

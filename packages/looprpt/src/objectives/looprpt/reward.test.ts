@@ -1,8 +1,8 @@
 import { type Tensor, tensor } from '@looprpt/engine';
 import { expect, test } from 'vitest';
+import { assertClose, transposed } from '../../../test-support/close.js';
+import { loopRptCase, productStep, slowStep, withModels } from '../../../test-support/looprpt-case.js';
 import { atStep } from '../../model/exit.js';
-import { assertClose, transposed } from '../../testing/close.js';
-import { loopRptCase, productStep, slowStep, withModels } from '../../testing/looprpt-case.js';
 import { targetLogProbsByLoop } from '../readout.js';
 import { hardTokensOf } from './hard-tokens.js';
 import { rewardOf, rewardTable, timePenalty } from './reward.js';

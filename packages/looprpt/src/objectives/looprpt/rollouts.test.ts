@@ -1,9 +1,8 @@
 import { type DType, noGrad, stack, type Tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LoopLM } from '../../model/loop-lm.js';
-import { assertClose } from '../../testing/close.js';
-import { FixedRandomness } from '../../testing/fixed-randomness.js';
+import { assertClose } from '../../../test-support/close.js';
+import { FixedRandomness } from '../../../test-support/fixed-randomness.js';
 import {
   batchWithSilentRow,
   fourLoops,
@@ -12,14 +11,16 @@ import {
   type ProductModels,
   threeLoops,
   withModels,
-} from '../../testing/looprpt-case.js';
-import { hardRollout } from '../../testing/slow/slow-hard-rollout.js';
-import { forward } from '../../testing/slow/slow-loop-lm.js';
-import { countedPlaces, statesAt } from '../../testing/slow/slow-readout.js';
-import type { TinyModel } from '../../testing/slow/tiny-model.js';
+} from '../../../test-support/looprpt-case.js';
+import { hardRollout } from '../../../test-support/slow/slow-hard-rollout.js';
+import { forward } from '../../../test-support/slow/slow-loop-lm.js';
+import { countedPlaces, statesAt } from '../../../test-support/slow/slow-readout.js';
+import type { TinyModel } from '../../../test-support/slow/tiny-model.js';
+import { LoopLM } from '../../model/loop-lm.js';
 import type { TrainingBatch } from '../batch.js';
 import { hardTokensOf } from './hard-tokens.js';
-import { type CleanPass, exploration } from './rollouts.js';
+import type { CleanPass } from './rollout-types.js';
+import { exploration } from './rollouts.js';
 
 function cleanPass(student: LoopLM, batch: TrainingBatch): CleanPass {
   const context = student.context(batch);

@@ -11,40 +11,11 @@
  */
 import { cat, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
-import type { LoopLM } from '../../model/loop-lm.js';
-import type { PassContext } from '../../model/pass.js';
-import type { TrainingBatch } from '../batch.js';
 import { atPlaces, inFloat32 } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
 import { Departures } from './departures.js';
 import { hardRollouts } from './hard-rollouts.js';
-import type { HardTokens } from './hard-tokens.js';
-import type { Randomness } from './randomness.js';
-
-/** The clean pass that rollouts start from. */
-export interface CleanPass {
-  statesK: readonly Tensor[];
-  context: PassContext;
-  /** Joined, unrotated q, k and v rows [B, T, C] by loop and layer, detached; only with hard rollouts. */
-  qkv: readonly (readonly Tensor[])[];
-}
-
-export interface RolloutInputs {
-  model: LoopLM;
-  batch: TrainingBatch;
-  hard: HardTokens;
-  clean: CleanPass;
-  random: Randomness;
-}
-
-export interface Explored {
-  /** t^(g), loops from 0, int64 [G, M]. */
-  exitsGM: Tensor;
-  /** log π^(g)(t^(g)), [G, M], with gradients into the gate, and further where the policy gradient reaches the backbone. */
-  logProbsGM: Tensor;
-  /** Every rollout's state at its exit as head and gate see it (noise included), [G, M, E], without gradient; only for rewards from it. */
-  statesGME: Tensor | null;
-}
+import type { Explored, RolloutInputs } from './rollout-types.js';
 
 /** An object, so that a profile can time it from outside. */
 export const exploration = {

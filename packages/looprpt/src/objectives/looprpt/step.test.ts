@@ -3,9 +3,9 @@
  * π^(g), and the gradient of every parameter, for settings in which any two values occur together.
  */
 import { expect, test } from 'vitest';
-import { allPairs } from '../../testing/all-pairs.js';
-import { assertClose, transposed } from '../../testing/close.js';
-import { assertGradients } from '../../testing/gradient-check.js';
+import { allPairs } from '../../../test-support/all-pairs.js';
+import { assertClose, transposed } from '../../../test-support/close.js';
+import { assertGradients } from '../../../test-support/gradient-check.js';
 import {
   batchWithSilentRow,
   fourLoops,
@@ -16,9 +16,9 @@ import {
   productStep,
   slowStep,
   threeLoops,
-} from '../../testing/looprpt-case.js';
-import type { SlowLoopRptResult } from '../../testing/slow/slow-looprpt-types.js';
-import { tinyModel } from '../../testing/slow/tiny-model.js';
+} from '../../../test-support/looprpt-case.js';
+import type { SlowLoopRptResult } from '../../../test-support/slow/slow-looprpt-types.js';
+import { tinyModel } from '../../../test-support/slow/tiny-model.js';
 
 function assertSameStep(ours: ProductStep, slow: SlowLoopRptResult, tolerance: number): void {
   const { policy, representation, entropy, kl } = slow.parts;

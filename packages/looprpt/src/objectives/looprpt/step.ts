@@ -31,7 +31,8 @@ import {
   type StudentReading,
 } from './reference-distillation.js';
 import { type RewardTerms, rewardOf, rewardTable } from './reward.js';
-import { type CleanPass, exploration } from './rollouts.js';
+import type { CleanPass } from './rollout-types.js';
+import { exploration } from './rollouts.js';
 
 /** Everything that step 5 needs. */
 interface PolicyStep {

@@ -1,7 +1,7 @@
 /** Switching LoopRPT's components off, and what must then have no effect. */
 import { describe, expect, test } from 'vitest';
-import { assertClose } from '../../testing/close.js';
-import { assertGradients } from '../../testing/gradient-check.js';
+import { assertClose } from '../../../test-support/close.js';
+import { assertGradients } from '../../../test-support/gradient-check.js';
 import {
   fourLoops,
   type LoopRptOverrides,
@@ -10,9 +10,9 @@ import {
   productStep,
   slowStep,
   threeLoops,
-} from '../../testing/looprpt-case.js';
-import { type SlowBatch, UNCOUNTED } from '../../testing/slow/slow-readout.js';
-import type { TinyModel } from '../../testing/slow/tiny-model.js';
+} from '../../../test-support/looprpt-case.js';
+import { type SlowBatch, UNCOUNTED } from '../../../test-support/slow/slow-readout.js';
+import type { TinyModel } from '../../../test-support/slow/tiny-model.js';
 
 const none = { alpha: 0, beta: 0, gamma: 0, delta: 0 };
 const everywhere = { policyGradient: 'backbone', entropyGradient: 'backbone', weightGradient: 'backbone' } as const;

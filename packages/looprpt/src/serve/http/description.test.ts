@@ -1,7 +1,7 @@
 /** `/openapi.json` against what the server does. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { startTestServer, type TestServer } from '../testing/test-server.js';
+import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { createApp } from './app.js';
 import { chatChunk, chatCompletion } from './schemas/chat.js';
 import { completion } from './schemas/completions.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestServer, type TestServer } from '../testing/test-server.js';
+import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { errorBody } from './errors.js';
 import { chatRequest } from './schemas/chat.js';
 import { completionRequest } from './schemas/completions.js';

@@ -2,12 +2,12 @@
 import { noGrad, scope, tensor } from '@looprpt/engine';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { loadModel } from '../../checkpoint/folder.js';
-import { generate } from '../../generate/generate.js';
-import { samplingConfig } from '../../generate/sampling.js';
+import { generate } from '../../decode/plain/generate.js';
+import { samplingConfig } from '../../decode/plain/sampling.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
-import { startTestServer, type TestServer } from '../testing/test-server.js';
 
 let served: TestServer;
 let client: OpenAI;

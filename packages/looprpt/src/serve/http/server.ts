@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { choiceSeed } from '../worker/choice-seed.js';
 import type { EngineClient } from '../worker/client.js';
 import { Admission } from './admission.js';

@@ -2,10 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { ServerProcess } from '../load/server-process.js';
-import { streamOnce } from '../load/stream-client.js';
+import { findBrowser, openBrowser } from '../../../test-support/serve/browser.js';
+import { ServerProcess } from '../../../test-support/serve/server-process.js';
+import { streamOnce } from '../../../test-support/serve/stream-client.js';
 import { page } from './page.js';
-import { findBrowser, openBrowser } from './testing/browser.js';
 
 const MODEL = fileURLToPath(new URL('../../../models/hop-base', import.meta.url));
 const PROMPT = 'map bd fb ia df gi ag ask b 2 f i 3';

@@ -62,7 +62,7 @@ function readPage(): Map<string, PageFile> {
       `/page/style/${name}`,
       file(SOURCES, `${HERE}style/${name}`, 'text/css'),
     ]),
-    ...['report/figures/palette.js', ...modules.map((name) => `${HERE}client/${name}`)].map(
+    ...['eval/report/figures/palette.js', ...modules.map((name) => `${HERE}client/${name}`)].map(
       (path): [string, PageFile] => [`/page/${path}`, file(COMPILED, path, 'text/javascript')],
     ),
   ]);

@@ -1,5 +1,5 @@
 /** The seeds of several texts for one prompt. */
-import { Rng } from '../../data/tasks/rng.js';
+import { Rng } from '../../base/rng.js';
 
 /** Choice 0 has the request's own seed, so that it is the text that is made when only one is asked for. */
 export function choiceSeed(seed: number, choice: number): number {

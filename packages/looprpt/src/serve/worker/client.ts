@@ -3,7 +3,7 @@
  * other end of its port.
  */
 import assert from 'node:assert/strict';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { deferred } from './deferred.js';
 import type {
   EngineState,

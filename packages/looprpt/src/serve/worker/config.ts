@@ -1,6 +1,6 @@
 /** What the engine's thread is started with. The server's thread reads this too, so it must not load the engine. */
 import { z } from 'zod';
-import { cachePolicyConfig } from '../engine/cache-policy.js';
+import { cachePolicyConfig } from '../../decode/cache-policy.js';
 
 export const servedModelConfig = z.strictObject({
   model: z.string().describe('a model folder, a Hub id or a run folder'),

@@ -6,8 +6,8 @@
  * nothing from the moment at which the message is read, and says nothing more.
  */
 import { liveTensors } from '@looprpt/engine';
-import { UserError } from '../../user-error.js';
-import type { EngineRequest, ReadToken, Submission, TokenEvent } from '../engine/index.js';
+import { UserError } from '../../base/user-error.js';
+import type { EngineRequest, ReadToken, Submission, TokenEvent } from '../../decode/index.js';
 import { choiceSeed } from './choice-seed.js';
 import { promptIds, promptNews } from './prompt.js';
 import type {

@@ -6,9 +6,10 @@
  * once, then the texts' tokens as they are made, each text's last with `finish`; or `broken`, after which nothing comes. What
  * happened in one pass travels together.
  */
-import type { Sampling } from '../../generate/sampling.js';
+
+import type { FinishReason } from '../../decode/index.js';
+import type { Sampling } from '../../decode/plain/sampling.js';
 import type { ChatMessage } from '../../text/chat-template.js';
-import type { FinishReason } from '../engine/index.js';
 
 export type PromptInput =
   | { kind: 'text'; text: string }

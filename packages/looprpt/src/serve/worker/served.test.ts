@@ -1,8 +1,8 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../../testing/temporary-folder.js';
-import { localEngine } from '../testing/local-engine.js';
-import { tinyModelFolder } from '../testing/tiny-folder.js';
+import { localEngine } from '../../../test-support/serve/local-engine.js';
+import { tinyModelFolder } from '../../../test-support/serve/tiny-folder.js';
+import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { choiceSeed } from './choice-seed.js';
 import { servedModelConfig } from './config.js';
 import { exitRule, type Served } from './served.js';

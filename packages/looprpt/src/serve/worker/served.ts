@@ -3,13 +3,13 @@
  * its texts, and the exit rule of requests that name none.
  */
 import { elementBytes } from '@looprpt/engine';
-import { exitPolicy } from '../../generate/exit-policy.js';
+import { UserError } from '../../base/user-error.js';
+import { Engine, type ExitRule } from '../../decode/index.js';
+import { KVMemory } from '../../decode/kv-memory.js';
+import { exitPolicy } from '../../decode/plain/exit-policy.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { ChatTemplate } from '../../text/chat-template.js';
 import { Tokenizer } from '../../text/tokenizer.js';
-import { UserError } from '../../user-error.js';
-import { Engine, type ExitRule } from '../engine/index.js';
-import { KVMemory } from '../engine/kv-memory.js';
 import type { ServedModelConfig } from './config.js';
 import type { LoopWish, ServedModel } from './protocol.js';
 

@@ -1,8 +1,8 @@
 /** The engine's thread: loads the model that its `workerData` names, then does what it is told until it is told to close. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { prepareEngine } from '../../cli/engine.js';
-import { UserError } from '../../user-error.js';
+import { prepareEngine } from '../../base/prepare-engine.js';
+import { UserError } from '../../base/user-error.js';
 import { servedModelConfig } from './config.js';
 import { EngineHost } from './host.js';
 import type { FromEngine, ToEngine } from './protocol.js';
@@ -22,7 +22,7 @@ port.close();
 async function run(): Promise<void> {
   const config = servedModelConfig.parse(workerData);
   const device = await prepareEngine(config);
-  const { openModel } = await import('../../cli/open-model.js');
+  const { openModel } = await import('../../train/state/open-model.js');
   const { serveModel } = await import('./served.js');
   using opened = await openModel(config.model, {
     ...{ device, dtype: config.dtype },

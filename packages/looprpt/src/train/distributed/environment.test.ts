@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import { placeInEnvironment } from './environment.js';
 
 const torchrun = { RANK: '3', WORLD_SIZE: '8', LOCAL_RANK: '1', MASTER_ADDR: 'node-0', MASTER_PORT: '29400' };

@@ -1,6 +1,6 @@
 /** From the environment to the group of processes that a run is spread over. */
 import { distributedBackends, PeerError, ProcessGroup } from '@looprpt/engine';
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { DistributedConfig } from './config.js';
 import { placeInEnvironment } from './environment.js';
 import { LostPeers } from './lost-peers.js';

@@ -5,12 +5,12 @@
 import { join } from 'node:path';
 import { distributedBackends } from '@looprpt/engine';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { noNamespaces, TwoNetworks } from '../../../test-support/network-namespaces.js';
+import { stepLine } from '../../../test-support/rank-protocol.js';
+import { freePort, type RankProcess, sees, startRank, startRanks, workerCommand } from '../../../test-support/ranks.js';
+import { ranksBase, ranksConfig } from '../../../test-support/ranks-case.js';
+import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { taskConfig } from '../../data/tasks/index.js';
-import { noNamespaces, TwoNetworks } from '../../testing/network-namespaces.js';
-import { stepLine } from '../../testing/rank-protocol.js';
-import { freePort, type RankProcess, sees, startRank, startRanks, workerCommand } from '../../testing/ranks.js';
-import { ranksBase, ranksConfig } from '../../testing/ranks-case.js';
-import { temporaryFolder } from '../../testing/temporary-folder.js';
 
 const possible = distributedBackends().includes('gloo');
 const without = possible ? noNamespaces() : 'this libtorch has no Gloo';

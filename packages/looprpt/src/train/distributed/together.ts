@@ -1,8 +1,8 @@
 /** What the ranks of a run must decide alike, though only rank 0 looks. */
 
 import type { Peers } from '../../objectives/peers.js';
-import { firstNotFinite } from '../checkpoint/finite.js';
-import { type FoundCheckpoint, newestWholeCheckpoint } from '../checkpoint.js';
+import { firstNotFinite } from '../state/finite.js';
+import { type FoundCheckpoint, newestWholeCheckpoint } from '../state/run-state.js';
 import type { Trainer } from '../trainer.js';
 import type { WholeTensors } from '../trainer-tensors.js';
 

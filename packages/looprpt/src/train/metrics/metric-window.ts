@@ -2,7 +2,7 @@
  * The mean of one metric over the last steps of a run: what checkpoints are compared by. It depends on the records alone, so a
  * resumed run, which reads them back, gets the same means.
  */
-import { UserError } from '../../user-error.js';
+import { UserError } from '../../base/user-error.js';
 import type { MetricsRecord } from './record.js';
 
 export class MetricWindow {

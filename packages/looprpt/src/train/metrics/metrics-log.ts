@@ -7,8 +7,8 @@
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { z } from 'zod';
-import { UserError } from '../../user-error.js';
-import { writeFailure } from '../checkpoint/write-failure.js';
+import { UserError } from '../../base/user-error.js';
+import { writeFailure } from '../state/write-failure.js';
 import { type MetricsRecord, MetricsRecordSchema, type MetricsSink } from './record.js';
 
 /** The file's name in a run folder. */

@@ -10,7 +10,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
-import { writeFailure } from '../checkpoint/write-failure.js';
+import { writeFailure } from '../state/write-failure.js';
 import { maskedCrc32c } from './crc32c.js';
 import type { MetricsRecord, MetricsSink } from './record.js';
 

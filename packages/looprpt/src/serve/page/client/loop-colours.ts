@@ -2,7 +2,7 @@
  * How a number of loops looks: a hue from the report's palette, and the height of a bar below the token, so that nothing is
  * said by colour alone. Set as CSS variables, which the content policy allows where it forbids style attributes.
  */
-import { loopColor } from '../../../report/figures/palette.js';
+import { loopColor } from '../../../eval/report/figures/palette.js';
 import { make } from './elements.js';
 
 /** @param loop 1..loops */

@@ -1,0 +1,155 @@
+/** From the results of a study's units to its outcome: means over seeds, and intervals for the differences that matter. */
+import assert from 'node:assert/strict';
+import { type BreakdownSummary, type ModelSummary, summarise } from 'looprpt/internal/eval/report/summary.js';
+import type { EvalResult } from 'looprpt/internal/eval/result.js';
+import type { ArmRuns, Conducted } from './conduct.js';
+import { type DocumentSums, decodeSums } from './document-sums.js';
+import { sumsByDocument } from './documents.js';
+import { Resampled } from './hierarchical-bootstrap.js';
+import type { Budget } from './planner.js';
+import { type Difference, type Ends, PARTS, type Part, type Row, type StudyResult } from './result.js';
+import type { ArmResult } from './store.js';
+import { PRESET } from './variants.js';
+
+export interface AggregateOptions {
+  command: string;
+  /** Whether every arm, seed and budget of the study is there. */
+  whole: boolean;
+  resamples: number;
+}
+
+export function aggregate(conducted: Conducted, { command, whole, resamples }: AggregateOptions): StudyResult {
+  const { study, runs, bases, heldOut } = conducted;
+  const { documentOf } = heldOut;
+  assertComparable(runs, heldOut.digest);
+  const { loops, tokens } = runs[0]!.results[0]!.evaluation;
+  const sumsOf = (one: ArmResult, part: Part): DocumentSums => {
+    const sums = sumsByDocument(decodeSums(one.sums[part]), documentOf);
+    return part === 'all' ? sums : { ...sums, whole: sumsOf(one, 'all') };
+  };
+  const resampled = new Map(
+    PARTS.map((part) => {
+      const arms = new Map(runs.map((one) => [nameOf(one), one.results.map((result) => sumsOf(result, part))]));
+      return [part, new Resampled(arms, { resamples })];
+    }),
+  );
+  const best = bestBaselines(runs, resampled);
+  return {
+    study,
+    command,
+    whole,
+    parameters: conducted.parameters,
+    loops,
+    documents: new Set(documentOf).size,
+    tokens,
+    resamples,
+    base: { flops: conducted.baseFlops, seconds: bases.length > 0 ? mean(bases.map(({ seconds }) => seconds)) : 0 },
+    tuning: conducted.tuning.map(({ arm, trials }) => ({ arm: arm.name, trials: trials.map((one) => ({ ...one })) })),
+    best,
+    rows: runs.map(rowOf),
+    differences: differences(runs, resampled, best),
+  };
+}
+
+function nameOf({ arm, budget }: { arm: { name: string }; budget: Budget }): string {
+  return `${arm.name} ${budget}`;
+}
+
+/** What every comparison must hold equal: start, order of the training batches, held-out batches. */
+function assertComparable(runs: readonly ArmRuns[], heldOut: string): void {
+  const first = runs[0]!;
+  first.results.forEach(({ start }, seed) => {
+    const ofSeed = runs.map(({ results }) => results[seed]!);
+    for (const result of ofSeed) {
+      assert.equal(result.start, start, 'arms with different start weights');
+      assert.equal(result.evaluated, heldOut, 'arms judged on different batches');
+    }
+    const orders = ofSeed.flatMap(({ training }) => (training ? [training.order] : []));
+    const longest = orders.toSorted((a, b) => b.length - a.length)[0] ?? [];
+    for (const order of orders)
+      assert.deepEqual(order, longest.slice(0, order.length), 'arms trained on different batches');
+  });
+}
+
+function bestBaselines(runs: readonly ArmRuns[], resampled: ReadonlyMap<Part, Resampled>): StudyResult['best'] {
+  const budgets = [...new Set(runs.map(({ budget }) => budget))];
+  return budgets.flatMap((budget) =>
+    PARTS.flatMap((part) => {
+      const area = (one: ArmRuns): number => resampled.get(part)!.of(nameOf(one), 'area').mean;
+      const baselines = runs.filter(
+        ({ arm, budget: b }) => b === budget && (arm.role === 'baseline' || arm.role === 'base'),
+      );
+      const [winner] = baselines.toSorted((a, b) => area(b) - area(a));
+      return winner ? [{ budget, part, arm: winner.arm.name }] : [];
+    }),
+  );
+}
+
+function rowOf({ arm, budget, trial, steps, flops, results }: ArmRuns): Row {
+  const over = (pick: (result: ArmResult) => number): number => mean(results.map(pick));
+  const [evaluation, ...replicates] = results.map((result): EvalResult => result.evaluation);
+  return {
+    ...{ arm: arm.name, title: arm.title, role: arm.role, budget, trial, steps, flops },
+    tokens: over(({ training }) => training?.tokens ?? 0),
+    seconds: over(({ training }) => training?.seconds ?? 0),
+    skipped: results.reduce((sum, { training }) => sum + (training?.skipped ?? 0), 0),
+    calibrationError: over((result) => result.evaluation.calibration!.error),
+    summary: lean(
+      summarise({ name: arm.title, metrics: [], evaluation: evaluation!, replicates })!,
+      budget === 'tokens' && arm.role !== 'ablation',
+    ),
+  };
+}
+
+/** Without the curves that no figure shows: only the gate's by difficulty, and where no figure compares the exit rules. */
+function lean(summary: ModelSummary, withRules: boolean): ModelSummary {
+  const gateOnly = (part: BreakdownSummary): BreakdownSummary => ({
+    ...part,
+    curves: part.curves.filter(({ rule }) => rule === 'gate'),
+  });
+  const bucket = (part: BreakdownSummary): BreakdownSummary => ({ ...gateOnly(part), adaptive: [] });
+  const { easy, medium, hard } = summary.buckets;
+  return {
+    ...summary,
+    all: withRules ? summary.all : gateOnly(summary.all),
+    buckets: { easy: bucket(easy), medium: bucket(medium), hard: bucket(hard) },
+  };
+}
+
+function differences(
+  runs: readonly ArmRuns[],
+  resampled: ReadonlyMap<Part, Resampled>,
+  best: StudyResult['best'],
+): Difference[] {
+  const at = (arm: string, budget: Budget): ArmRuns | undefined =>
+    runs.find((one) => one.arm.name === arm && one.budget === budget);
+  const method = runs.find(({ arm }) => arm.role === 'method')?.arm.name;
+  return runs.flatMap((a) =>
+    PARTS.flatMap((part) => {
+      if (a.arm.role === 'base') return [];
+      const rivals = ['base', best.find((one) => one.budget === a.budget && one.part === part)?.arm, method, PRESET];
+      return [...new Set(rivals)].flatMap((name) => {
+        const b = name === undefined ? undefined : at(name, a.budget);
+        return b && b !== a ? [difference(a, b, part, resampled.get(part)!)] : [];
+      });
+    }),
+  );
+}
+
+function difference(a: ArmRuns, b: ArmRuns, part: Part, resampled: Resampled): Difference {
+  const read = (measure: string) => resampled.difference(nameOf(a), nameOf(b), measure);
+  return {
+    ...{ a: a.arm.name, b: b.arm.name, budget: a.budget, part },
+    measures: Object.fromEntries(
+      resampled.measures.map((measure): [string, Ends] => {
+        const { mean, low, high } = read(measure);
+        return [measure, [mean, low, high]];
+      }),
+    ),
+    areas: read('area').seeds,
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,174 @@
+/**
+ * Conducts a study: trials on the tuning split, then, with the settings chosen there, all arms on the held-out split, for every seed.
+ * Units that are done already are read, the others are run.
+ */
+import assert from 'node:assert/strict';
+import { quantile } from 'looprpt/internal/eval/bootstrap.js';
+import { parameterCount } from 'looprpt/internal/model/config.js';
+import { type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
+import { modelSource } from 'looprpt/internal/train/student.js';
+import { type Arm, type Trial, trialsOf } from './arm.js';
+import { digestOf, heldOutBatches, lossShareOf, trainingStream } from './batches.js';
+import { prepareCorpus } from './corpus.js';
+import { documentsOfSequences } from './documents.js';
+import { type Budget, Planner } from './planner.js';
+import type { Inputs } from './ready-corpus.js';
+import { runAll } from './run-all.js';
+import type { RunUnit } from './run-unit.js';
+import { shippedModel } from './shipped.js';
+import type { ArmResult, BaseResult, Store } from './store.js';
+import type { Study } from './study.js';
+import type { Unit } from './unit.js';
+
+/** An arm trained with one budget. */
+export interface ArmRuns {
+  arm: Arm;
+  budget: Budget;
+  /** Chosen on the tuning split; null for the base. */
+  trial: Trial | null;
+  steps: number;
+  /** Of training, for one seed. */
+  flops: number;
+  /** In the order of the study's seeds. */
+  results: ArmResult[];
+}
+
+export interface Tuned {
+  arm: Arm;
+  chosen: Trial | null;
+  /** Mean area on the tuning split; empty where nothing was tried. */
+  trials: { trial: Trial; area: number }[];
+}
+
+export interface Conducted {
+  study: Study;
+  parameters: number;
+  /** Of the reported seeds, each once; none where a base ships. */
+  bases: BaseResult[];
+  baseFlops: number;
+  tuning: Tuned[];
+  runs: ArmRuns[];
+  /** The held-out split: which document every sequence is of, and a digest of its batches. */
+  heldOut: { documentOf: number[]; digest: string };
+}
+
+export interface ConductOptions {
+  study: Study;
+  store: Store;
+  run: RunUnit;
+  threads: number;
+  inputs: Inputs;
+  budgets: readonly Budget[];
+  /** False: nothing is tried, every arm takes the middle one of its trials. */
+  tune: boolean;
+  quiet: boolean;
+}
+
+export async function conduct(options: ConductOptions): Promise<Conducted> {
+  const { study, store, budgets } = options;
+  const { planner, parameters, heldOut } = await plannerOf(options);
+  const tuning = await tuneArms(planner, options);
+  const bases = planner.baseUnits(study.seeds);
+  const conductAll = async (budget: Budget, planned: readonly Planned[]): Promise<ArmRuns[]> => {
+    const unitOf = ({ arm, trial, steps }: Planned, seed: number) =>
+      planner.armUnit(arm, trial, { seed, judge: 'heldout', steps });
+    const units = study.seeds.flatMap((seed) => planned.map((one) => unitOf(one, seed)));
+    const flops = (unit: Unit): number => planner.unitFlops(unit);
+    await runAll(`equal ${budget}`, [...bases, ...units], { ...options, flops });
+    return planned.map((one) => {
+      const { arm, trial, steps } = one;
+      const results = study.seeds.map((seed) => store.read(unitOf(one, seed))!);
+      return { arm, budget, trial, steps, flops: trial ? steps * planner.stepFlops(arm, trial) : 0, results };
+    });
+  };
+  const planned = tuning.map(({ arm, chosen: trial }) => ({ arm, trial, steps: trial ? study.training.steps : 0 }));
+  const equalTokens = await conductAll('tokens', planned);
+  const equalCompute = budgets.includes('compute')
+    ? await conductAll('compute', withEqualCompute(equalTokens, study, planner))
+    : [];
+  return {
+    study,
+    parameters,
+    bases: bases.map((unit) => store.read(unit)!),
+    baseFlops: bases[0] ? planner.unitFlops(bases[0]) : 0,
+    tuning,
+    heldOut,
+    runs: [...equalTokens, ...equalCompute],
+  };
+}
+
+/** An arm with its settings, and the steps that it makes. */
+type Planned = Pick<ArmRuns, 'arm' | 'trial' | 'steps'>;
+
+/** The same arms with as many steps as cost what those of the reference arm do, by FLOPs or by what the runs given here took. */
+function withEqualCompute(
+  runs: readonly ArmRuns[],
+  { computeBy, equalCompute, equalTokensOnly }: Study,
+  planner: Planner,
+): Planned[] {
+  const cost = ({ arm, trial, results }: ArmRuns): number =>
+    computeBy === 'cpu' ? cpuPerStep(results) : planner.stepFlops(arm, trial!);
+  const reference = cost(runs.find(({ arm }) => arm.name === equalCompute)!);
+  return runs.flatMap((one) => {
+    const { arm, trial } = one;
+    if (equalTokensOnly?.includes(arm.name)) return [];
+    return [{ arm, trial, steps: trial ? planner.equalSteps({ own: cost(one), reference }) : 0 }];
+  });
+}
+
+/** CPU seconds of a training step, the median of some runs. */
+function cpuPerStep(results: readonly ArmResult[]): number {
+  const each = results.map(({ training }) => training!.seconds / training!.steps);
+  return quantile(Float64Array.from(each).sort(), 0.5);
+}
+
+async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
+  const shipped = 'shipped' in study.base ? shippedModel(study.base.shipped) : null;
+  const corpus = await prepareCorpus(store, study.corpus, { inputs, tokenizer: shipped });
+  const seed = study.seeds[0]!;
+  const data = corpus.trainingData(seed);
+  const { config, tokenizer } = await modelSource(
+    runConfigSchema.parse({
+      model: shipped ? { from: shipped } : { architecture: study.model!, tokenizer: store.path(corpus.tokenizer) },
+      data,
+      objective: { kind: 'stage1' },
+      out: store.folder,
+      steps: 1,
+    } satisfies RunConfigInput),
+  );
+  const stream = trainingStream(store.folder, { data, recipe: study.training, seed }, tokenizer);
+  const lossShare = await lossShareOf(stream);
+  const planner = new Planner({ study, corpus, model: config, lossShare, threads });
+  const batches = await heldOutBatches(store.folder, corpus.heldOut('heldout'), study.training.batch, tokenizer);
+  const heldOut = { documentOf: documentsOfSequences(batches, tokenizer.endOfTextId), digest: digestOf(batches) };
+  return { planner, parameters: parameterCount(config), heldOut };
+}
+
+/** Every trial of every arm with the tuning seeds; the one with the largest mean area on the tuning split is chosen. */
+async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tuned[]> {
+  const { study, store, tune } = options;
+  const { seeds } = study.tuning;
+  const { steps } = study.training;
+  const unitOf = (arm: Arm, trial: Trial, seed: number) => planner.armUnit(arm, trial, { seed, judge: 'tune', steps });
+  const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, study.tuning) }));
+  if (!tune) return tried.map(({ arm, trials }) => ({ arm, chosen: trials[trials.length >> 1] ?? null, trials: [] }));
+  const bases = planner.baseUnits(seeds);
+  const units = seeds.flatMap((seed) =>
+    tried.flatMap(({ arm, trials }) => trials.map((trial) => unitOf(arm, trial, seed))),
+  );
+  await runAll('tuning', [...bases, ...units], { ...options, flops: (unit) => planner.unitFlops(unit) });
+  return tried.map(({ arm, trials }) => {
+    const scored = trials.map((trial) => ({
+      trial,
+      area: meanArea(seeds.map((seed) => store.read(unitOf(arm, trial, seed))!)),
+    }));
+    const best = scored.toSorted((a, b) => b.area - a.area)[0];
+    return { arm, chosen: best?.trial ?? null, trials: scored };
+  });
+}
+
+function meanArea(results: readonly ArmResult[]): number {
+  const areas = results.map(({ evaluation }) => evaluation.area!.gate!);
+  assert(areas.every(Number.isFinite));
+  return areas.reduce((sum, area) => sum + area, 0) / areas.length;
+}

@@ -1,0 +1,161 @@
+/**
+ * What the bootstrap needs of an evaluation: per document the sums that every measure is made of. A resample of documents is a
+ * weight for each, and a measure is a function of weighted sums.
+ *
+ * Rows, each of C documents: counted tokens; right predictions at loops 1..K; loss at loops 1..K, nats; then, for the gate at fixed
+ * thresholds (chosen once, from all tokens), right predictions and loops: one pair of rows at τ = `TAU`, and one for each of P
+ * thresholds that spread the mean loops evenly.
+ */
+
+import { areaUnder } from 'looprpt/internal/eval/area.js';
+import { exitsByEvidence } from 'looprpt/internal/eval/evidence.js';
+import { GATE, thresholdSettings } from 'looprpt/internal/eval/exit-rules.js';
+import { type Exits, exitsAt } from 'looprpt/internal/eval/score.js';
+import type { TokenTable } from 'looprpt/internal/eval/token-table.js';
+import { z } from 'zod';
+
+/** The threshold at which accuracy and mean loops are reported. */
+export const TAU = 0.5;
+
+export interface DocumentSums {
+  documents: number;
+  loops: number;
+  rows: readonly Float64Array[];
+  /** Where these are the sums of a part of the tokens: those of all. */
+  whole?: DocumentSums;
+}
+
+export const encodedSumsSchema = z.object({
+  documents: z.number().int(),
+  loops: z.number().int(),
+  /** Rows one after another, base64: the counts as uint16, the K rows of losses as float32. */
+  counts: z.string(),
+  losses: z.string(),
+});
+export type EncodedSums = z.infer<typeof encodedSumsSchema>;
+
+/** @param documents C: sequence numbers of the table lie below it; a document may have no tokens in the table */
+export function documentSums(table: TokenTable, documents: number, points?: number): DocumentSums {
+  const { tokens: N, loops: K, sequence, correct, logProb } = table;
+  const sum = (exits: Exits, value: (k: number, n: number) => number): Float64Array => {
+    const row = new Float64Array(documents);
+    for (let n = 0; n < N; n++) row[sequence[n]!]! += value(exits[n]! - 1, n);
+    return row;
+  };
+  const isRight = (k: number, n: number): number => correct[k]![n]!;
+  const fixed = Array.from({ length: K }, (_, k) => exitsAt(table, k + 1));
+  const gate = [
+    exitsByEvidence(table.exitCdf, TAU),
+    ...thresholdSettings(table, GATE, points).map(({ exits }) => exits),
+  ];
+  return {
+    documents,
+    loops: K,
+    rows: [
+      sum(fixed[0]!, () => 1),
+      ...fixed.map((exits) => sum(exits, isRight)),
+      ...fixed.map((exits) => sum(exits, (k, n) => -logProb[k]![n]!)),
+      ...gate.flatMap((exits) => [sum(exits, isRight), sum(exits, (k) => k + 1)]),
+    ],
+  };
+}
+
+/** Every measure by its name; fractions, nats and loops. */
+export type Measures = Map<string, number>;
+
+/**
+ * `accuracy@k`, `crossEntropy@k`; `area`; `accuracy@τ` and `loops@τ` at the threshold; `accuracy at s`, for s mean loops in steps of a
+ * half strictly within 1..K; `early gain`: accuracy at loop 1 minus that at loop K; of a part of the tokens `area beyond all`: its area
+ * minus that of all tokens.
+ * @param weights per document; default: one each
+ */
+export function measuresOf(sums: DocumentSums, weights?: Float64Array): Measures {
+  const totals = summedRows(sums).map((row) => weighted(row, weights));
+  return measuresOfTotals(Float64Array.from(totals), sums);
+}
+
+/** The rows whose weighted totals decide the measures: a part's own, then those of all tokens. */
+export function summedRows({ rows, whole }: DocumentSums): readonly Float64Array[] {
+  return whole ? [...rows, ...whole.rows] : rows;
+}
+
+/** @param totals of `summedRows` */
+export function measuresOfTotals(totals: Float64Array, { rows, whole, loops: K }: DocumentSums): Measures {
+  const own = totals.subarray(0, rows.length);
+  const mean = (row: number): number => own[row]! / own[0]!;
+  const measures: Measures = new Map();
+  for (let k = 1; k <= K; k++) {
+    measures.set(`accuracy@${k}`, mean(k));
+    measures.set(`crossEntropy@${k}`, mean(K + k));
+  }
+  const [atTau, ...curve] = gatePoints(own, K);
+  measures.set('area', areaUnder(curve, K));
+  measures.set('accuracy@τ', atTau!.accuracy);
+  measures.set('loops@τ', atTau!.meanLoops);
+  for (const at of meanLoopsShown(K)) measures.set(`accuracy at ${at}`, heightAt(curve, at));
+  measures.set('early gain', measures.get('accuracy@1')! - measures.get(`accuracy@${K}`)!);
+  if (whole) {
+    const all = areaUnder(gatePoints(totals.subarray(rows.length), K).slice(1), K);
+    measures.set('area beyond all', measures.get('area')! - all);
+  }
+  return measures;
+}
+
+/** The gate at τ = `TAU`, then at the thresholds that spread the mean loops. */
+function gatePoints(totals: Float64Array, K: number): { accuracy: number; meanLoops: number }[] {
+  return Array.from({ length: (totals.length - 1 - 2 * K) / 2 }, (_, i) => ({
+    accuracy: totals[1 + 2 * K + 2 * i]! / totals[0]!,
+    meanLoops: totals[2 + 2 * K + 2 * i]! / totals[0]!,
+  }));
+}
+
+/** 1.5, 2, … K − 0.5 */
+export function meanLoopsShown(loops: number): number[] {
+  return Array.from({ length: Math.max(0, 2 * loops - 3) }, (_, i) => 1.5 + i / 2);
+}
+
+/** A curve's accuracy at some mean loops: straight between its points, flat beyond them. */
+export function heightAt(curve: readonly { accuracy: number; meanLoops: number }[], at: number): number {
+  const sorted = curve.toSorted((a, b) => a.meanLoops - b.meanLoops);
+  const right = sorted.findIndex(({ meanLoops }) => meanLoops >= at);
+  if (right < 0) return sorted.at(-1)!.accuracy;
+  const b = sorted[right]!;
+  const a = sorted[right - 1];
+  if (!a || b.meanLoops === a.meanLoops) return b.accuracy;
+  return a.accuracy + ((at - a.meanLoops) / (b.meanLoops - a.meanLoops)) * (b.accuracy - a.accuracy);
+}
+
+function weighted(row: Float64Array, weights: Float64Array | undefined): number {
+  let sum = 0;
+  if (weights) for (let i = 0; i < row.length; i++) sum += row[i]! * weights[i]!;
+  else for (let i = 0; i < row.length; i++) sum += row[i]!;
+  return sum;
+}
+
+export function encodeSums({ documents, loops: K, rows }: DocumentSums): EncodedSums {
+  const isLoss = (_: unknown, i: number): boolean => i > K && i <= 2 * K;
+  const losses = rows.filter(isLoss).flatMap((row) => Array.from(row));
+  const counts = rows.filter((row, i) => !isLoss(row, i)).flatMap((row) => Array.from(row));
+  return { documents, loops: K, counts: base64(Uint16Array.from(counts)), losses: base64(Float32Array.from(losses)) };
+}
+
+export function decodeSums({ documents: C, loops: K, counts, losses }: EncodedSums): DocumentSums {
+  const countRows = rowsOf(new Uint16Array(bytesOf(counts)), C);
+  const lossRows = rowsOf(new Float32Array(bytesOf(losses)), C);
+  return { documents: C, loops: K, rows: [...countRows.slice(0, K + 1), ...lossRows, ...countRows.slice(K + 1)] };
+}
+
+function base64(array: Uint16Array | Float32Array): string {
+  return Buffer.from(array.buffer).toString('base64');
+}
+
+function bytesOf(text: string): ArrayBuffer {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+}
+
+function rowsOf(flat: Uint16Array | Float32Array, length: number): Float64Array[] {
+  return Array.from({ length: flat.length / length }, (_, i) =>
+    Float64Array.from(flat.subarray(i * length, (i + 1) * length)),
+  );
+}

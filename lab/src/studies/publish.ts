@@ -1,0 +1,60 @@
+/**
+ * Writes what is committed: the outcome as lab/results/studies/NAME.json, and from all outcomes there the figures, docs/evidence.md and the README's table of results. Drawing
+ * needs nothing but those files.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeWholeFile } from 'looprpt/internal/base/write-file.js';
+import { openCanvas } from 'looprpt/internal/eval/report/figures/canvas.js';
+import { standaloneSvg } from 'looprpt/internal/eval/report/figures/standalone.js';
+import { FIGURES, studyFigures } from './figures/study-figures.js';
+import { evidencePage, readmePage } from './markdown.js';
+import type { StudyResult } from './result.js';
+import { readResult, writeResult } from './result-file.js';
+import { STUDIES } from './studies/index.js';
+
+/** The repository, to which everything that is published belongs. */
+export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Outcomes and figures, below the repository's root. */
+export const RESULTS = 'lab/results/studies';
+
+export async function publish(result: StudyResult, root: string): Promise<void> {
+  mkdirSync(join(root, RESULTS), { recursive: true });
+  writeResult(result, join(root, RESULTS, `${result.study.name}.json`));
+  await drawAll(root);
+}
+
+/** The outcomes in lab/results/studies, in the order of the page. */
+export function committedResults(root: string): StudyResult[] {
+  const folder = join(root, RESULTS);
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : [];
+  return files.map((file) => readResult(join(folder, file))).sort((a, b) => place(a) - place(b));
+}
+
+/** Figures and page from the outcomes that are there. @returns the names of their studies */
+export async function drawAll(root: string): Promise<string[]> {
+  const folder = join(root, RESULTS);
+  const results = committedResults(root);
+  const canvas = await openCanvas();
+  for (const result of results) {
+    const figures = studyFigures(result);
+    for (const { id, file } of FIGURES) {
+      const figure = figures.find((one) => one.id === id);
+      if (figure) writeWholeFile(join(folder, `${result.study.name}-${file}.svg`), standaloneSvg(figure.draw(canvas)));
+    }
+  }
+  if (results.length > 0) {
+    writeWholeFile(join(root, 'docs', 'evidence.md'), evidencePage(results));
+    const readme = join(root, 'README.md');
+    if (existsSync(readme)) writeWholeFile(readme, readmePage(readFileSync(readme, 'utf8'), results));
+  }
+  return results.map(({ study }) => study.name);
+}
+
+/** In the order of the list of studies; those that are no longer there come last. */
+function place({ study }: StudyResult): number {
+  const at = STUDIES.findIndex(({ name }) => name === study.name);
+  return at < 0 ? STUDIES.length : at;
+}

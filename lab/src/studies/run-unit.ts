@@ -1,0 +1,181 @@
+/**
+ * Runs one unit in this process and writes its result. Keeps what units have in common (batches, the base's view of the held-out
+ * documents) between calls, of the latest base only.
+ */
+import { join, relative } from 'node:path';
+import { setThreads } from '@looprpt/engine';
+import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
+import type { PackedBatch } from 'looprpt/internal/data/loader/batch.js';
+import { difficultyOf, splitByDifficulty } from 'looprpt/internal/eval/buckets.js';
+import { evaluate } from 'looprpt/internal/eval/evaluate.js';
+import { tableFromModel } from 'looprpt/internal/eval/table-from-model.js';
+import { sequenceCount, type TokenTable } from 'looprpt/internal/eval/token-table.js';
+import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { Tokenizer } from 'looprpt/internal/text/tokenizer.js';
+import { adamWConfigSchema } from 'looprpt/internal/train/adamw.js';
+import { blendTowards } from 'looprpt/internal/train/blend.js';
+import { METRICS_FILE, readMetrics } from 'looprpt/internal/train/metrics/metrics-log.js';
+import { run } from 'looprpt/internal/train/run.js';
+import { type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
+import { scheduleFactor } from 'looprpt/internal/train/schedule.js';
+import { Trainer } from 'looprpt/internal/train/trainer.js';
+import type { ArmSettings } from './arm.js';
+import {
+  type BatchStream,
+  dataIn,
+  digestOf,
+  heldOutBatches,
+  ORDER_EVERY,
+  OrderDigest,
+  trainingStream,
+} from './batches.js';
+import { documentSums, encodeSums } from './document-sums.js';
+import type { ArmResult, BaseResult, Store, TrainingRecord } from './store.js';
+import { type ArmUnit, type BaseUnit, digest, keyOf, type Unit } from './unit.js';
+
+/** What the arms of one base share. */
+interface Shared {
+  id: string;
+  stream: BatchStream;
+  heldOut: PackedBatch[];
+  /** The base's view of the held-out documents. */
+  baseTable: TokenTable;
+}
+
+/** @param onProgress the share of the unit that is done */
+export type RunUnit = (unit: Unit, onProgress: (share: number) => void) => Promise<void>;
+
+/** A function that runs units in this process, one after another in the order in which they are asked for. */
+export function unitRunner(store: Store): RunUnit {
+  let shared: Shared | null = null;
+  let before: Promise<unknown> = Promise.resolve();
+  return (unit, onProgress) => {
+    const done = before.then(() => runNow(unit, onProgress));
+    before = done.catch(() => {});
+    return done;
+  };
+
+  async function runNow(unit: Unit, onProgress: (share: number) => void): Promise<void> {
+    setThreads(unit.threads);
+    if (unit.kind === 'base') {
+      store.write(unit, await trainBase(store, unit, onProgress));
+      return;
+    }
+    const folder = store.baseFolder(unit.base);
+    const { base, data, heldOut, recipe, seed, threads } = unit;
+    const id = digest(JSON.stringify([base, data, heldOut, recipe.batch, seed, threads]));
+    if (shared?.id !== id) shared = await open(store, unit, folder, id);
+    store.write(unit, await runArm(unit, folder, shared, onProgress));
+  }
+}
+
+/** A run like any other, which goes on from its last checkpoint if it was killed. */
+async function trainBase(store: Store, unit: BaseUnit, onProgress: (share: number) => void): Promise<BaseResult> {
+  const { model, tokenizer, data, recipe, learningRate, beta, seed, threads } = unit;
+  const key = keyOf(unit);
+  const out = join('bases', key);
+  const { steps, batch, schedule, weightDecay } = recipe;
+  const config = runConfigSchema.parse({
+    model: { architecture: model, tokenizer: store.path(tokenizer) },
+    data: dataIn(store.folder, data),
+    objective: { kind: 'stage1', beta },
+    out: store.path(out),
+    ...{ steps, batch, schedule, seed, threads },
+    optimizer: { learningRate, weightDecay },
+    checkpoint: { every: 500, keep: 1 },
+    tensorboard: false,
+  } satisfies RunConfigInput);
+  const outcome = await run(config, true, {
+    onStep: ({ step }) => onProgress(step / steps),
+  });
+  const { seconds, tokens } = readMetrics(store.path(join(out, METRICS_FILE))).records.at(-1)!;
+  return { key, model: relative(store.folder, outcome.model), seconds, tokens };
+}
+
+async function open(store: Store, unit: ArmUnit, folder: string, id: string): Promise<Shared> {
+  const tokenizer = await Tokenizer.load(folder);
+  const heldOut = await heldOutBatches(store.folder, unit.heldOut, unit.recipe.batch, tokenizer);
+  const model = loadModel(folder);
+  const baseTable = await tableFromModel(model, heldOut);
+  model.dispose();
+  return { id, stream: trainingStream(store.folder, unit, tokenizer), heldOut, baseTable };
+}
+
+async function runArm(
+  unit: ArmUnit,
+  folder: string,
+  { stream, heldOut, baseTable }: Shared,
+  onProgress: (share: number) => void,
+): Promise<ArmResult> {
+  const model = loadModel(folder);
+  const start = weightsDigest(model);
+  const { settings } = unit;
+  const training = settings ? await train(model, unit, settings, stream, onProgress) : null;
+  if (settings?.blend !== undefined) drawBack(model, folder, settings.blend);
+  const table = settings ? await tableFromModel(model, heldOut) : baseTable;
+  const entropy = difficultyOf(baseTable);
+  const evaluation = evaluate(table, {
+    model: 'arm',
+    data: 'held-out documents',
+    config: model.config,
+    reference: { name: 'base', entropy },
+  });
+  model.dispose();
+  const documents = sequenceCount(table);
+  const { hard } = splitByDifficulty(table, entropy, evaluation.thresholds);
+  return {
+    key: keyOf(unit),
+    start,
+    evaluated: digestOf(heldOut),
+    training,
+    evaluation,
+    sums: { all: encodeSums(documentSums(table, documents)), hard: encodeSums(documentSums(hard, documents)) },
+  };
+}
+
+async function train(
+  student: LoopLM,
+  { recipe, seed }: ArmUnit,
+  { objective, learningRate, gateLearningRateScale, teacherDecay }: ArmSettings,
+  stream: BatchStream,
+  onProgress: (share: number) => void,
+): Promise<TrainingRecord> {
+  const optimizer = adamWConfigSchema.parse({
+    learningRate,
+    gateLearningRateScale,
+    weightDecay: recipe.weightDecay,
+  });
+  using trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
+  const record: TrainingRecord = { steps: recipe.steps, tokens: 0, lossTokens: 0, seconds: 0, skipped: 0, order: [] };
+  const order = new OrderDigest();
+  for (let step = 1; step <= recipe.steps; step++) {
+    const batch = await stream.at(step - 1);
+    order.add(batch);
+    const began = process.cpuUsage();
+    const { skipped } = trainer.step([batch], learningRate * scheduleFactor(recipe.schedule, step, recipe.steps));
+    const { user, system } = process.cpuUsage(began);
+    record.seconds += (user + system) / 1e6;
+    record.tokens += batch.tokens;
+    record.lossTokens += batch.lossTokens;
+    record.skipped += Number(skipped);
+    if (step === 1 || step % ORDER_EVERY === 0) record.order.push(order.value);
+    onProgress(step / recipe.steps);
+    // Gives messages and signals their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  student.setRequiresGrad(false);
+  return record;
+}
+
+/** To where a run with this `blend` would end. */
+function drawBack(model: LoopLM, folder: string, blend: number): void {
+  const start = loadModel(folder);
+  // The way from the trained weights to the start, but for the share of it that stays.
+  blendTowards(model, start, 1 - blend);
+  start.dispose();
+}
+
+function weightsDigest(model: LoopLM): string {
+  const parts = model.parameters().map(({ tensor }) => digest(tensor.toTyped() as NodeJS.ArrayBufferView));
+  return digest(parts.join());
+}

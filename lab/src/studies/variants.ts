@@ -1,0 +1,52 @@
+/** Changes to LoopRPT, as arms: what each changes of the paper's settings stands in its line. */
+
+import { type LoopRptSettings, PRESETS } from 'looprpt/internal/train/presets.js';
+import type { ArmInput } from './arm.js';
+import { ABLATIONS, loopRptArm } from './arms.js';
+
+/** Every token, the policy gradient in closed form, advantages over the batch. */
+const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch' } as const;
+
+/** The start itself is the teacher: its last loop is the target of every loop, and most of all of the last. */
+const ANCHORED: LoopRptSettings = {
+  ...CLOSED,
+  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 1, distillFrom: 'last', distillAnchor: 0.8 },
+};
+
+const { objective: TETHERED, teacherDecay: OWN } = PRESETS.tethered;
+
+/** The best preset found, but for `changes`. */
+function tetheredArm(
+  arm: Pick<ArmInput, 'name' | 'title'> & Partial<ArmInput>,
+  changes: LoopRptSettings = {},
+): ArmInput {
+  return loopRptArm({ role: 'variant', teacherDecay: OWN, tunes: 'blend', ...arm }, { ...TETHERED, ...changes });
+}
+
+/** The arm of the best preset found. */
+export const PRESET = 'tethered';
+
+/** The arm that has of the preset only what plain training can have too. */
+export const PLAIN_DRAWN_BACK = 'stage1-blended';
+
+export const VARIANTS: readonly ArmInput[] = [
+  loopRptArm(
+    { name: 'closed-batch', title: 'all tokens, closed form, batch advantages', role: 'variant' },
+    { ...CLOSED, lambdaBase: 0.1 },
+  ),
+  loopRptArm({ name: 'anchored', title: 'anchored distillation', role: 'variant', teacherDecay: 1 }, ANCHORED),
+  tetheredArm({ name: PRESET, title: 'tethered' }),
+  tetheredArm({ name: 'tethered-no-blend', title: 'tethered, weights not drawn back', tunes: 'learningRate' }),
+  tetheredArm({ name: 'tethered-no-distill', title: 'tethered, without distillation' }, { zeta: 0 }),
+  tetheredArm({ name: 'tethered-no-labels', title: 'tethered, without labels' }, { beta: 0 }),
+  tetheredArm({ name: 'tethered-no-policy', title: 'tethered, gate as it was' }, { alpha: 0, gamma: 0 }),
+  {
+    ...{ name: PLAIN_DRAWN_BACK, title: 'stage I, weights drawn back', role: 'ablation', tunes: 'blend' },
+    objective: { kind: 'stage1', beta: 0.1 },
+  },
+];
+
+/** The arms of LoopRPT as written and of the preset that want a part, by name. */
+export const PARTS_TAKEN_AWAY: readonly string[] = [...ABLATIONS, ...VARIANTS]
+  .map(({ name }) => name)
+  .filter((name) => ABLATIONS.some((arm) => arm.name === name) || name.startsWith(`${PRESET}-no-`));

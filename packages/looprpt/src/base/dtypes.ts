@@ -1,0 +1,3 @@
+/** The dtypes that a model can be asked to have. */
+export const MODEL_DTYPES = ['float32', 'bfloat16', 'float16', 'float64'] as const;
+export type ModelDType = (typeof MODEL_DTYPES)[number];

@@ -1,0 +1,106 @@
+/**
+ * The choice that `sampleToken` of generate/sampling.ts makes, for vocabularies of tens of thousands and many sequences a step:
+ * the exponentials come from outside, where they are made many at a time, and no list of all ids is made or sorted. That function
+ * is the definition; weights are rounded to float32 here, so where a random number falls on the last bits of a boundary the two
+ * may differ.
+ */
+import assert from 'node:assert/strict';
+import type { Sampling } from './plain/sampling.js';
+
+/** What may be chosen: logits of all ids, and numbers proportional to exp(logit / temperature). */
+export interface Weighed {
+  logitsV: Float32Array;
+  weightsV: Float32Array;
+}
+
+/** @param uniform a random number in [0, 1) @returns the id chosen */
+export function drawToken(weighed: Weighed, sampling: Sampling, uniform: number): number {
+  const { topK, topP, minP } = sampling;
+  if (topK === 0 && topP === 1 && minP === 0) return pick(weighed.weightsV, uniform);
+  const ids = cut(weighed, sampling);
+  const weights = Float32Array.from(ids, (id) => weighed.weightsV[id]!);
+  return ids[pick(weights, uniform)]!;
+}
+
+/** Weights of logits that were changed for one sequence alone. */
+export function weigh(logitsV: Float32Array, temperature: number): Weighed {
+  const largest = maximum(logitsV);
+  return { logitsV, weightsV: logitsV.map((logit) => Math.exp((logit - largest) / temperature)) };
+}
+
+/** An index, in proportion to the weights. */
+function pick(weights: Float32Array, uniform: number): number {
+  let total = 0;
+  for (let i = 0; i < weights.length; i++) total += weights[i]!;
+  let rest = uniform * total;
+  for (let i = 0; i < weights.length; i++) {
+    rest -= weights[i]!;
+    if (rest < 0) return i;
+  }
+  return weights.length - 1;
+}
+
+/**
+ * The ids that the cuts leave, likeliest first, of equals the lowest id. Only ids near the likeliest are sorted: down to a share
+ * of its weight that shrinks until all that is left lies above it.
+ */
+function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Sampling): number[] {
+  const V = logitsV.length;
+  const largest = maximum(weightsV);
+  const sum = (ids: Iterable<number>): number => {
+    let total = 0;
+    for (const id of ids) total += weightsV[id]!;
+    return total;
+  };
+  const all = topK === 0 && topP < 1 ? weightsV.reduce((total, weight) => total + weight, 0) : 0;
+  for (let share = 1e-2; ; share **= 2) {
+    const ids = idsFrom(weightsV, share * largest);
+    const isAll = ids.length === V;
+    if (!isAll && ids.length < topK) continue;
+    sortByLogit(ids, logitsV);
+    if (topK > 0) ids.splice(topK);
+    const enough = topP < 1 ? topP * (topK > 0 ? sum(ids) : all) : Number.POSITIVE_INFINITY;
+    let mass = 0;
+    const last = ids.findIndex((id) => {
+      mass += weightsV[id]!;
+      return mass >= enough;
+    });
+    if (last >= 0) ids.splice(last + 1);
+    else if (!isAll && topK === 0 && share > minP) continue;
+    while (weightsV[ids.at(-1)!]! < minP * largest) ids.pop();
+    return ids;
+  }
+}
+
+const IDS = 2 ** 21;
+
+/**
+ * The likeliest first, of equals the lowest id. Typed arrays sort many times faster without a comparison, so an id and its
+ * logit, whose bits are put in order, become one number of 53 bits.
+ */
+function sortByLogit(ids: number[], logitsV: Float32Array): void {
+  assert(logitsV.length <= IDS);
+  const bitsV = new Uint32Array(logitsV.buffer, logitsV.byteOffset, logitsV.length);
+  const keys = new Float64Array(ids.length);
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]!;
+    const bits = logitsV[id] === 0 ? 0 : bitsV[id]!;
+    const ordered = bits >>> 31 ? ~bits >>> 0 : bits + 2 ** 31;
+    keys[i] = ordered * IDS + (IDS - 1 - id);
+  }
+  keys.sort();
+  const last = ids.length - 1;
+  for (let i = 0; i <= last; i++) ids[last - i] = IDS - 1 - (keys[i]! % IDS);
+}
+
+function idsFrom(weightsV: Float32Array, smallest: number): number[] {
+  const ids: number[] = [];
+  for (let id = 0; id < weightsV.length; id++) if (weightsV[id]! >= smallest) ids.push(id);
+  return ids;
+}
+
+function maximum(values: Float32Array): number {
+  let largest = values[0]!;
+  for (let i = 1; i < values.length; i++) if (values[i]! > largest) largest = values[i]!;
+  return largest;
+}

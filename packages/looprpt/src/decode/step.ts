@@ -1,0 +1,166 @@
+/**
+ * One pass of the stack over N single tokens, each at its own loop and over its own cached tokens. Which loop a row stands at
+ * shows only in where it writes and what it reads; the layers are the same for all.
+ *
+ * On the CPU in float32 attention and norms are fused operators, and with `reproducible` so are the products, with rows that
+ * have the same bits whatever else is in the pass, from a copy of the weights in the order in which they are read: the weights
+ * must not change while a step lives. Everywhere else it is the model's own plain forward pass over gathered keys.
+ *
+ * Shapes: N rows, E hidden, S most keys of a row, G key heads, D head size, P = D/2, M slots of all lines.
+ */
+import {
+  arange,
+  cat,
+  embedding,
+  fusable,
+  fusedLinear,
+  fusedPagedAttention,
+  fusedRowLinear,
+  linear,
+  type PackedWeight,
+  packRows,
+  scope,
+  type Tensor,
+  tensor,
+} from '@looprpt/engine';
+import type { KeysValues } from '../model/layer.js';
+import type { LoopLM } from '../model/loop-lm.js';
+import { PassContext } from '../model/pass.js';
+import { ropeTables } from '../model/rope.js';
+import { fusedLoop, runLoop } from '../model/stack.js';
+import type { KVMemory } from './kv-memory.js';
+
+export interface StepRow {
+  id: number;
+  position: number;
+  /** Row of the state given to `run` that this row goes on from; null: it starts from its embedding. */
+  source: number | null;
+  /** Where its keys and values go. */
+  slot: number;
+  /** Slots of positions 0, 1, … as seen from its loop; position + 1 of them are read. */
+  line: Int32Array;
+}
+
+export class Step implements Disposable {
+  readonly #model: LoopLM;
+  readonly #memory: KVMemory;
+  readonly #fused: boolean;
+  readonly #angles: { cos: Tensor; sin: Tensor };
+  /** x·Wᵀ for x [N, in] and one of the model's weights. */
+  readonly product: (xNI: Tensor, weightOI: Tensor) => Tensor;
+  readonly #packed = new Map<Tensor, PackedWeight>();
+
+  /** @param places positions that a sequence can have */
+  constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
+    this.#model = model;
+    this.#memory = memory;
+    this.#fused = model.kernels === 'fused' && fusable(model.weights.embedding);
+    if (this.#fused && reproducible) this.#pack();
+    this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
+    this.#angles = scope(() => {
+      const { cosBTP, sinBTP } = ropeTables(
+        model.config,
+        arange(0, places, { device: model.device }).unsqueeze(0),
+        model.dtype,
+      );
+      return { cos: cosBTP.select(0, 0).clone(), sin: sinBTP.select(0, 0).clone() };
+    });
+    for (const table of Object.values(this.#angles)) table.persist();
+  }
+
+  /**
+   * Runs one loop for every row; keys and values go to their slots. To be called without gradients.
+   * @param beforeNE the state that the call before returned; null where no row has a source
+   * @returns the rows' states after the loop, normalised, [N, E]
+   */
+  run(rows: readonly StepRow[], beforeNE: Tensor | null): Tensor {
+    return scope(() => {
+      const hiddenNE = this.states(rows, beforeNE);
+      return this.#fused ? this.#runFused(rows, hiddenNE) : this.#runPlain(rows, hiddenNE);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#angles.cos.dispose();
+    this.#angles.sin.dispose();
+    for (const { packed } of this.#packed.values()) packed.dispose();
+  }
+
+  #pack(): void {
+    const { layers, head, gateWeight } = this.#model.weights;
+    for (const { qkv, out, gateUp, down } of layers)
+      for (const weight of [qkv, out, gateUp, down]) this.#packed.set(weight, packRows(weight));
+    for (const weight of [head, gateWeight]) this.#packed.set(weight, packRows(weight));
+    for (const { packed } of this.#packed.values()) packed.persist();
+  }
+
+  readonly #rowProduct = (xNI: Tensor, weightOI: Tensor): Tensor => fusedRowLinear(xNI, this.#packed.get(weightOI)!);
+
+  /** The rows' states before the loop, [N, E]; arguments as for `run`. */
+  states(rows: readonly Pick<StepRow, 'id' | 'source'>[], beforeNE: Tensor | null): Tensor {
+    const { device, weights } = this.#model;
+    const int64 = (data: number[]): Tensor => tensor(data, { dtype: 'int64', device });
+    const starting = rows.filter(({ source }) => source === null);
+    const freshNE = starting.length > 0 ? embedding(weights.embedding, int64(starting.map(({ id }) => id))) : null;
+    if (starting.length === rows.length) return freshNE!;
+    const known = beforeNE!.size(0);
+    let fresh = known;
+    const order = int64(rows.map(({ source }) => source ?? fresh++));
+    return (freshNE ? cat([beforeNE!, freshNE]) : beforeNE!).indexSelect(0, order);
+  }
+
+  #runFused(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
+    const { config, weights } = this.#model;
+    const { heads, kvHeads, windows } = config;
+    const paged = pagedRows(rows);
+    const mix = (normedNE: Tensor, layer: number): Tensor =>
+      fusedPagedAttention(
+        this.product(normedNE, weights.layers[layer]!.qkv),
+        ...([this.#angles, this.#memory.layers[layer]!, paged] as const),
+        { heads, kvHeads, window: windows[layer]! },
+      );
+    return fusedLoop(this.#model, hiddenNE, mix, this.product);
+  }
+
+  #runPlain(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
+    const { config, device, dtype } = this.#model;
+    const N = rows.length;
+    const S = Math.max(...rows.map(({ position }) => position)) + 1;
+    const int64 = (data: number[] | number[][]): Tensor => tensor(data, { dtype: 'int64', device });
+    const placesN1 = int64(rows.map(({ position }) => [position]));
+    // Places after a row's own are masked; its own slot stands for them, because that one holds finite numbers.
+    const readNS = int64(
+      rows.map(({ line, slot, position }) => Array.from({ length: S }, (_, s) => (s < position ? line[s]! : slot))),
+    );
+    const writeN = int64(rows.map(({ slot }) => slot));
+    const pass = new PassContext(config, { placesBT: placesN1, positionsBT: placesN1, firstKeyBT: null, S }, dtype);
+    const through = (table: Tensor, fresh: Tensor): Tensor => {
+      table.indexCopy_(0, writeN, fresh.select(1, 0));
+      return table.indexSelect(0, readNS.view(-1)).view(N, S, config.kvHeads, config.headDim);
+    };
+    const remember = (layer: number, { kBSGD, vBSGD }: KeysValues): KeysValues => {
+      const { keys, values } = this.#memory.layers[layer]!;
+      return { kBSGD: through(keys, kBSGD), vBSGD: through(values, vBSGD) };
+    };
+    return runLoop(this.#model, hiddenNE.unsqueeze(1), pass, { remember }).hiddenBTE.select(1, 0);
+  }
+}
+
+/** The rows' metadata as the fused operator takes it; rows with the same line share it. */
+function pagedRows(rows: readonly StepRow[]): { rows: Tensor; lines: Tensor } {
+  const reach = new Map<Int32Array, number>();
+  for (const { line, position } of rows) reach.set(line, Math.max(reach.get(line) ?? 0, position + 1));
+  const lines = new Int32Array([...reach.values()].reduce((sum, length) => sum + length, 0));
+  const starts = new Map<Int32Array, number>();
+  let end = 0;
+  for (const [line, length] of reach) {
+    lines.set(line.subarray(0, length), end);
+    starts.set(line, end);
+    end += length;
+  }
+  const table = new Int32Array(3 * rows.length);
+  rows.forEach(({ position, slot, line }, n) => {
+    table.set([position, slot, starts.get(line)!], 3 * n);
+  });
+  return { rows: tensor(table, { shape: [rows.length, 3] }), lines: tensor(lines) };
+}

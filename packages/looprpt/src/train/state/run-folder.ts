@@ -1,0 +1,49 @@
+/** A run's folder: whether this run is there already, and the making of it. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { UserError } from '../../base/user-error.js';
+import { type RunConfig, runConfigSchema } from '../run-config.js';
+import { parseJson } from './folder.js';
+
+export const CONFIG_FILE = 'config.json';
+
+/**
+ * Whether a run is there already.
+ * @throws UserError when it may not be continued, or is another one than `config` describes
+ */
+export function holdsRun(config: RunConfig, resume: boolean): boolean {
+  const file = join(config.out, CONFIG_FILE);
+  if (!existsSync(file)) return false;
+  if (!resume)
+    throw new UserError(`${config.out}: holds a run already; --resume continues it, or give another folder with out=`);
+  const stored = runConfigSchema.safeParse(parseJson(readFileSync(file, 'utf8')));
+  if (!stored.success) throw new UserError(`${file}: not the configuration of a run`);
+  const changed = differingKeys(stored.data, config);
+  if (changed.length > 0)
+    throw new UserError(
+      `${config.out}: the run there has another ${changed.join(', ')}; resume with the same configuration, or give another folder with out=`,
+    );
+  return true;
+}
+
+/** The configuration's file makes a folder a run. */
+export function writeRunConfig(config: RunConfig): void {
+  const partial = join(config.out, `.${CONFIG_FILE}.partial`);
+  writeFileSync(partial, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
+  renameSync(partial, join(config.out, CONFIG_FILE));
+}
+
+export function makeFolder(path: string): void {
+  mkdirSync(path, { recursive: true });
+}
+
+/** What may change in a run that goes on: where it lies, what it keeps and ends in, how it is spread, and what it does about trouble. */
+const FREE = new Set(['out', 'blend', 'checkpoint', 'tensorboard', 'nonFinite', 'distributed']);
+
+/** Top-level settings that decide what is computed and differ. */
+function differingKeys(a: RunConfig, b: RunConfig): string[] {
+  return Object.keys(b).filter(
+    (key) => !FREE.has(key) && !isDeepStrictEqual(a[key as keyof RunConfig], b[key as keyof RunConfig]),
+  );
+}

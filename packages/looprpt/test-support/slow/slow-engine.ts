@@ -1,0 +1,120 @@
+/**
+ * The engine in its most obvious form, for tests: one sequence at a time, one token at a time, plain numbers in float64, keys
+ * and values in nested arrays. It shares sampling and its random stream with the real one, nothing else. Loops count from 0.
+ */
+import { Rng } from 'looprpt/internal/base/rng.js';
+import type { CachePolicy } from 'looprpt/internal/decode/cache-policy.js';
+import type { ExitRule } from 'looprpt/internal/decode/exit-rule.js';
+import { GREEDY, sampleToken } from 'looprpt/internal/decode/plain/sampling.js';
+import type { EngineRequest } from 'looprpt/internal/decode/request.js';
+import { exitStep } from './slow-decode.js';
+import { endOfLoop, headLogits, keyValueAt, layerAt, logSoftmax, type SlowKeyValue } from './slow-loop-lm.js';
+import type { TinyModel } from './tiny-model.js';
+
+export interface SlowText {
+  tokens: number[];
+  /** From 1. */
+  loops: number[];
+  logProbs: number[];
+  /** Of tokens 1, 2, … of the prompt. */
+  promptLogProbs: number[];
+}
+
+/** What one token left behind: [loop][layer], as many loops as it ran. */
+type Memory = SlowKeyValue[][];
+
+export function slowText(model: TinyModel, request: EngineRequest, policy: CachePolicy): SlowText {
+  const { config, params } = model;
+  const { prompt, maxTokens, sampling = GREEDY, seed = 0, stopIds = [] } = request;
+  const exit = request.exit ?? { rule: 'loops', loops: config.loops };
+  const ids = Array.from(prompt);
+  const rng = Rng.fromSeed(seed);
+  const past: Memory[] = [];
+  const text: SlowText = { tokens: [], loops: [], logProbs: [], promptLogProbs: [] };
+  const counts = new Map<number, number>();
+  for (let position = 0; position < prompt.length - 1 || text.tokens.length < maxTokens; position++) {
+    const isPrompt = position < prompt.length - 1;
+    const rule: ExitRule =
+      isPrompt && policy.prefill === 'all' ? { rule: 'loops', loops: mostLoops(model, exit) } : exit;
+    const seesLoops = isPrompt || policy.decode === 'per-loop';
+    const { states, memory } = runToken(model, ids[position]!, past, seesLoops, rule, position);
+    past.push(memory);
+    const logProbs = logSoftmax(headLogits(config, params, states.at(-1)!));
+    if (isPrompt) {
+      text.promptLogProbs.push(logProbs[ids[position + 1]!]!);
+      continue;
+    }
+    const logits = Float32Array.from(headLogits(config, params, states.at(-1)!));
+    for (const [id, bias] of request.logitBias ?? []) logits[id]! += bias;
+    for (const [id, count] of counts)
+      logits[id]! -= (request.presencePenalty ?? 0) + count * (request.frequencyPenalty ?? 0);
+    const greedy = sampling.temperature === 0;
+    const forced = request.follow?.[text.tokens.length];
+    const id = forced ?? sampleToken(logits, sampling, ids, greedy ? 0 : rng.uint32() / 2 ** 32);
+    if (stopIds.includes(id)) break;
+    ids.push(id);
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+    text.tokens.push(id);
+    text.loops.push(states.length);
+    text.logProbs.push(logProbs[id]!);
+  }
+  return text;
+}
+
+function mostLoops({ config }: TinyModel, exit: ExitRule): number {
+  if (exit.rule === 'loops') return exit.loops;
+  return exit.rule === 'replay' ? Math.max(...exit.loops) : (exit.maxLoops ?? config.loops);
+}
+
+function runToken(
+  model: TinyModel,
+  id: number,
+  past: readonly Memory[],
+  seesLoops: boolean,
+  rule: ExitRule,
+  position: number,
+): { states: number[][]; memory: Memory } {
+  const { config, params } = model;
+  const E = config.hiddenSize;
+  const embedded = Array.from(params['model.embed_tokens.weight']!.data.subarray(id * E, (id + 1) * E));
+  const states: number[][] = [];
+  const memory: Memory = [];
+  do {
+    const loop = states.length;
+    let x = states.at(-1) ?? embedded;
+    memory.push([]);
+    for (let layer = 0; layer < config.layers; layer++) {
+      const own = keyValueAt(config, params, layer, x, position);
+      memory[loop]!.push(own);
+      const context = past.map(
+        (token) => token[seesLoops ? Math.min(loop, token.length - 1) : token.length - 1]![layer]!,
+      );
+      x = layerAt(config, params, layer, x, position, [...context, own]);
+    }
+    states.push(endOfLoop(config, params, x));
+  } while (!leaves(model, rule, states, embedded, position));
+  return { states, memory };
+}
+
+function leaves(model: TinyModel, rule: ExitRule, states: number[][], embedded: number[], index: number): boolean {
+  const { config, params } = model;
+  const loops = states.length;
+  if (rule.rule === 'replay') return loops === rule.loops[index % rule.loops.length];
+  if (loops === mostLoops(model, rule)) return true;
+  const state = states.at(-1)!;
+  switch (rule.rule) {
+    case 'loops':
+      return false;
+    case 'gate':
+      // One more state, so that this loop is not the one that takes the remainder.
+      return exitStep(params, [...states, state], { kind: 'threshold', threshold: rule.threshold }) < loops;
+    case 'hidden-change': {
+      const before = states.at(-2) ?? embedded;
+      return Math.hypot(...state.map((x, e) => x - before[e]!)) / Math.hypot(...state) <= rule.tolerance;
+    }
+    case 'confidence':
+      return Math.exp(Math.max(...logSoftmax(headLogits(config, params, state)))) >= rule.probability;
+    default:
+      return rule satisfies never;
+  }
+}
