@@ -7,6 +7,10 @@
 
 #include "c10d_group.h"
 
+#include <torch/csrc/autograd/variable.h>
+
+#include <utility>
+
 namespace looprpt {
 
 class Reducer : public std::enable_shared_from_this<Reducer> {
@@ -51,7 +55,9 @@ class Reducer : public std::enable_shared_from_this<Reducer> {
   const std::shared_ptr<Group> group_;
   std::vector<Bucket> buckets_;
   std::vector<Parameter> parameters_;
-  std::vector<std::shared_ptr<torch::autograd::Node>> accumulators_;
+  // A shared_ptr in older versions of libtorch, an intrusive_ptr in 2.15.
+  using Accumulator = decltype(torch::autograd::impl::grad_accumulator(std::declval<const torch::autograd::Variable&>()));
+  std::vector<Accumulator> accumulators_;
   std::vector<uintptr_t> hooks_;
   std::mutex mutex_;
   size_t next_ = 0;

@@ -229,8 +229,8 @@ describe('errors are one clear line', () => {
     expect(message(() => add(zeros([2]), zeros([3])))).toBe(
       'The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0',
     );
-    expect(message(() => zeros([2, 3]).matmul(zeros([2, 3])))).toBe(
-      'mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)',
+    expect(message(() => zeros([2, 3]).matmul(zeros([2, 3])))).toMatch(
+      /^(mm: )?mat1 and mat2 shapes cannot be multiplied \(2x3 and 2x3\)$/, // newer versions name the operator
     );
     expect(message(() => x23().reshape(4))).toBe("shape '[4]' is invalid for input of size 6");
     expect(message(() => op('aten::q_scale')(x23()))).toMatch(/^Could not run 'aten::q_scale'.*\]\.$/);
