@@ -42,18 +42,18 @@ export function readEngineJson(buildDir) {
 
 /**
  * @param {object} where
- * @param {string} where.packageDir addons are named relative to it
+ * @param {string} where.base addons are named relative to it
  * @param {string} where.buildDir
  * @param {BuildPlan} where.plan
  */
-export function isBuilt({ packageDir, buildDir, plan }) {
+export function isBuilt({ base, buildDir, plan }) {
   const build = readEngineJson(buildDir);
-  return build !== null && build.key === plan.key && existsSync(path.join(packageDir, build.addon));
+  return build !== null && build.key === plan.key && existsSync(path.resolve(base, build.addon));
 }
 
 /**
  * @param {object} job
- * @param {string} job.packageDir
+ * @param {string} job.base addons are named relative to it
  * @param {string} job.buildDir
  * @param {string} job.name the addon's file name without `.node`
  * @param {BuildPlan} job.plan
@@ -63,14 +63,13 @@ export function isBuilt({ packageDir, buildDir, plan }) {
  * @returns {Promise<EngineBuild>}
  * @throws {SetupError} with exit code 2 when a file does not compile or the addon does not link or load
  */
-export async function buildAddon({ packageDir, buildDir, name, plan, target, env, say }) {
+export async function buildAddon({ base, buildDir, name, plan, target, env, say }) {
   const { libtorch, compiler } = target;
   const objectDir = path.join(buildDir, 'obj');
   const addon = path.join(buildDir, plan.key, `${name}.node`);
-  const addonName = path.relative(packageDir, addon);
+  const addonName = path.relative(base, addon);
   const previous = readEngineJson(buildDir);
-  if (previous !== null && isBuilt({ packageDir, buildDir, plan }) && previous.libtorch.how === libtorch.how)
-    return previous;
+  if (previous !== null && isBuilt({ base, buildDir, plan }) && previous.libtorch.how === libtorch.how) return previous;
 
   if (!existsSync(addon)) {
     mkdirSync(objectDir, { recursive: true });

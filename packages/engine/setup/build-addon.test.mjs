@@ -70,7 +70,7 @@ function workshop() {
   };
   const say = sayer('test', { quiet: true });
   const build = () =>
-    buildAddon({ packageDir, buildDir, name: 'tiny', plan: planBuild(target), target, env: process.env, say });
+    buildAddon({ base: packageDir, buildDir, name: 'tiny', plan: planBuild(target), target, env: process.env, say });
   const calls = () => (existsSync(inside('calls')) ? readFileSync(inside('calls'), 'utf8').split('\n').length - 1 : 0);
   const answer = (/** @type {{ addon: string }} */ { addon }) => createRequire(import.meta.url)(inside(addon)).answer();
   const leftOvers = () =>
@@ -84,13 +84,13 @@ test('builds an addon that loads; a second build runs no compiler; a change rebu
   expect(answer(first)).toBe(42);
   expect(calls()).toBe(3); // two sources and the link
   expect(readEngineJson(buildDir)).toEqual(first);
-  expect(isBuilt({ packageDir, buildDir, plan: planBuild(target) })).toBe(true);
+  expect(isBuilt({ base: packageDir, buildDir, plan: planBuild(target) })).toBe(true);
 
   expect(await build()).toEqual(first);
   expect(calls()).toBe(3);
 
   write(inside('native/parts/answer.cc'), ANSWER.replace('+ OFFSET', '+ 1'));
-  expect(isBuilt({ packageDir, buildDir, plan: planBuild(target) })).toBe(false);
+  expect(isBuilt({ base: packageDir, buildDir, plan: planBuild(target) })).toBe(false);
   const second = await build();
   expect(answer(second)).toBe(43);
   expect(calls()).toBe(5); // one source and the link

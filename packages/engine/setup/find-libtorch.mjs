@@ -52,7 +52,8 @@ export function askPython3(env = process.env) {
 
 /**
  * @param {Surroundings} [surroundings] the running machine's unless told
- * @returns {{ libtorch: import('./index.mjs').Libtorch | null, notes: string[] }} notes: what was passed over and why
+ * @returns {{ libtorch: import('./index.mjs').Libtorch | null, notes: string[] }} notes: what was passed over and why; of one
+ *   that would serve too, how to take it instead
  */
 export function lookForLibtorch(surroundings = {}) {
   const { env = process.env, platform = process.platform, arch = process.arch, askPython = askPython3 } = surroundings;
@@ -69,31 +70,53 @@ export function lookForLibtorch(surroundings = {}) {
     );
   }
 
-  /** @type {string[]} */
-  const notes = [];
-  const torch = askPython(env);
-  if (torch !== null) {
-    const version = pythonTorchVersion(torch.packageDir);
-    if (version.major < 2) {
-      notes.push(`python3's torch ${version.text} (${torch.packageDir}): 2.0 or newer is needed`);
-    } else {
-      // wheels carry headers and libraries in the package; conda keeps them in the environment's prefix
-      const answers = [torch.packageDir, torch.prefix].map((root) => readLibtorchFolder(root, machine));
-      for (const answer of answers) {
-        if ('folder' in answer) return { libtorch: { ...answer.folder, how: 'python3', python: torch.python }, notes };
-      }
-      const [first] = answers;
-      if (first && 'reason' in first)
-        notes.push(`python3's torch ${version.text} (${torch.packageDir}): ${first.reason}`);
-    }
-  }
+  const inPython = lookInPython(askPython(env), machine);
+  const inSystem = lookInSystem(systemRoots, machine);
+  const [libtorch = null, ...others] = [...inPython.found, ...inSystem.found];
+  const later = libtorch === null ? [] : others.map((other) => cameLater(other, libtorch));
+  return { libtorch, notes: [...inPython.notes, ...inSystem.notes, ...later] };
+}
 
-  for (const root of systemRoots) {
+/** @type {(other: import('./index.mjs').Libtorch, taken: import('./index.mjs').Libtorch) => string} */
+function cameLater({ version, root }, taken) {
+  const before = `${taken.version} (${taken.root})`;
+  return `libtorch ${version} (${root}): ${before} comes first; LIBTORCH=${root} in the environment takes it instead`;
+}
+
+/** @typedef {{ platform: NodeJS.Platform, arch: NodeJS.Architecture, env: NodeJS.ProcessEnv }} MachineOfSearch */
+/** @typedef {{ found: import('./index.mjs').Libtorch[], notes: string[] }} Finds */
+
+/**
+ * @param {PythonTorch | null} torch
+ * @param {MachineOfSearch} machine
+ * @returns {Finds}
+ */
+function lookInPython(torch, machine) {
+  if (torch === null) return { found: [], notes: [] };
+  const version = pythonTorchVersion(torch.packageDir);
+  const name = `python3's torch ${version.text} (${torch.packageDir})`;
+  if (version.major < 2) return { found: [], notes: [`${name}: 2.0 or newer is needed`] };
+  // wheels carry headers and libraries in the package; conda keeps them in the environment's prefix
+  const inPackage = readLibtorchFolder(torch.packageDir, machine);
+  const answer = 'folder' in inPackage ? inPackage : readLibtorchFolder(torch.prefix, machine);
+  if ('folder' in answer) return { found: [{ ...answer.folder, how: 'python3', python: torch.python }], notes: [] };
+  return { found: [], notes: 'reason' in inPackage ? [`${name}: ${inPackage.reason}`] : [] };
+}
+
+/**
+ * @param {string[]} roots
+ * @param {MachineOfSearch} machine
+ * @returns {Finds}
+ */
+function lookInSystem(roots, machine) {
+  /** @type {Finds} */
+  const finds = { found: [], notes: [] };
+  for (const root of roots) {
     const answer = readLibtorchFolder(root, machine);
-    if ('folder' in answer) return { libtorch: { ...answer.folder, how: 'system' }, notes };
-    if (existsSync(path.join(root, 'include/ATen/ATen.h'))) notes.push(`${root}: ${answer.reason}`);
+    if ('folder' in answer) finds.found.push({ ...answer.folder, how: 'system' });
+    else if (existsSync(path.join(root, 'include/ATen/ATen.h'))) finds.notes.push(`${root}: ${answer.reason}`);
   }
-  return { libtorch: null, notes };
+  return finds;
 }
 
 /**

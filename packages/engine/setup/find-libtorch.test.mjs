@@ -101,6 +101,19 @@ test('LIBTORCH before python3 before the system', () => {
   expect(lookForLibtorch({ ...all, askPython: () => null }).libtorch).toMatchObject({ version: '2.1.0' });
 });
 
+test('where two would serve, a note says how to take the other', () => {
+  const system = fakeLibtorch(temporaryFolder(), { version: '1.13.1' });
+  const torch = pythonTorch(temporaryFolder(), '2.15.0+cpu');
+  fakeLibtorch(torch.packageDir, { version: '2.15.0' });
+  const all = { ...bare, systemRoots: [system], askPython: () => torch };
+  expect(lookForLibtorch(all).notes).toEqual([
+    `libtorch 1.13.1 (${system}): 2.15.0 (${torch.packageDir}) comes first; LIBTORCH=${system} in the environment takes it instead`,
+  ]);
+  // Who has chosen is not told.
+  const chosen = lookForLibtorch({ ...all, env: { LIBTORCH: system } });
+  expect(chosen).toMatchObject({ libtorch: { version: '1.13.1' }, notes: [] });
+});
+
 test('a PyTorch older than 2.0 is passed over with a note', () => {
   const system = fakeLibtorch(temporaryFolder(), { version: '2.1.0' });
   const torch = pythonTorch(temporaryFolder(), '1.13.1');

@@ -36,7 +36,7 @@ export interface Compiler {
 
 /** `build/engine.json`: written last, so that an addon it names is whole. */
 export interface EngineBuild {
-  /** Path of the addon, relative to the package's folder. */
+  /** Path of the addon, relative to the package's folder; to the file's own where LOOPRPT_ENGINE_BUILD names it. */
   addon: string;
   libtorch: Libtorch;
   compiler: Compiler;
@@ -52,7 +52,7 @@ export type Blas = 'optimised' | 'reference' | 'unknown';
 
 export interface EngineReport {
   libtorch: Libtorch | null;
-  /** Libtorchs that were seen and why each was passed over. */
+  /** Libtorchs that were seen and why each was passed over; of those that would serve too, how to take them. */
   notes: string[];
   compiler: Compiler | null;
   blas: Blas;

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { blasOf } from './blas.mjs';
 import { buildAddon, isBuilt, readEngineJson } from './build-addon.mjs';
+import { buildPlace } from './build-place.mjs';
 import { planBuild } from './build-plan.mjs';
 import { lookForLibtorch } from './find-libtorch.mjs';
 import { install, NEED_TEXT, OTHER_WAYS, thisMachine } from './install.mjs';
@@ -23,10 +24,9 @@ export { SetupError } from './setup-error.mjs';
 /** @typedef {import('./install-plan.mjs').Need} Need */
 
 const packageDir = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const buildDir = path.join(packageDir, 'build');
-const logFile = path.join(buildDir, 'install.log');
+const logFile = path.join(packageDir, 'build/install.log');
 /** Exists once a person has said no to a better BLAS, or it could not be had: not to be tried at every start. */
-const blasLeftAlone = path.join(buildDir, 'blas-left-alone');
+const blasLeftAlone = path.join(packageDir, 'build/blas-left-alone');
 
 /**
  * @param {import('./index.mjs').Libtorch} libtorch
@@ -52,28 +52,23 @@ function targetOf(libtorch, compiler) {
 export async function setupEngine({ yes = process.env.LOOPRPT_YES === '1', quiet = false } = {}) {
   if (process.platform === 'win32') throw new SetupError('Windows is not supported; use WSL 2.');
   const say = sayer('engine', { quiet });
-  const { libtorch, compiler } = await provideRequired({ yes, say });
+  const { buildDir, base } = buildPlace(packageDir, process.env);
+  const { libtorch, notes, compiler } = await provideRequired({ yes, say });
   if (blasOf(libtorch) === 'reference') await improveBlas({ yes, say });
   const target = targetOf(libtorch, compiler);
-  return buildAddon({
-    packageDir,
-    buildDir,
-    name: 'looprpt_engine',
-    plan: planBuild(target),
-    target,
-    env: process.env,
-    say,
-  });
+  const plan = planBuild(target);
+  if (!isBuilt({ base, buildDir, plan })) for (const note of notes) say.line(`passed over: ${note}`);
+  return buildAddon({ base, buildDir, name: 'looprpt_engine', plan, target, env: process.env, say });
 }
 
 /**
  * @param {{ yes: boolean, say: import('./progress.mjs').Say }} options
- * @returns {Promise<{ libtorch: import('./index.mjs').Libtorch, compiler: import('./index.mjs').Compiler }>}
+ * @returns {Promise<{ libtorch: import('./index.mjs').Libtorch, notes: string[], compiler: import('./index.mjs').Compiler }>}
  */
 async function provideRequired({ yes, say }) {
   const before = look();
   if (before.libtorch !== null && before.compiler !== null)
-    return { libtorch: before.libtorch, compiler: before.compiler };
+    return { libtorch: before.libtorch, notes: before.notes, compiler: before.compiler };
   if (before.compiler === null && process.env.CXX) {
     throw new SetupError(`CXX=${process.env.CXX} does not run; set it to a C++ compiler or unset it.`);
   }
@@ -82,7 +77,7 @@ async function provideRequired({ yes, say }) {
     throw new SetupError(`nothing was installed. Run the commands above yourself. ${OTHER_WAYS}`);
   }
   const { libtorch, compiler, needs, notes } = look();
-  if (libtorch !== null && compiler !== null) return { libtorch, compiler };
+  if (libtorch !== null && compiler !== null) return { libtorch, notes: [], compiler }; // they have been said
   const still = needs.map((need) => NEED_TEXT[need]).join('; ');
   throw new SetupError(`the packages were installed, and still ${still}. ${notes.join('; ')}`);
 }
@@ -115,19 +110,20 @@ async function improveBlas({ yes, say }) {
   });
   if (outcome === 'done') return;
   if (outcome !== 'declined') say.line(`going on without it: ${outcome}`);
-  mkdirSync(buildDir, { recursive: true });
+  mkdirSync(path.dirname(blasLeftAlone), { recursive: true });
   writeFileSync(blasLeftAlone, '');
 }
 
 /** @type {typeof import('./index.mjs').inspectEngine} */
 export function inspectEngine() {
+  const { buildDir, base } = buildPlace(packageDir, process.env);
   const { libtorch, notes, compiler, needs } = look();
   const blas = blasOf(libtorch);
   const build = readEngineJson(buildDir);
   const current =
     libtorch !== null &&
     compiler !== null &&
-    isBuilt({ packageDir, buildDir, plan: planBuild(targetOf(libtorch, compiler)) });
+    isBuilt({ base, buildDir, plan: planBuild(targetOf(libtorch, compiler)) });
   const addon = current ? 'ready' : build === null ? 'missing' : 'stale';
 
   const machine = thisMachine({ askSudo: false });
