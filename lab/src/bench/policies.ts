@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run bench:policies`: what the engine's cache policies cost in quality, on bases whose tasks need depth. Tables first; the
+ * `npm run bench:policies`: what the decoder's cache policies cost in quality, on bases whose tasks need depth. Tables first; the
  * last line is one JSON object. docs/serving.md says what came out.
  */
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';

@@ -8,7 +8,7 @@ export interface FuzzTarget {
   readonly cases: fc.Arbitrary<CaseFiles>;
   /** What a case may allocate however small it is, where the product has a limit of its own; by default little. */
   readonly allowance?: number;
-  /** Whether what is read stays in use, such as an engine's pages, so that tensors may remain. */
+  /** Whether what is read stays in use, such as a decoder's pages, so that tensors may remain. */
   readonly keepsTensors?: boolean;
   /**
    * Reads the files as the product does, and uses what came out.

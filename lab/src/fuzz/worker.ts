@@ -84,5 +84,5 @@ function say(message: WorkerMessage): Promise<void> {
 }
 
 await work(JSON.parse(process.argv[2]!) as WorkerJob);
-// What a target still holds open, such as an engine's ports, is of no use any more.
+// What a target still holds open, such as a decoder's ports, is of no use any more.
 process.exit(0);

@@ -18,7 +18,7 @@ const PATIENCE_MS = 15_000;
 
 export interface Gauges {
   held: Readonly<Record<keyof typeof HELD, number>>;
-  /** The engine's native tensors: weights, cache and what it keeps ready. */
+  /** The decoder's native tensors: weights, cache and what it keeps ready. */
   tensors: number;
 }
 

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { Rng } from 'looprpt/internal/base/rng.js';
-import type { EngineCore, ExitRule } from 'looprpt/internal/decode/index.js';
+import type { DecoderCore, ExitRule } from 'looprpt/internal/decode/index.js';
 import { decodeSteps } from 'looprpt/internal/decode/plain/decode.js';
-import { type Sampling, samplingConfig } from 'looprpt/internal/decode/plain/sampling.js';
+import { type Sampling, samplingConfig } from 'looprpt/internal/decode/sampling.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 
 export interface DecodingShape {
@@ -31,13 +31,13 @@ export function promptsOf({ batch, prompt }: DecodingShape, vocabSize: number): 
   return Array.from({ length: batch }, () => Array.from({ length: prompt }, () => rng.below(vocabSize)));
 }
 
-export interface EngineShape extends DecodingShape {
+export interface DecoderShape extends DecodingShape {
   /** Sequences join in as many groups as there are loops, one before each pass, so that they stand at different loops. */
   staggered: boolean;
 }
 
-/** In the engine, which must be at rest and is left so. */
-export function engineStretch(core: EngineCore, model: LoopLM, shape: EngineShape, exit: ExitRule): Stretch {
+/** In the decoder, which must be at rest and is left so. */
+export function decoderStretch(core: DecoderCore, model: LoopLM, shape: DecoderShape, exit: ExitRule): Stretch {
   const sampling = samplingOf(shape);
   const groups = shape.staggered ? model.config.loops : 1;
   const requests = promptsOf(shape, model.config.vocabSize).map((prompt, seed) => ({

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { engineBuild, Generator, setThreads } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import { saveModel } from 'looprpt/internal/checkpoint/save-model.js';
-import { EngineCore, type ExitRule } from 'looprpt/internal/decode/index.js';
+import { DecoderCore, type ExitRule } from 'looprpt/internal/decode/index.js';
 import { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { type BenchModel, LOOPS, modelConfig } from '../cases.js';
 import { findPeer } from '../peer.js';
 import { median } from '../statistics.js';
-import { type DecodingShape, engineStretch, plainStretch, type Stretch } from './decoding.js';
+import { type DecodingShape, decoderStretch, plainStretch, type Stretch } from './decoding.js';
 import { type PeerRound, peerRound } from './peer-decoding.js';
 import { type Row, summarize, tokensPerSecond } from './summary.js';
 
@@ -92,9 +92,9 @@ async function benchModel(settings: Settings, python: string | null): Promise<Ro
   const [maxSequences, maxLength, pageSize] = [Math.max(...batches), prompt + 2 * tokens, 16];
   const pages = maxSequences * LOOPS * Math.ceil(maxLength / pageSize);
   // All prompts fit into one chunk, so that sequences that join together start decoding together.
-  const engineOptions = { maxSequences, maxLength, pageSize, pages, prefillRows: maxSequences * prompt };
-  using core = new EngineCore(model, engineOptions);
-  using library = new EngineCore(model, { ...engineOptions, reproducible: false });
+  const decoderOptions = { maxSequences, maxLength, pageSize, pages, prefillRows: maxSequences * prompt };
+  using core = new DecoderCore(model, decoderOptions);
+  using library = new DecoderCore(model, { ...decoderOptions, reproducible: false });
   try {
     const ways = waysOf(model, core, library, thresholds);
     const rounds = new Map<string, Stretch[]>(
@@ -144,9 +144,9 @@ async function savedModel({ model: of, device }: Settings, folder: string): Prom
 /** What the others are multiples of: no gate is asked, and all sequences stand at the same loop, as in any batched decoder. */
 const FULL = 'full depth';
 
-function waysOf(model: LoopLM, core: EngineCore, library: EngineCore, thresholds: readonly number[]): Way[] {
-  const way = (name: string, engine: EngineCore, exit: ExitRule, staggered: boolean): Way => ({
-    ...{ name, run: (shape: DecodingShape) => engineStretch(engine, model, { ...shape, staggered }, exit) },
+function waysOf(model: LoopLM, core: DecoderCore, library: DecoderCore, thresholds: readonly number[]): Way[] {
+  const way = (name: string, decoder: DecoderCore, exit: ExitRule, staggered: boolean): Way => ({
+    ...{ name, run: (shape: DecodingShape) => decoderStretch(decoder, model, { ...shape, staggered }, exit) },
   });
   const all: ExitRule = { rule: 'loops', loops: model.config.loops };
   return [

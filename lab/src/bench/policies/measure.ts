@@ -2,11 +2,11 @@
  * What a model knows when its tokens leave early, by document: teacher-forced, where every token is the text's own, and free, where
  * each builds on what the model wrote before.
  *
- * A cache policy is measured in the engine itself. `complete` is what it is held against: every loop of every token is computed for
+ * A cache policy is measured in the decoder itself. `complete` is what it is held against: every loop of every token is computed for
  * those that follow, so that leaving early changes only where a token is read out; it saves no work.
  */
 import { noGrad, scope, tensor } from '@looprpt/engine';
-import { type CachePolicy, EngineCore, type EngineRequest, type TokenEvent } from 'looprpt/internal/decode/index.js';
+import { type CachePolicy, type DecodeRequest, DecoderCore, type TokenEvent } from 'looprpt/internal/decode/index.js';
 import { decode } from 'looprpt/internal/decode/plain/decode.js';
 import { exitLogits } from 'looprpt/internal/model/exit-choice.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
@@ -81,10 +81,10 @@ function runEngine(
   model: LoopLM,
   cache: CachePolicy,
   threshold: Threshold,
-  requests: readonly Omit<EngineRequest, 'exit'>[],
+  requests: readonly Omit<DecodeRequest, 'exit'>[],
 ): TokenEvent[][] {
   const maxLength = Math.max(...requests.map(({ prompt, maxTokens }) => prompt.length + maxTokens));
-  using core = new EngineCore(model, { maxSequences: TOGETHER, maxLength, cache, prefillRows: 256 });
+  using core = new DecoderCore(model, { maxSequences: TOGETHER, maxLength, cache, prefillRows: 256 });
   const sequences = requests.map((request) => core.add({ ...request, exit: { rule: 'gate', threshold } }));
   const events = new Map(sequences.map((sequence) => [sequence, [] as TokenEvent[]]));
   for (let pass = core.pass(); pass; pass = core.pass())

@@ -1,7 +1,7 @@
 import type { CachePolicy } from 'looprpt/internal/decode/index.js';
 import { describe, expect, it } from 'vitest';
 import { tinyLoopLM } from '../../../../packages/looprpt/test-support/eval-models.js';
-import { slowText } from '../../../../packages/looprpt/test-support/slow/slow-engine.js';
+import { slowText } from '../../../../packages/looprpt/test-support/slow/slow-decoder.js';
 import { type PolicyDocument, questionsOf } from './documents.js';
 import { difference, meansOf } from './intervals.js';
 import { type DocumentSums, freelyWritten, teacherForced } from './measure.js';
@@ -14,7 +14,7 @@ const perLoop: CachePolicy = { decode: 'per-loop', prefill: 'all' };
 const adaptive: CachePolicy = { decode: 'last', prefill: 'adaptive' };
 
 describe('the measurement of cache policies', () => {
-  it('scores the text itself as the slow engine does when it is made to follow it', () => {
+  it('scores the text itself as the slow decoder does when it is made to follow it', () => {
     const { model, slow } = tinyLoopLM(3);
     for (const [policy, threshold] of [
       [perLoop, 0.5],
@@ -38,8 +38,8 @@ describe('the measurement of cache policies', () => {
     const questions = questionsOf(documents);
     for (const prefill of ['all', 'adaptive'] as const) {
       const policy: CachePolicy = { decode: 'per-loop', prefill };
-      const [engine, complete] = [policy, 'complete' as const].map((one) => teacherForced(model, one, 2, documents));
-      engine!.forEach(({ loss, ...sums }, d) => {
+      const [decoder, complete] = [policy, 'complete' as const].map((one) => teacherForced(model, one, 2, documents));
+      decoder!.forEach(({ loss, ...sums }, d) => {
         const { loss: expected, ...others } = complete![d]!;
         expect(sums).toEqual(others);
         expect(loss).toBeCloseTo(expected, 4);

@@ -8,7 +8,7 @@ import { Admission } from 'looprpt/internal/serve/http/admission.js';
 import { createApp } from 'looprpt/internal/serve/http/app.js';
 import { errorBody } from 'looprpt/internal/serve/http/errors.js';
 import { Metrics } from 'looprpt/internal/serve/http/metrics.js';
-import { localEngine } from '../../../../packages/looprpt/test-support/dist/serve/local-engine.js';
+import { localDecoder } from '../../../../packages/looprpt/test-support/dist/serve/local-decoder.js';
 import { tinyModelFolder } from '../../../../packages/looprpt/test-support/dist/serve/tiny-folder.js';
 import { mutatedJson } from '../mutate/json.js';
 import type { CaseFiles, FuzzTarget } from '../target.js';
@@ -34,7 +34,7 @@ const LARGEST_BODY = 2 ** 18;
 
 export async function http(): Promise<FuzzTarget> {
   const folder = await tinyModelFolder(mkdtempSync(join(tmpdir(), 'looprpt-fuzz-http-')));
-  const { client } = await localEngine({ model: folder, maxLength: 40, maxBatch: 4 });
+  const { client } = await localDecoder({ model: folder, maxLength: 40, maxBatch: 4 });
   const faults: unknown[] = [];
   const app = createApp({
     ...{ client, modelId: 'tiny', apiKey: null, requestSeconds: 60, maxBodyBytes: LARGEST_BODY },

@@ -1,4 +1,4 @@
-/** The server as users start it: the compiled program (`npm run build` first), the engine in its own thread, signals. */
+/** The server as users start it: the compiled program (`npm run build` first), the decoder in its own thread, signals. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished, test } from 'vitest';

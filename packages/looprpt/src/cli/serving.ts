@@ -1,10 +1,10 @@
-/** The work of `serve` in this process: a thread with the engine, a server before it, and signals that end both in order. */
+/** The work of `serve` in this process: a thread with the decoder, a server before it, and signals that end both in order. */
 import type { z } from 'zod';
 import { interruption } from '../base/interrupt.js';
 import { type Cli, printJson } from '../base/terminal/cli.js';
 import { HttpServer, type serverConfig } from '../serve/http/server.js';
 import { servedModelConfig } from '../serve/worker/config.js';
-import { type EngineThread, startEngineThread } from '../serve/worker/engine-thread.js';
+import { type DecoderThread, startDecoderThread } from '../serve/worker/decoder-thread.js';
 import type { ServedModel } from '../serve/worker/protocol.js';
 
 export interface ServeOptions {
@@ -25,34 +25,34 @@ export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   const stopped = new Promise<void>((stop) => {
     interrupted.signal.addEventListener('abort', () => stop());
   });
-  const engine = startEngineThread(servedModelConfig.parse(options.model), options.say);
+  const decoder = startDecoderThread(servedModelConfig.parse(options.model), options.say);
   try {
     const onFault = (error: unknown): void =>
       void cli.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    const server = await HttpServer.listen(engine.client, options.server, onFault);
+    const server = await HttpServer.listen(decoder.client, options.server, onFault);
     try {
-      await run(cli, options, { engine, server, stopped });
+      await run(cli, options, { decoder, server, stopped });
     } finally {
       await server.close();
     }
   } finally {
-    await engine.close();
+    await decoder.close();
   }
 }
 
 async function run(
   cli: Cli,
   { model, server: { host, apiKey }, say, json }: ServeOptions,
-  { engine, server, stopped }: { engine: EngineThread; server: HttpServer; stopped: Promise<void> },
+  { decoder, server, stopped }: { decoder: DecoderThread; server: HttpServer; stopped: Promise<void> },
 ): Promise<void> {
-  const { client } = engine;
+  const { client } = decoder;
   say(`${server.url}: loading ${model.model}`);
   if (server.isOpenToAll) say(`there is no API key: whoever reaches ${host} can use this model`);
   const served = await Promise.race([client.loaded, stopped]);
   if (served) {
     say(`${server.url}: ${described(served)}${apiKey ? ', with an API key' : ''}`);
     if (json) printJson(cli, { url: server.url, ...served });
-    await Promise.race([stopped, engine.ended]);
+    await Promise.race([stopped, decoder.ended]);
   }
   if (client.fault) throw client.fault;
   await server.drain();

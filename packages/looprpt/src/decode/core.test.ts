@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
-import { type SlowText, slowText } from '../../test-support/slow/slow-engine.js';
+import { type SlowText, slowText } from '../../test-support/slow/slow-decoder.js';
+import type { ExitRule } from '../model/exit-rule.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import type { CachePolicy } from './cache-policy.js';
-import { EngineCore, type engineConfig } from './core.js';
-import type { ExitRule } from './exit-rule.js';
+import { DecoderCore, type decoderConfig } from './core.js';
 import { decode } from './plain/decode.js';
-import { samplingConfig } from './plain/sampling.js';
-import type { EngineRequest, Sequence, TokenEvent } from './request.js';
+import type { DecodeRequest, Sequence, TokenEvent } from './request.js';
+import { samplingConfig } from './sampling.js';
 
 const disposables: (Disposable | LoopLM)[] = [];
 afterEach(() => {
@@ -23,8 +23,8 @@ function tiny(seed: number, overrides = {}) {
   disposables.push(made.model);
   return made;
 }
-function coreOf(model: LoopLM, options: z.input<typeof engineConfig> = {}): EngineCore {
-  const core = new EngineCore(model, { maxLength: 64, pageSize: 4, ...options });
+function coreOf(model: LoopLM, options: z.input<typeof decoderConfig> = {}): DecoderCore {
+  const core = new DecoderCore(model, { maxLength: 64, pageSize: 4, ...options });
   disposables.push(core);
   return core;
 }
@@ -32,14 +32,14 @@ function coreOf(model: LoopLM, options: z.input<typeof engineConfig> = {}): Engi
 /** A request and the pass before which it arrives. */
 interface Arrival {
   at: number;
-  request: EngineRequest;
+  request: DecodeRequest;
 }
 
 const nothing = (): SlowText => ({ tokens: [], loops: [], logProbs: [], promptLogProbs: [] });
 
 /** Runs everything; what each request yielded. All pages must be free afterwards, or kept for prompts to come. */
 function run(
-  core: EngineCore,
+  core: DecoderCore,
   arrivals: readonly Arrival[],
   beforePass?: (n: number, all: Sequence[]) => void,
 ): SlowText[] {
@@ -67,7 +67,7 @@ function record(text: SlowText, { token, prompt }: TokenEvent): void {
   text.logProbs.push(token.logProb);
 }
 
-/** @param expected of the slow engine, or of decoding that scores no prompts */
+/** @param expected of the slow decoder, or of decoding that scores no prompts */
 function expectSame(texts: SlowText[], expected: (Omit<SlowText, 'promptLogProbs'> & Partial<SlowText>)[]): void {
   texts.forEach((text, i) => {
     expect(text.tokens).toEqual(expected[i]!.tokens);
@@ -75,7 +75,7 @@ function expectSame(texts: SlowText[], expected: (Omit<SlowText, 'promptLogProbs
     text.logProbs.forEach((logProb, n) => {
       expect(logProb).toBeCloseTo(expected[i]!.logProbs[n]!, 3);
     });
-    // Those that were asked for; the slow engine always tells them.
+    // Those that were asked for; the slow decoder always tells them.
     text.promptLogProbs.forEach((logProb, n) => {
       expect(logProb).toBeCloseTo(expected[i]!.promptLogProbs![n]!, 3);
     });
@@ -108,7 +108,7 @@ const policies: CachePolicy[] = (['per-loop', 'last'] as const).flatMap((decode)
 );
 const sampled = samplingConfig.parse({ temperature: 1.3, topP: 0.95, repetitionPenalty: 1.1 });
 
-describe.each(policies)('the batched engine with cache $decode, prefill $prefill', (cache) => {
+describe.each(policies)('the batched decoder with cache $decode, prefill $prefill', (cache) => {
   it.each(rules)('equals the slow one with $rule, for ragged prompts, joins and leaves', (exit) => {
     const { model, slow } = tiny(11);
     const arrivals = prompts.map((prompt, i) => ({
@@ -129,7 +129,7 @@ describe.each(policies)('the batched engine with cache $decode, prefill $prefill
   });
 });
 
-describe('the batched engine', () => {
+describe('the batched decoder', () => {
   it('equals the slow one for any mix of rules, prompts and arrivals', () => {
     const { model, slow } = tiny(3);
     const request = fc.record({
@@ -162,7 +162,7 @@ describe('the batched engine', () => {
     });
     fc.assert(
       fc.property(arrivals, settings, (arrivals, settings) => {
-        using core = new EngineCore(model, { ...settings, maxLength: 16 });
+        using core = new DecoderCore(model, { ...settings, maxLength: 16 });
         expectSame(
           run(core, arrivals),
           arrivals.map(({ request }) => slowText(slow, request, settings.cache)),
@@ -240,7 +240,7 @@ describe('the batched engine', () => {
     const before = liveTensors();
     fc.assert(
       fc.property(fc.nat(12), fc.nat(2), fc.constantFrom(...policies), (when, which, cache) => {
-        using core = new EngineCore(model, { maxLength: 32, pageSize: 2, maxSequences: 2, prefillRows: 3, cache });
+        using core = new DecoderCore(model, { maxLength: 32, pageSize: 2, maxSequences: 2, prefillRows: 3, cache });
         const requests = prompts.slice(0, 3).map((prompt) => ({ prompt, maxTokens: 5, exit: rules[2]! }));
         let cancelled = -1;
         const texts = run(
@@ -299,8 +299,8 @@ describe('the batched engine', () => {
     const letters = 'abcdefghijk';
     const spelled = free!.tokens.map((id) => letters[id]).join('');
     const stop = spelled.slice(4, 6);
-    const decoder = { push: (id: number) => letters[id]!, end: () => '' };
-    const sequence = core.add({ prompt: [1, 2], maxTokens: 10, topLogProbs: 3, text: { decoder, stop: [stop] } });
+    const stream = { push: (id: number) => letters[id]!, end: () => '' };
+    const sequence = core.add({ prompt: [1, 2], maxTokens: 10, topLogProbs: 3, text: { stream, stop: [stop] } });
     const events: TokenEvent[] = [];
     while (core.running + core.waiting > 0) events.push(...core.pass()!.events.map(([, event]) => event));
     expect(events.map(({ text }) => text).join('')).toBe(spelled.slice(0, spelled.indexOf(stop)));
@@ -372,10 +372,10 @@ describe('the batched engine', () => {
   it('reads the beginning that prompts share once, to the same bits, and gives it up when pages are wanted', () => {
     const { model } = tiny(6);
     const shared = [5, 1, 5, 2, 5, 3, 5, 4, 5];
-    const request = (tail: number[], loops = 3): EngineRequest => ({
+    const request = (tail: number[], loops = 3): DecodeRequest => ({
       ...{ prompt: [...shared, ...tail], maxTokens: 3, exit: { rule: 'loops', loops } },
     });
-    const rowsOf = (core: EngineCore, one: EngineRequest): { rows: number; ids: number[]; logProbs: number[] } => {
+    const rowsOf = (core: DecoderCore, one: DecodeRequest): { rows: number; ids: number[]; logProbs: number[] } => {
       const sequence = core.add(one);
       const total = { rows: 0, ids: sequence.ids, logProbs: [] as number[] };
       for (let done = core.pass(); done; done = core.pass()) {
@@ -430,14 +430,14 @@ describe('the batched engine', () => {
   it('refuses what can never run, in one line', () => {
     const { model } = tiny(4);
     const core = coreOf(model, { pages: 6 });
-    const add = (request: Partial<EngineRequest>) => () => core.add({ prompt: [1], maxTokens: 2, ...request });
+    const add = (request: Partial<DecodeRequest>) => () => core.add({ prompt: [1], maxTokens: 2, ...request });
     expect(add({ prompt: [] })).toThrow(/prompt is empty/);
     expect(add({ prompt: [11] })).toThrow(/token id 11/);
     expect(add({ maxTokens: 0 })).toThrow(/max tokens: 0/);
     expect(add({ follow: [2, 11] })).toThrow(/token id 11/);
     expect(add({ promptLogProbs: -1 })).toThrow(/prompt log-probabilities: -1/);
     expect(add({ topLogProbs: 0.5 })).toThrow(/top log-probabilities: 0.5/);
-    expect(add({ maxTokens: 64 })).toThrow(/65 tokens; this engine takes 64/);
+    expect(add({ maxTokens: 64 })).toThrow(/65 tokens; this decoder takes 64/);
     expect(add({ maxTokens: 20 })).toThrow(/needs 15 cache pages/);
     expect(add({ exit: { rule: 'loops', loops: 4 } })).toThrow(/4 loops are asked for, the model has 3/);
     expect(add({ logitBias: new Map([[12, 1]]) })).toThrow(/logit bias: token id 12/);

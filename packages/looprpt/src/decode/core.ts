@@ -1,8 +1,8 @@
 /**
- * The depth-adaptive batched engine, pass by pass. A pass advances every active sequence by one loop, at whatever loop it
+ * The depth-adaptive batched decoder, pass by pass. A pass advances every active sequence by one loop, at whatever loop it
  * stands; those whose exit rule says so are read out and sampled, and start their next token in the next pass.
  *
- * Synchronous and without a clock: engine.ts drives it. Between passes the states of the rows under way are its only tensors
+ * Synchronous and without a clock: decoder.ts drives it. Between passes the states of the rows under way are its only tensors
  * besides the cache's. Invariants: a sequence holds its pages from admission to its last event; when all have ended, only
  * beginnings of prompts are left, for as long as nothing else wants their pages; each sequence has its own random stream; with `reproducible` on the CPU in float32 what a sequence yields has the
  * same bits whatever else is in the passes.
@@ -12,19 +12,19 @@
 import { elementBytes, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
+import { type EvidenceKind, ExitDecision, evidenceOf } from '../model/exit-rule.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { cachePolicyConfig, pageNeed } from './cache-policy.js';
-import { type EvidenceKind, ExitDecision, evidenceOf } from './exit-rule.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
 import { chooseTokens, readTokens } from './read-out.js';
-import { type EngineRequest, Sequence, type TokenEvent } from './request.js';
+import { type DecodeRequest, Sequence, type TokenEvent } from './request.js';
 import { type PassRow, Scheduler } from './scheduler.js';
 import { SequenceSlots } from './sequence-slots.js';
 import { Step } from './step.js';
 
-export const engineConfig = z.strictObject({
+export const decoderConfig = z.strictObject({
   maxSequences: z.int().min(1).default(32).describe('sequences that run at once; more wait'),
   maxLength: z.int().min(1).default(2048).describe('most tokens of a sequence, prompt and text together'),
   pageSize: z.int().min(1).default(16).describe('tokens of a cache page, which holds one loop of them'),
@@ -45,10 +45,10 @@ export const engineConfig = z.strictObject({
     ),
 });
 
-export type EngineConfig = z.output<typeof engineConfig>;
+export type DecoderConfig = z.output<typeof decoderConfig>;
 
-export class EngineCore implements Disposable {
-  readonly config: EngineConfig;
+export class DecoderCore implements Disposable {
+  readonly config: DecoderConfig;
   readonly pool: PagePool;
   readonly #model: LoopLM;
   readonly #memory: KVMemory;
@@ -58,8 +58,8 @@ export class EngineCore implements Disposable {
   readonly #decisions = new Map<Sequence, Map<number, ExitDecision>>();
   #stateNE: Tensor | null = null;
 
-  constructor(model: LoopLM, options: z.input<typeof engineConfig> = {}) {
-    this.config = engineConfig.parse(options);
+  constructor(model: LoopLM, options: z.input<typeof decoderConfig> = {}) {
+    this.config = decoderConfig.parse(options);
     const { maxSequences, maxLength, pageSize, prefillRows, reproducible } = this.config;
     const pages = this.config.pages ?? defaultPages(this.config, model.config.loops);
     this.#model = model;
@@ -87,16 +87,16 @@ export class EngineCore implements Disposable {
   }
 
   /** Puts a request in the queue. @throws UserError for one that can never run */
-  add(request: EngineRequest): Sequence {
+  add(request: DecodeRequest): Sequence {
     const { maxLength } = this.config;
     const sequence = new Sequence(request, this.#model.config);
     const length = sequence.size.capacity + 1;
     if (length > maxLength)
-      throw new UserError(`prompt and max tokens come to ${length} tokens; this engine takes ${maxLength} at most`);
+      throw new UserError(`prompt and max tokens come to ${length} tokens; this decoder takes ${maxLength} at most`);
     const need = this.#pageNeed(sequence);
     if (need > this.pool.pages)
       throw new UserError(
-        `the request needs ${need} cache pages, the engine has ${this.pool.pages}: ask for fewer tokens`,
+        `the request needs ${need} cache pages, the decoder has ${this.pool.pages}: ask for fewer tokens`,
       );
     this.#scheduler.add(sequence);
     return sequence;
@@ -268,7 +268,7 @@ function promptOf({ ids, size }: Sequence): number[] {
 }
 
 /** One sequence of the greatest length always fits, also while its prompt is read. */
-function defaultPages({ maxSequences, maxLength, pageSize, cache }: EngineConfig, loops: number): number {
+function defaultPages({ maxSequences, maxLength, pageSize, cache }: DecoderConfig, loops: number): number {
   const long = Math.ceil(maxLength / pageSize);
   const each = cache.decode === 'last' ? long : loops * long;
   return Math.max(Math.ceil((maxSequences * each) / 2), loops * long);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logitsOf, logitsShape } from '../../test-support/logits.js';
 import { drawToken, weigh } from './draw.js';
-import { type Sampling, sampleToken } from './plain/sampling.js';
+import { type Sampling, sampleToken } from './sampling.js';
 
 const samplingArbitrary: fc.Arbitrary<Sampling> = fc.record({
   temperature: fc.constantFrom(0.3, 0.8, 1, 2.5),

@@ -5,7 +5,7 @@
  * may differ.
  */
 import assert from 'node:assert/strict';
-import type { Sampling } from './plain/sampling.js';
+import type { Sampling } from './sampling.js';
 
 /** What may be chosen: logits of all ids, and numbers proportional to exp(logit / temperature). */
 export interface Weighed {

@@ -1,6 +1,7 @@
-/** The depth-adaptive batched engine. */
+/** The depth-adaptive batched decoder. */
+
+export { type ExitRule, exitRuleConfig } from '../model/exit-rule.js';
 export { type CachePolicy, cachePolicyConfig } from './cache-policy.js';
-export { type EngineConfig, EngineCore, engineConfig } from './core.js';
-export { Engine, type Submission } from './engine.js';
-export { type ExitRule, exitRuleConfig } from './exit-rule.js';
-export type { EngineRequest, FinishReason, LogProb, ReadToken, TokenEvent } from './request.js';
+export { type DecoderConfig, DecoderCore, decoderConfig } from './core.js';
+export { Decoder, type Submission } from './decoder.js';
+export type { DecodeRequest, FinishReason, LogProb, ReadToken, TokenEvent } from './request.js';

@@ -1,16 +1,16 @@
-/** What is asked of the engine, what it answers, and one sequence's own state: its tokens, random stream and text. */
+/** What is asked of the decoder, what it answers, and one sequence's own state: its tokens, random stream and text. */
 import assert from 'node:assert/strict';
 import { Rng } from '../base/rng.js';
 import { UserError } from '../base/user-error.js';
 import type { LoopLMConfig } from '../model/config.js';
+import { ExitDecision, type ExitRule, lastLoop } from '../model/exit-rule.js';
 import { drawToken, type Weighed, weigh } from './draw.js';
-import { ExitDecision, type ExitRule, lastLoop } from './exit-rule.js';
-import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from './plain/sampling.js';
+import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from './sampling.js';
 import type { Job } from './scheduler.js';
 import type { SequenceSize, SequenceSlots } from './sequence-slots.js';
 import { StopStrings } from './stop-strings.js';
 
-export interface EngineRequest {
+export interface DecodeRequest {
   /** Token ids, at least one. */
   prompt: ArrayLike<number>;
   /** Most tokens to make; 0 only with `promptLogProbs`, to score a text and make none. */
@@ -40,7 +40,7 @@ export interface EngineRequest {
   /** Taken instead of what would be drawn, one after the other as far as they reach: teacher forcing, for measurements. */
   follow?: ArrayLike<number>;
   /** Makes text of the tokens, and ends it before the first of these strings. */
-  text?: { decoder: { push(id: number): string; end(): string }; stop?: readonly string[] };
+  text?: { stream: { push(id: number): string; end(): string }; stop?: readonly string[] };
 }
 
 export type FinishReason = 'stop' | 'length' | 'cancelled';
@@ -74,7 +74,7 @@ export interface TokenEvent {
 }
 
 export class Sequence implements Job {
-  readonly request: EngineRequest;
+  readonly request: DecodeRequest;
   readonly size: SequenceSize;
   readonly exit: ExitRule;
   /** Prompt and text so far; entry n is token n. */
@@ -91,7 +91,7 @@ export class Sequence implements Job {
   #promptRead: ReadToken[] | null;
 
   /** @throws UserError for a request that cannot be met */
-  constructor(request: EngineRequest, config: LoopLMConfig) {
+  constructor(request: DecodeRequest, config: LoopLMConfig) {
     const { prompt, maxTokens, sampling = GREEDY, seed = 0, exit = { rule: 'loops', loops: config.loops } } = request;
     this.request = request;
     this.exit = exit;
@@ -218,7 +218,7 @@ export class Sequence implements Job {
     if (stopIds?.includes(choice.id)) return this.#end('stop', null, '');
     this.ids.push(choice.id);
     this.#counts.set(choice.id, 1 + (this.#counts.get(choice.id) ?? 0));
-    const piece = text ? this.#stops.push(text.decoder.push(choice.id)) : '';
+    const piece = text ? this.#stops.push(text.stream.push(choice.id)) : '';
     if (this.#stops.stopped) return this.#last('stop', choice, piece);
     if (this.ids.length === this.size.prompt + 1 + maxTokens) return this.#end('length', choice, piece);
     return { token: choice, text: piece, finish: null };
@@ -230,7 +230,7 @@ export class Sequence implements Job {
 
   /** What the decoder still holds belongs to the text, unless it completes a stop string. */
   #end(finish: FinishReason, token: ReadToken | null, piece: string): TokenEvent {
-    const rest = this.request.text ? this.#stops.push(this.request.text.decoder.end()) + this.#stops.end() : '';
+    const rest = this.request.text ? this.#stops.push(this.request.text.stream.end()) + this.#stops.end() : '';
     return this.#last(this.#stops.stopped ? 'stop' : finish, token, piece + rest);
   }
 

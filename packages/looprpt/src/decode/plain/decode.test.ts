@@ -3,9 +3,9 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { GOLDEN, goldenCase, tinyLoopLM } from '../../../test-support/eval-models.js';
 import { greedyDecode } from '../../../test-support/slow/slow-decode.js';
 import type { LoopLM } from '../../model/loop-lm.js';
+import { samplingConfig } from '../sampling.js';
 import { type DecodeRequest, decode, decodeSteps, type TokenEvent } from './decode.js';
 import { type ExitPolicy, exitPolicy, readOutStates } from './exit-policy.js';
-import { samplingConfig } from './sampling.js';
 
 const models: LoopLM[] = [];
 const kept = (model: LoopLM): LoopLM => {

@@ -16,8 +16,8 @@ import { Rng } from '../../base/rng.js';
 import { UserError } from '../../base/user-error.js';
 import { KVCache } from '../../model/kv-cache.js';
 import type { LoopLM } from '../../model/loop-lm.js';
+import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from '../sampling.js';
 import { type ExitPolicy, type ReadOut, readOutStates } from './exit-policy.js';
-import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from './sampling.js';
 
 export interface DecodeRequest {
   prompt: ArrayLike<number>;

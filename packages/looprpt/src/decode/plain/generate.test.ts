@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { tinyLoopLM } from '../../../test-support/eval-models.js';
 import { tinyTokenizer } from '../../../test-support/tiny-tokenizer.js';
 import { LoopLM } from '../../model/loop-lm.js';
+import { GREEDY, samplingConfig } from '../sampling.js';
 import { decode } from './decode.js';
 import { GenerationSchema, generate } from './generate.js';
-import { GREEDY, samplingConfig } from './sampling.js';
 
 describe('generate', () => {
   it('gives the text of the tokens, in pieces and as a whole', async () => {

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
+import type { Sampling } from '../sampling.js';
 import { decodeAsync } from './decode.js';
 import type { ExitPolicy } from './exit-policy.js';
-import type { Sampling } from './sampling.js';
 
 export const GenerationSchema = z.object({
   text: z.string(),

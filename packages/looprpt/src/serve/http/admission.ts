@@ -1,7 +1,7 @@
 /**
- * The bounded queue: how many texts may be in the engine, running or waiting, and when to come again.
+ * The bounded queue: how many texts may be in the decoder, running or waiting, and when to come again.
  *
- * The engine has a queue of its own, without a bound; what is let in here is all that it ever holds.
+ * The decoder has a queue of its own, without a bound; what is let in here is all that it ever holds.
  */
 import { ApiError } from './errors.js';
 

@@ -110,7 +110,7 @@ function readyOnly({ phase }: AppContext): MiddlewareHandler {
       const words = {
         loading: 'the model is being loaded',
         draining: 'the server is going down',
-        failed: 'the engine is gone',
+        failed: 'the decoder is gone',
       };
       const more = { code: now, retryAfter: LOADING_SECONDS };
       throw new ApiError(503, 'service_unavailable', words[now], more);

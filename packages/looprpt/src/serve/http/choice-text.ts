@@ -1,5 +1,5 @@
 /**
- * One text of an answer as it grows: from the engine's news to pieces that either dialect can write down, the prompt in front
+ * One text of an answer as it grows: from the decoder's news to pieces that either dialect can write down, the prompt in front
  * where that is wanted. All pieces joined are the whole.
  */
 import type { LikelyToken, PromptNews, TextNews } from '../worker/protocol.js';

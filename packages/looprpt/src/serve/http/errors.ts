@@ -1,7 +1,7 @@
 /** Errors as OpenAI's clients know them: a status code and `{error: {message, type, param, code}}`. */
 import { z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { EngineFault, JobRefused } from '../worker/client.js';
+import { DecoderFault, JobRefused } from '../worker/client.js';
 
 export const errorBody = z
   .object({
@@ -61,9 +61,9 @@ export class ApiError extends Error {
       return new ApiError(error.status, 'invalid_request_error', message, { code: 'invalid_request' });
     }
     if (error instanceof JobRefused) return ApiError.invalid(error.message, error.refusal.param, error.refusal.code);
-    // The engine's own words are for its log: they may hold paths.
+    // The decoder's own words are for its log: they may hold paths.
     const message =
-      error instanceof EngineFault ? 'the engine failed while it made this text' : 'a fault of the server';
+      error instanceof DecoderFault ? 'the decoder failed while it made this text' : 'a fault of the server';
     return new ApiError(500, 'server_error', message, { code: 'internal_error' });
   }
 }

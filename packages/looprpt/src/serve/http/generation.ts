@@ -1,8 +1,8 @@
 /**
- * A generation request from admission to its last byte. Nothing is sent before the engine has accepted the job, so that a
+ * A generation request from admission to its last byte. Nothing is sent before the decoder has accepted the job, so that a
  * refusal has its status code; a fault after that is an event of the stream.
  */
-import type { EngineClient } from '../worker/client.js';
+import type { DecoderClient } from '../worker/client.js';
 import type { Job } from '../worker/protocol.js';
 import type { Admission } from './admission.js';
 import { Answer } from './answer.js';
@@ -15,7 +15,7 @@ import { eventStream } from './sse.js';
 import { Stopwatch } from './stopwatch.js';
 
 export interface GenerationContext {
-  client: EngineClient;
+  client: DecoderClient;
   admission: Admission;
   metrics: Metrics;
   /** The model's id for clients. */
@@ -34,7 +34,7 @@ export interface GenerationRequest {
   gone: AbortSignal;
 }
 
-/** @throws ApiError, JobRefused, EngineFault */
+/** @throws ApiError, JobRefused, DecoderFault */
 export async function generate(context: GenerationContext, request: GenerationRequest): Promise<Response> {
   const { client, admission, metrics, modelId, requestSeconds: seconds } = context;
   const { job, dialect, wants, gone } = request;

@@ -1,5 +1,5 @@
 /**
- * What a generation request holds while it runs: its room in the queue, its job in the engine, its time limit. All of it is let
+ * What a generation request holds while it runs: its room in the queue, its job in the decoder, its time limit. All of it is let
  * go of when the hold ends, which happens once, whoever is first: the last token, the clock, the client that goes away, a fault.
  */
 import type { Admission } from './admission.js';

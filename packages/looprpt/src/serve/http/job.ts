@@ -1,4 +1,4 @@
-/** From the fields of a request to a job for the engine. */
+/** From the fields of a request to a job for the decoder. */
 import type { Job, PromptInput } from '../worker/protocol.js';
 import { ApiError } from './errors.js';
 import type { ChatRequest } from './schemas/chat.js';

@@ -6,8 +6,8 @@ import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it, vi } from 'vitest';
 import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { UserError } from '../../base/user-error.js';
-import { EngineClient } from '../worker/client.js';
-import type { EngineState, ServedModel } from '../worker/protocol.js';
+import { DecoderClient } from '../worker/client.js';
+import type { DecoderState, ServedModel } from '../worker/protocol.js';
 import { HttpServer } from './server.js';
 
 const json = { 'content-type': 'application/json' };
@@ -26,7 +26,7 @@ async function until(reached: () => boolean): Promise<void> {
   while (!reached()) await new Promise((next) => setTimeout(next, 2));
 }
 
-function expectEmpty({ engine: { core }, server, faults }: TestServer): void {
+function expectEmpty({ decoder: { core }, server, faults }: TestServer): void {
   expect([core.running, core.waiting, server.texts]).toEqual([0, 0, 0]);
   expect(core.pool.free + core.prefixPages).toBe(core.pool.pages);
   expect(faults).toEqual([]);
@@ -54,7 +54,7 @@ describe('the API key', () => {
   });
 
   it('is needed before strangers can come in', async () => {
-    const client = new EngineClient(new MessageChannel().port1);
+    const client = new DecoderClient(new MessageChannel().port1);
     const listen = (host: string, more: object = {}) =>
       HttpServer.listen(client, { modelId: 'm', host, port: 0, ...more }, () => {});
     await expect(listen('0.0.0.0')).rejects.toThrow(/^--host 0\.0\.0\.0 .*LOOPRPT_API_KEY.*--allow-without-key/);
@@ -71,7 +71,7 @@ describe('the API key', () => {
 
 describe('the queue', () => {
   it('is bounded: 429 with Retry-After beyond it, and room again afterwards', async () => {
-    await using served = await startTestServer({ engine: { maxBatch: 1 }, server: { queue: 2 } });
+    await using served = await startTestServer({ decoder: { maxBatch: 1 }, server: { queue: 2 } });
     const running = Array.from({ length: 3 }, () => post(served, LONG));
     await until(() => served.server.texts === 3);
     const refused = await post(served, LONG);
@@ -89,8 +89,8 @@ describe('the queue', () => {
 
 describe('a client that goes away', () => {
   it.each([true, false])('frees its pages at once, stream: %s, running or waiting', async (stream) => {
-    await using served = await startTestServer({ engine: { maxBatch: 2, cacheTokens: 512 } });
-    const { core } = served.engine;
+    await using served = await startTestServer({ decoder: { maxBatch: 2, cacheTokens: 512 } });
+    const { core } = served.decoder;
     const clients = Array.from({ length: 4 }, () => new AbortController());
     const answers = clients.map(({ signal }) => post(served, { ...LONG, stream }, { signal }));
     for (const answer of answers) answer.catch(() => {});
@@ -111,7 +111,7 @@ describe('a client that goes away', () => {
     const reader = (await post(served, { ...LONG, stream: true }, { signal: aborted.signal })).body!.getReader();
     await reader.read();
     aborted.abort();
-    await until(() => served.engine.core.running === 0 && served.server.texts === 0);
+    await until(() => served.decoder.core.running === 0 && served.server.texts === 0);
     expectEmpty(served);
   });
 
@@ -136,7 +136,7 @@ describe('limits', () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => post(served, { ...LONG, n: 4 })));
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([504]));
     expect(await errorOf(all[0]!)).toMatchObject({ type: 'timeout_error', code: 'request_timeout' });
-    await until(() => served.engine.core.running + served.engine.core.waiting === 0);
+    await until(() => served.decoder.core.running + served.decoder.core.waiting === 0);
     expectEmpty(served);
   });
 
@@ -157,7 +157,7 @@ describe('limits', () => {
 
 describe('going down', () => {
   it('finishes what runs and waits, says so meanwhile, and takes nothing new', async () => {
-    await using served = await startTestServer({ engine: { maxBatch: 1 } });
+    await using served = await startTestServer({ decoder: { maxBatch: 1 } });
     const running = [post(served, { ...LONG, stream: true }), post(served, LONG)];
     await until(() => served.server.texts === 2);
     const drained = served.server.drain();
@@ -185,11 +185,11 @@ describe('going down', () => {
 
 describe('while the model is loaded', () => {
   const model = { name: 'm', loops: 3 } as ServedModel;
-  const state: EngineState = { waiting: 0, running: 0, pages: 1, pagesUsed: 0, pagesKept: 0, tensors: 0 };
+  const state: DecoderState = { waiting: 0, running: 0, pages: 1, pagesUsed: 0, pagesKept: 0, tensors: 0 };
 
-  it('the server listens and says so; it is ready afterwards, and knows when the engine is gone', async () => {
+  it('the server listens and says so; it is ready afterwards, and knows when the decoder is gone', async () => {
     const { port1, port2 } = new MessageChannel();
-    const client = new EngineClient(port1);
+    const client = new DecoderClient(port1);
     const faults: unknown[] = [];
     const server = await HttpServer.listen(client, { modelId: 'm', port: 0 }, (fault) => faults.push(fault));
     const status = async (path: string) => (await fetch(server.url + path)).status;
@@ -210,7 +210,7 @@ describe('while the model is loaded', () => {
 
   it('tells whoever waits that it cannot be loaded', async () => {
     const { port1, port2 } = new MessageChannel();
-    const client = new EngineClient(port1);
+    const client = new DecoderClient(port1);
     port2.postMessage({ kind: 'failed', message: 'nowhere: no such folder', isUserError: true });
     await expect(client.loaded).rejects.toThrow(UserError);
     port1.close();

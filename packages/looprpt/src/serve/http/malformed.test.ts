@@ -40,7 +40,7 @@ async function expectRefusal(response: Response): Promise<void> {
 
 async function expectAlive(): Promise<void> {
   for (const [path, , body] of ROUTES) expect((await send(path, JSON.stringify(body))).status).toBe(200);
-  const { pool, prefixPages, running } = served.engine.core;
+  const { pool, prefixPages, running } = served.decoder.core;
   expect([pool.free + prefixPages, running, served.server.texts]).toEqual([pool.pages, 0, 0]);
 }
 

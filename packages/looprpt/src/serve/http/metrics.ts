@@ -1,6 +1,6 @@
 /** What `/metrics` tells Prometheus. Times are in seconds. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { EngineState } from '../worker/protocol.js';
+import type { DecoderState } from '../worker/protocol.js';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
@@ -34,8 +34,8 @@ export class Metrics {
   #loops: Histogram | null = null;
 
   /** @param stateOf how things stand when they are asked for; null before the model is there */
-  constructor(stateOf: () => EngineState | null) {
-    const gauge = (name: string, help: string, read: (state: EngineState) => number): void =>
+  constructor(stateOf: () => DecoderState | null) {
+    const gauge = (name: string, help: string, read: (state: DecoderState) => number): void =>
       this.gauge(name, help, () => {
         const state = stateOf();
         return state && read(state);
@@ -45,7 +45,7 @@ export class Metrics {
     gauge('looprpt_cache_pages', 'pages of the cache', ({ pages }) => pages);
     gauge('looprpt_cache_pages_used', 'pages that texts under way hold', ({ pagesUsed }) => pagesUsed);
     gauge('looprpt_cache_pages_kept', 'free pages that remember beginnings of prompts', ({ pagesKept }) => pagesKept);
-    gauge('looprpt_live_tensors', "native tensors of the engine's thread", ({ tensors }) => tensors);
+    gauge('looprpt_live_tensors', "native tensors of the decoder's thread", ({ tensors }) => tensors);
   }
 
   /** A number that is read when it is asked for; null leaves it as it was. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { loadModel } from '../../checkpoint/folder.js';
 import { generate } from '../../decode/plain/generate.js';
-import { samplingConfig } from '../../decode/plain/sampling.js';
+import { samplingConfig } from '../../decode/sampling.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const { pool, prefixPages, running, waiting } = served.engine.core;
+  const { pool, prefixPages, running, waiting } = served.decoder.core;
   expect([pool.free + prefixPages, running, waiting, served.server.texts]).toEqual([pool.pages, 0, 0, 0]);
   expect(served.faults).toEqual([]);
   model.dispose();
@@ -220,7 +220,7 @@ describe('streams', () => {
 
 /** Until nothing runs. */
 async function settled(): Promise<void> {
-  const { core } = served.engine;
+  const { core } = served.decoder;
   while (core.running + core.waiting + served.server.texts > 0) await new Promise((next) => setTimeout(next, 5));
   expect(core.pool.free + core.prefixPages).toBe(core.pool.pages);
 }

@@ -1,7 +1,7 @@
 /**
  * The server on a socket: it listens while the model is still being loaded, and goes down without cutting a text short.
  *
- * Not here: signals and the command line; the engine's thread, which is the caller's.
+ * Not here: signals and the command line; the decoder's thread, which is the caller's.
  */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { getRequestListener } from '@hono/node-server';
 import { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
 import { choiceSeed } from '../worker/choice-seed.js';
-import type { EngineClient } from '../worker/client.js';
+import type { DecoderClient } from '../worker/client.js';
 import { Admission } from './admission.js';
 import { createApp, type Phase } from './app.js';
 import { ApiError } from './errors.js';
@@ -25,7 +25,7 @@ export const serverConfig = z.strictObject({
   port: z.int().min(0).max(65535).default(8000).describe('0 takes a free one'),
   apiKey: z.string().min(1).nullable().default(null).describe('null: no key is asked for'),
   allowWithoutKey: z.boolean().default(false).describe('listen on other addresses than loopback without a key'),
-  maxBatch: z.int().min(1).default(32).describe('texts that run at once, as the engine has it'),
+  maxBatch: z.int().min(1).default(32).describe('texts that run at once, as the decoder has it'),
   queue: z.int().min(0).default(256).describe('texts that may wait beyond those that run'),
   requestSeconds: z.number().positive().max(86_400).default(600).describe('most seconds of a generation request'),
   maxBodyBytes: z
@@ -51,7 +51,7 @@ export class HttpServer {
   readonly isOpenToAll: boolean;
   #isDraining = false;
 
-  private constructor(client: EngineClient, config: ServerConfig, onFault: (error: unknown) => void) {
+  private constructor(client: DecoderClient, config: ServerConfig, onFault: (error: unknown) => void) {
     const { modelId, apiKey, maxBatch, queue, requestSeconds, maxBodyBytes, seed } = config;
     this.#admission = new Admission(maxBatch + queue);
     this.isOpenToAll = apiKey === null && !isLoopback(config.host);
@@ -80,12 +80,12 @@ export class HttpServer {
   }
 
   /**
-   * @param client of an engine, which may still be loading its model
+   * @param client of a decoder, which may still be loading its model
    * @param onFault is told of faults of ours
    * @throws UserError where the address is taken, or would let strangers in
    */
   static async listen(
-    client: EngineClient,
+    client: DecoderClient,
     options: z.input<typeof serverConfig>,
     onFault: (error: unknown) => void,
   ): Promise<HttpServer> {

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { UserError } from '../../base/user-error.js';
 import { deferred } from './deferred.js';
 import type {
-  EngineState,
-  FromEngine,
+  DecoderState,
+  FromDecoder,
   Job,
   JobId,
   JobNews,
@@ -15,13 +15,13 @@ import type {
   Refusal,
   ServedModel,
   TextNews,
-  ToEngine,
+  ToDecoder,
 } from './protocol.js';
 
 /** Either end of a `MessageChannel`, or a `Worker`. */
-export interface EnginePort {
-  postMessage(message: ToEngine): void;
-  on(event: 'message', listener: (message: FromEngine) => void): unknown;
+export interface DecoderPort {
+  postMessage(message: ToDecoder): void;
+  on(event: 'message', listener: (message: FromDecoder) => void): unknown;
 }
 
 /** A job that cannot be met. */
@@ -31,27 +31,27 @@ export class JobRefused extends Error {
   }
 }
 
-/** A fault of the engine while a job was under way. */
-export class EngineFault extends Error {}
+/** A fault of the decoder while a job was under way. */
+export class DecoderFault extends Error {}
 
 /** A job that was accepted. */
 export interface AcceptedJob {
   prompts: readonly PromptNews[];
-  /** Of all its texts, as they are made; ends after the last one's end, or where the job is cancelled. @throws EngineFault */
+  /** Of all its texts, as they are made; ends after the last one's end, or where the job is cancelled. @throws DecoderFault */
   news: AsyncIterable<TextNews>;
 }
 
-export class EngineClient {
-  readonly #port: EnginePort;
+export class DecoderClient {
+  readonly #port: DecoderPort;
   readonly #jobs = new Map<JobId, JobStream>();
   readonly #loaded = deferred<ServedModel>();
   #model: ServedModel | null = null;
-  #state: EngineState = { waiting: 0, running: 0, pages: 0, pagesUsed: 0, pagesKept: 0, tensors: 0 };
+  #state: DecoderState = { waiting: 0, running: 0, pages: 0, pagesUsed: 0, pagesKept: 0, tensors: 0 };
   #fault: Error | null = null;
   #nextId = 0;
 
   /** @param onRemark is told what people may want to know while the model is loaded */
-  constructor(port: EnginePort, onRemark: (line: string) => void = () => {}) {
+  constructor(port: DecoderPort, onRemark: (line: string) => void = () => {}) {
     this.#port = port;
     port.on('message', (message) => this.#receive(message, onRemark));
   }
@@ -64,8 +64,8 @@ export class EngineClient {
   get model(): ServedModel | null {
     return this.#model;
   }
-  /** As it stood when the engine last said something. */
-  get state(): EngineState {
+  /** As it stood when the decoder last said something. */
+  get state(): DecoderState {
     return this.#state;
   }
   get fault(): Error | null {
@@ -74,7 +74,7 @@ export class EngineClient {
 
   /**
    * @param signal cancels the job, before or after it is accepted
-   * @throws JobRefused, EngineFault, or the signal's reason
+   * @throws JobRefused, DecoderFault, or the signal's reason
    */
   async submit(job: Job, signal: AbortSignal): Promise<AcceptedJob> {
     signal.throwIfAborted();
@@ -95,14 +95,14 @@ export class EngineClient {
     return { prompts: await stream.accepted, news: stream };
   }
 
-  /** The engine is gone: nothing of what is under way will end. */
+  /** The decoder is gone: nothing of what is under way will end. */
   lose(fault: Error): void {
     this.#fault ??= fault;
     this.#loaded.reject(fault);
     for (const stream of this.#jobs.values()) stream.end(fault);
   }
 
-  #receive(message: FromEngine, onRemark: (line: string) => void): void {
+  #receive(message: FromDecoder, onRemark: (line: string) => void): void {
     switch (message.kind) {
       case 'ready':
         this.#model = message.model;
@@ -156,7 +156,7 @@ class JobStream implements AsyncIterable<TextNews> {
         this.end(new JobRefused(news.refusal));
         return;
       case 'broken':
-        this.end(new EngineFault(news.message));
+        this.end(new DecoderFault(news.message));
         return;
       case 'text':
         this.#news.push(news);

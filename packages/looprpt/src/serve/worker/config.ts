@@ -1,4 +1,4 @@
-/** What the engine's thread is started with. The server's thread reads this too, so it must not load the engine. */
+/** What the decoder's thread is started with. The server's thread reads this too, so it must not load libtorch. */
 import { z } from 'zod';
 import { cachePolicyConfig } from '../../decode/cache-policy.js';
 

@@ -1,5 +1,5 @@
 /**
- * The engine's side of the protocol: jobs in, news out. Runs in the engine's thread; knows nothing of threads or HTTP, so that
+ * The decoder's side of the protocol: jobs in, news out. Runs in the decoder's thread; knows nothing of threads or HTTP, so that
  * a test can run it at the other end of any pair of ports.
  *
  * Invariants: every job is answered by `accepted`, `refused` or `broken`, unless it is cancelled first; a cancelled job holds
@@ -7,19 +7,19 @@
  */
 import { liveTensors } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
-import type { EngineRequest, ReadToken, Submission, TokenEvent } from '../../decode/index.js';
+import type { DecodeRequest, ReadToken, Submission, TokenEvent } from '../../decode/index.js';
 import { choiceSeed } from './choice-seed.js';
 import { promptIds, promptNews } from './prompt.js';
 import type {
-  EngineState,
-  FromEngine,
+  DecoderState,
+  FromDecoder,
   Job,
   JobId,
   JobNews,
   LikelyToken,
   PromptNews,
   Refusal,
-  ToEngine,
+  ToDecoder,
   TokenNews,
 } from './protocol.js';
 import { exitRule, type Served } from './served.js';
@@ -31,21 +31,21 @@ class Refused extends Error {
   }
 }
 
-export class EngineHost implements Disposable {
+export class DecoderHost implements Disposable {
   readonly #served: Served;
-  readonly #post: (message: FromEngine) => void;
+  readonly #post: (message: FromDecoder) => void;
   /** Submissions of each job that has not ended; none yet while its prompts are being read. */
   readonly #jobs = new Map<JobId, Submission[]>();
   #news: JobNews[] = [];
   #isFlushing = false;
 
-  constructor(served: Served, post: (message: FromEngine) => void) {
+  constructor(served: Served, post: (message: FromDecoder) => void) {
     this.#served = served;
     this.#post = post;
     post({ kind: 'ready', model: served.description, state: this.#state() });
   }
 
-  receive(message: Exclude<ToEngine, { kind: 'close' }>): void {
+  receive(message: Exclude<ToDecoder, { kind: 'close' }>): void {
     if (message.kind === 'submit') void this.#run(message.id, message.job);
     else this.#cancel(message.id);
   }
@@ -98,13 +98,13 @@ export class EngineHost implements Disposable {
     const submissions = this.#jobs.get(id)!;
     return requests.map((request) => {
       if (request.maxTokens === 0 && request.promptLogProbs === undefined) return nothing();
-      const submission = this.#served.engine.submit(request);
+      const submission = this.#served.decoder.submit(request);
       submissions.push(submission);
       return submission;
     });
   }
 
-  #request(job: Job, prompt: number[], choice: number): EngineRequest {
+  #request(job: Job, prompt: number[], choice: number): DecodeRequest {
     const { tokenizer, stopIds, description } = this.#served;
     const isChat = job.prompts[0]!.kind === 'chat';
     return {
@@ -119,7 +119,7 @@ export class EngineHost implements Disposable {
       logitBias: new Map(job.logitBias),
       topLogProbs: job.logProbs ?? 0,
       ...(job.echo && job.logProbs !== null ? { promptLogProbs: job.logProbs } : {}),
-      text: { decoder: tokenizer.stream({ skipSpecial: true }), stop: job.stop },
+      text: { stream: tokenizer.stream({ skipSpecial: true }), stop: job.stop },
     };
   }
 
@@ -160,8 +160,8 @@ export class EngineHost implements Disposable {
     });
   }
 
-  #state(): EngineState {
-    const { core } = this.#served.engine;
+  #state(): DecoderState {
+    const { core } = this.#served.decoder;
     const { pages, free } = core.pool;
     const pagesKept = core.prefixPages;
     const pagesUsed = pages - free - pagesKept;

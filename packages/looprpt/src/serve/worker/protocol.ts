@@ -1,14 +1,14 @@
 /**
- * What the server's thread and the engine's thread say to each other. Plain data, which `postMessage` can copy; token ids, texts
+ * What the server's thread and the decoder's thread say to each other. Plain data, which `postMessage` can copy; token ids, texts
  * and numbers, never tensors.
  *
- * A job is one request of a client: every prompt times every choice is a text. The engine's side answers `accepted` or `refused`
+ * A job is one request of a client: every prompt times every choice is a text. The decoder's side answers `accepted` or `refused`
  * once, then the texts' tokens as they are made, each text's last with `finish`; or `broken`, after which nothing comes. What
  * happened in one pass travels together.
  */
 
 import type { FinishReason } from '../../decode/index.js';
-import type { Sampling } from '../../decode/plain/sampling.js';
+import type { Sampling } from '../../decode/sampling.js';
 import type { ChatMessage } from '../../text/chat-template.js';
 
 export type PromptInput =
@@ -50,7 +50,7 @@ export interface Job {
 /** Numbered by the server's thread. */
 export type JobId = number;
 
-export type ToEngine = { kind: 'submit'; id: JobId; job: Job } | { kind: 'cancel'; id: JobId } | { kind: 'close' };
+export type ToDecoder = { kind: 'submit'; id: JobId; job: Job } | { kind: 'cancel'; id: JobId } | { kind: 'close' };
 
 export interface LikelyToken {
   id: number;
@@ -108,8 +108,8 @@ export type JobNews =
   | { kind: 'broken'; id: JobId; message: string }
   | TextNews;
 
-/** How things stand in the engine. */
-export interface EngineState {
+/** How things stand in the decoder. */
+export interface DecoderState {
   waiting: number;
   running: number;
   pages: number;
@@ -117,7 +117,7 @@ export interface EngineState {
   pagesUsed: number;
   /** Hold beginnings of prompts for later; free for any other use. */
   pagesKept: number;
-  /** Native tensors in the engine's thread: weights, cache and what it keeps ready. */
+  /** Native tensors in the decoder's thread: weights, cache and what it keeps ready. */
   tensors: number;
 }
 
@@ -142,9 +142,9 @@ export interface ServedModel {
   maxLoops: number;
 }
 
-export type FromEngine =
-  | { kind: 'ready'; model: ServedModel; state: EngineState }
+export type FromDecoder =
+  | { kind: 'ready'; model: ServedModel; state: DecoderState }
   /** Before `ready`: the model cannot be served. */
   | { kind: 'failed'; message: string; isUserError: boolean }
   | { kind: 'remark'; line: string }
-  | { kind: 'news'; news: JobNews[]; state: EngineState };
+  | { kind: 'news'; news: JobNews[]; state: DecoderState };

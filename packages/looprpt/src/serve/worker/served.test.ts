@@ -1,6 +1,6 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
-import { localEngine } from '../../../test-support/serve/local-engine.js';
+import { localDecoder } from '../../../test-support/serve/local-decoder.js';
 import { tinyModelFolder } from '../../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { choiceSeed } from './choice-seed.js';
@@ -12,7 +12,7 @@ describe('a model for serving', () => {
     const model = await tinyModelFolder(temporaryFolder().path);
     const before = liveTensors();
     const tokens = async (options: object): Promise<number> => {
-      const { client, close } = await localEngine({ model, maxLength: 64, maxBatch: 8, ...options });
+      const { client, close } = await localDecoder({ model, maxLength: 64, maxBatch: 8, ...options });
       const { cacheTokens } = await client.loaded;
       close();
       return cacheTokens;
@@ -25,10 +25,10 @@ describe('a model for serving', () => {
 
   it('refuses settings that cannot be served', async () => {
     const model = await tinyModelFolder(temporaryFolder().path);
-    await expect(localEngine({ model, cacheTokens: 64 })).rejects.toThrow(
+    await expect(localDecoder({ model, cacheTokens: 64 })).rejects.toThrow(
       /^a cache of 64 tokens cannot hold one text of 2048/,
     );
-    await expect(localEngine({ model, maxLoops: 9 })).rejects.toThrow(/^max loops: 9 /);
+    await expect(localDecoder({ model, maxLoops: 9 })).rejects.toThrow(/^max loops: 9 /);
     expect(() => servedModelConfig.parse({ model, maxLoop: 1 })).toThrow(/maxLoop/);
   });
 });

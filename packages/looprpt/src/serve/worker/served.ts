@@ -1,10 +1,10 @@
 /**
- * A model opened for serving: its engine with a cache of the right size, its tokenizer and chat template, the tokens that end
+ * A model opened for serving: its decoder with a cache of the right size, its tokenizer and chat template, the tokens that end
  * its texts, and the exit rule of requests that name none.
  */
 import { elementBytes } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
-import { Engine, type ExitRule } from '../../decode/index.js';
+import { Decoder, type ExitRule } from '../../decode/index.js';
 import { KVMemory } from '../../decode/kv-memory.js';
 import { exitPolicy } from '../../decode/plain/exit-policy.js';
 import type { LoopLM } from '../../model/loop-lm.js';
@@ -18,7 +18,7 @@ const PAGE = 16;
 const DEFAULT_CACHE_BYTES = 4 * 2 ** 30;
 
 export interface Served extends Disposable {
-  engine: Engine;
+  decoder: Decoder;
   model: LoopLM;
   tokenizer: Tokenizer;
   template: ChatTemplate | null;
@@ -40,24 +40,24 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   ];
   const tokens = cacheTokens(model, config);
   const perToken = cache.decode === 'last' ? 1 : model.config.loops;
-  const engine = new Engine(model, {
+  const decoder = new Decoder(model, {
     ...{ maxSequences: maxBatch, maxLength, pageSize: PAGE, cache, prefixReuse, reproducible },
     pages: Math.max(perToken * Math.ceil(tokens / PAGE), model.config.loops * Math.ceil(maxLength / PAGE)),
   });
   const parameters = model.parameters().reduce((sum, { tensor }) => sum + tensor.numel, 0);
   return {
-    ...{ engine, model, tokenizer, template, defaults },
+    ...{ decoder, model, tokenizer, template, defaults },
     stopIds: { text: stopIds(false), chat: stopIds(true) },
     description: {
       ...{ name: config.model, parameters, dtype: model.dtype, device: model.device },
       ...{ loops: model.config.loops, vocabSize: model.config.vocabSize, maxLength, maxBatch },
-      cacheTokens: Math.floor((engine.core.pool.pages * PAGE) / perToken),
-      cacheBytes: engine.core.cacheBytes,
+      cacheTokens: Math.floor((decoder.core.pool.pages * PAGE) / perToken),
+      cacheBytes: decoder.core.cacheBytes,
       hasChat: template !== null,
       exitThreshold: policy.threshold,
       maxLoops: policy.maxLoops,
     },
-    [Symbol.dispose]: () => engine[Symbol.dispose](),
+    [Symbol.dispose]: () => decoder[Symbol.dispose](),
   };
 }
 

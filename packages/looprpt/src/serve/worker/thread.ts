@@ -1,15 +1,15 @@
-/** The engine's thread: loads the model that its `workerData` names, then does what it is told until it is told to close. */
+/** The decoder's thread: loads the model that its `workerData` names, then does what it is told until it is told to close. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { prepareEngine } from '../../base/prepare-engine.js';
 import { UserError } from '../../base/user-error.js';
 import { servedModelConfig } from './config.js';
-import { EngineHost } from './host.js';
-import type { FromEngine, ToEngine } from './protocol.js';
+import { DecoderHost } from './host.js';
+import type { FromDecoder, ToDecoder } from './protocol.js';
 
 assert(parentPort, 'to be run as a thread');
 const port = parentPort;
-const post = (message: FromEngine): void => port.postMessage(message);
+const post = (message: FromDecoder): void => port.postMessage(message);
 
 try {
   await run();
@@ -29,8 +29,8 @@ async function run(): Promise<void> {
     say: (line) => post({ kind: 'remark', line }),
   });
   using served = await serveModel(opened.model, opened.folder, config);
-  using host = new EngineHost(served, post);
+  using host = new DecoderHost(served, post);
   await new Promise<void>((close) => {
-    port.on('message', (message: ToEngine) => (message.kind === 'close' ? close() : host.receive(message)));
+    port.on('message', (message: ToDecoder) => (message.kind === 'close' ? close() : host.receive(message)));
   });
 }

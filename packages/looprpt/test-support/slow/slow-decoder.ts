@@ -1,12 +1,12 @@
 /**
- * The engine in its most obvious form, for tests: one sequence at a time, one token at a time, plain numbers in float64, keys
+ * The decoder in its most obvious form, for tests: one sequence at a time, one token at a time, plain numbers in float64, keys
  * and values in nested arrays. It shares sampling and its random stream with the real one, nothing else. Loops count from 0.
  */
 import { Rng } from 'looprpt/internal/base/rng.js';
 import type { CachePolicy } from 'looprpt/internal/decode/cache-policy.js';
-import type { ExitRule } from 'looprpt/internal/decode/exit-rule.js';
-import { GREEDY, sampleToken } from 'looprpt/internal/decode/plain/sampling.js';
-import type { EngineRequest } from 'looprpt/internal/decode/request.js';
+import type { DecodeRequest } from 'looprpt/internal/decode/request.js';
+import { GREEDY, sampleToken } from 'looprpt/internal/decode/sampling.js';
+import type { ExitRule } from 'looprpt/internal/model/exit-rule.js';
 import { exitStep } from './slow-decode.js';
 import { endOfLoop, headLogits, keyValueAt, layerAt, logSoftmax, type SlowKeyValue } from './slow-loop-lm.js';
 import type { TinyModel } from './tiny-model.js';
@@ -23,7 +23,7 @@ export interface SlowText {
 /** What one token left behind: [loop][layer], as many loops as it ran. */
 type Memory = SlowKeyValue[][];
 
-export function slowText(model: TinyModel, request: EngineRequest, policy: CachePolicy): SlowText {
+export function slowText(model: TinyModel, request: DecodeRequest, policy: CachePolicy): SlowText {
   const { config, params } = model;
   const { prompt, maxTokens, sampling = GREEDY, seed = 0, stopIds = [] } = request;
   const exit = request.exit ?? { rule: 'loops', loops: config.loops };

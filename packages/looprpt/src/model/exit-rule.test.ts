@@ -1,7 +1,7 @@
 import { noGrad, scope, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exitCdf, exitPdf, exitStep } from '../model/exit.js';
+import { exitCdf, exitPdf, exitStep } from './exit.js';
 import { ExitDecision, type ExitRule, exitRuleConfig, lastLoop } from './exit-rule.js';
 
 /** The loop at which a token leaves, given what is known after each. */

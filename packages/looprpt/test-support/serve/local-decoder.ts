@@ -1,24 +1,24 @@
 /**
- * The engine at the other end of a pair of ports, in this thread: the same host, protocol and copies of messages as with a thread
+ * The decoder at the other end of a pair of ports, in this thread: the same host, protocol and copies of messages as with a thread
  * of its own, from the sources, and its tensors can be counted.
  */
 import { MessageChannel } from 'node:worker_threads';
 import { loadModel } from 'looprpt/internal/checkpoint/folder.js';
-import type { Engine } from 'looprpt/internal/decode/index.js';
-import { EngineClient } from 'looprpt/internal/serve/worker/client.js';
+import type { Decoder } from 'looprpt/internal/decode/index.js';
+import { DecoderClient } from 'looprpt/internal/serve/worker/client.js';
 import { servedModelConfig } from 'looprpt/internal/serve/worker/config.js';
-import { EngineHost } from 'looprpt/internal/serve/worker/host.js';
-import type { ToEngine } from 'looprpt/internal/serve/worker/protocol.js';
+import { DecoderHost } from 'looprpt/internal/serve/worker/host.js';
+import type { ToDecoder } from 'looprpt/internal/serve/worker/protocol.js';
 import { serveModel } from 'looprpt/internal/serve/worker/served.js';
 import type { z } from 'zod';
 
-export interface LocalEngine {
-  client: EngineClient;
-  engine: Engine;
+export interface LocalDecoder {
+  client: DecoderClient;
+  decoder: Decoder;
   close(): void;
 }
 
-export async function localEngine(options: z.input<typeof servedModelConfig>): Promise<LocalEngine> {
+export async function localDecoder(options: z.input<typeof servedModelConfig>): Promise<LocalDecoder> {
   const config = servedModelConfig.parse(options);
   const model = loadModel(config.model, { dtype: config.dtype });
   const served = await serveModel(model, config.model, config).catch((error: unknown) => {
@@ -26,14 +26,14 @@ export async function localEngine(options: z.input<typeof servedModelConfig>): P
     throw error;
   });
   const { port1, port2 } = new MessageChannel();
-  const client = new EngineClient(port1);
-  const host = new EngineHost(served, (message) => port2.postMessage(message));
-  port2.on('message', (message: ToEngine) => {
+  const client = new DecoderClient(port1);
+  const host = new DecoderHost(served, (message) => port2.postMessage(message));
+  port2.on('message', (message: ToDecoder) => {
     if (message.kind !== 'close') host.receive(message);
   });
   await client.loaded;
   return {
-    ...{ client, engine: served.engine },
+    ...{ client, decoder: served.decoder },
     close: () => {
       port1.close();
       host[Symbol.dispose]();

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
-import type { LoopLMConfig } from '../model/config.js';
+import type { LoopLMConfig } from './config.js';
 
 const maxLoops = z.int().min(1).optional().describe("most loops; all of the model's where it is missing");
 

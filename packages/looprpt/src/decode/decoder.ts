@@ -1,13 +1,13 @@
 /**
- * The engine for asynchronous callers: requests in at any time, token events out as they are made. Passes follow each other as
+ * The decoder for asynchronous callers: requests in at any time, token events out as they are made. Passes follow each other as
  * long as anything is to be done, with a turn for the event loop after each.
  *
  * Not here: threads, HTTP, limits on the queue. A fault of a pass ends every request with that error.
  */
 import type { z } from 'zod';
 import type { LoopLM } from '../model/loop-lm.js';
-import { EngineCore, type engineConfig } from './core.js';
-import type { EngineRequest, Sequence, TokenEvent } from './request.js';
+import { DecoderCore, type decoderConfig } from './core.js';
+import type { DecodeRequest, Sequence, TokenEvent } from './request.js';
 
 /** A request under way: its events in order, the last with `finish`. To leave the loop early cancels it. */
 export interface Submission extends AsyncIterable<TokenEvent> {
@@ -15,21 +15,21 @@ export interface Submission extends AsyncIterable<TokenEvent> {
   cancel(): void;
 }
 
-export class Engine implements Disposable {
-  readonly core: EngineCore;
+export class Decoder implements Disposable {
+  readonly core: DecoderCore;
   readonly #streams = new Map<Sequence, EventStream>();
   #driving = false;
 
-  constructor(model: LoopLM, options: z.input<typeof engineConfig> = {}) {
-    this.core = new EngineCore(model, options);
+  constructor(model: LoopLM, options: z.input<typeof decoderConfig> = {}) {
+    this.core = new DecoderCore(model, options);
   }
 
   /**
    * @throws UserError for a request that can never run
    * @example
-   * for await (const { token, text } of engine.submit({ prompt, maxTokens: 64 })) …
+   * for await (const { token, text } of decoder.submit({ prompt, maxTokens: 64 })) …
    */
-  submit(request: EngineRequest): Submission {
+  submit(request: DecodeRequest): Submission {
     const sequence = this.core.add(request);
     const cancel = (): void => {
       const event = this.core.cancel(sequence);

@@ -1,11 +1,11 @@
-/** Starts the engine in a thread of its own. The server's thread never loads libtorch, so nothing of it can stop there. */
+/** Starts the decoder in a thread of its own. The server's thread never loads libtorch, so nothing of it can stop there. */
 import { Worker } from 'node:worker_threads';
-import { EngineClient } from './client.js';
+import { DecoderClient } from './client.js';
 import type { ServedModelConfig } from './config.js';
-import type { ToEngine } from './protocol.js';
+import type { ToDecoder } from './protocol.js';
 
-export interface EngineThread {
-  client: EngineClient;
+export interface DecoderThread {
+  client: DecoderClient;
   /** Resolves when the thread has ended, for whatever reason. */
   ended: Promise<void>;
   /** Frees the model and ends the thread. */
@@ -13,13 +13,13 @@ export interface EngineThread {
 }
 
 /** @param onRemark is told what people may want to know while the model is loaded */
-export function startEngineThread(config: ServedModelConfig, onRemark: (line: string) => void): EngineThread {
+export function startDecoderThread(config: ServedModelConfig, onRemark: (line: string) => void): DecoderThread {
   const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: config });
-  const client = new EngineClient(worker, onRemark);
+  const client = new DecoderClient(worker, onRemark);
   worker.on('error', (error) => client.lose(error));
   const ended = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
-      client.lose(new Error(`the engine's thread ended with code ${code}`));
+      client.lose(new Error(`the decoder's thread ended with code ${code}`));
       resolve();
     });
   });
@@ -28,7 +28,7 @@ export function startEngineThread(config: ServedModelConfig, onRemark: (line: st
     close: async () => {
       // A thread that is still loading does not listen.
       if (client.model === null) await worker.terminate();
-      else worker.postMessage({ kind: 'close' } satisfies ToEngine);
+      else worker.postMessage({ kind: 'close' } satisfies ToDecoder);
       await ended;
     },
   };
