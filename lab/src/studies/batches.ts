@@ -34,6 +34,11 @@ export class BatchStream {
     }
     return this.#made[index]!;
   }
+
+  /** All of them from the first on, each as the one micro-batch of a step. */
+  async *batches(): AsyncGenerator<[PackedBatch], void, undefined> {
+    for (let index = 0; ; index++) yield [await this.at(index)];
+  }
 }
 
 /** The data of a run, whose paths are relative to a folder. */

@@ -14,10 +14,11 @@ import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { Tokenizer } from 'looprpt/internal/text/tokenizer.js';
 import { adamWConfigSchema } from 'looprpt/internal/train/adamw.js';
 import { blendTowards } from 'looprpt/internal/train/blend.js';
+import { trainingLoop } from 'looprpt/internal/train/loop.js';
 import { METRICS_FILE, readMetrics } from 'looprpt/internal/train/metrics/metrics-log.js';
 import { run } from 'looprpt/internal/train/run.js';
 import { type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
-import { scheduleFactor } from 'looprpt/internal/train/schedule.js';
+import { scheduledRate } from 'looprpt/internal/train/schedule.js';
 import { Trainer } from 'looprpt/internal/train/trainer.js';
 import type { ArmSettings } from './arm.js';
 import {
@@ -148,23 +149,32 @@ async function train(
   using trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
   const record: TrainingRecord = { steps: recipe.steps, tokens: 0, lossTokens: 0, seconds: 0, skipped: 0, order: [] };
   const order = new OrderDigest();
-  for (let step = 1; step <= recipe.steps; step++) {
-    const batch = await stream.at(step - 1);
-    order.add(batch);
-    const began = process.cpuUsage();
-    const { skipped } = trainer.step([batch], learningRate * scheduleFactor(recipe.schedule, step, recipe.steps));
-    const { user, system } = process.cpuUsage(began);
-    record.seconds += (user + system) / 1e6;
-    record.tokens += batch.tokens;
-    record.lossTokens += batch.lossTokens;
-    record.skipped += Number(skipped);
-    if (step === 1 || step % ORDER_EVERY === 0) record.order.push(order.value);
-    onProgress(step / recipe.steps);
-    // Gives messages and signals their turn.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const { steps, schedule } = recipe;
+  await trainingLoop({
+    trainer: { step: (batches, rate) => inCpuTime(record, () => trainer.step(batches, rate)) },
+    batches: stream.batches(),
+    steps,
+    learningRate: scheduledRate(learningRate, schedule, steps),
+    onStep: ({ step, batches, result }) => {
+      for (const batch of batches) order.add(batch);
+      record.tokens += result.tokens;
+      record.lossTokens += result.lossTokens;
+      record.skipped += Number(result.skipped);
+      if (step === 1 || step % ORDER_EVERY === 0) record.order.push(order.value);
+      onProgress(step / steps);
+    },
+  });
   student.setRequiresGrad(false);
   return record;
+}
+
+/** Adds what a step takes of the processor to the record, waits and other work left out. */
+function inCpuTime<T>(record: TrainingRecord, step: () => T): T {
+  const began = process.cpuUsage();
+  const result = step();
+  const { user, system } = process.cpuUsage(began);
+  record.seconds += (user + system) / 1e6;
+  return result;
 }
 
 /** To where a run with this `blend` would end. */

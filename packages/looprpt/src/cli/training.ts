@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { interruption } from '../base/interrupt.js';
 import { type Cli, commandLine, printFacts, printJson, sayer } from '../base/terminal/cli.js';
-import { type Progress, progress } from '../base/terminal/progress.js';
 import { versions } from '../base/versions.js';
+import { trainingBar } from '../train/bar.js';
 import type { RunOutcome } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
 import { type TrainingKind, type TrainingOptions, trainingConfig } from './training-config.js';
@@ -43,25 +43,13 @@ async function runWithBar(
   { resume = false, quiet = false }: { resume?: boolean; quiet?: boolean },
 ): Promise<RunOutcome> {
   const { run } = await import('../train/run.js');
-  let bar: Progress | undefined;
-  let first = 0;
   using interrupted = interruption(cli.stderr);
-  const say = sayer(cli, { quiet });
-  const outcome = await run(config, resume, {
+  using bar = trainingBar(kind, { stream: cli.stderr, quiet });
+  return await run(config, resume, {
     signal: interrupted.signal,
-    onMessage: (message) => (bar ? bar.log(message) : say(message)),
-    onStep: (record, total) => {
-      // A resumed run's bar shows what is left to do, so that its estimate is of this part.
-      first ||= record.step;
-      const title = first > 1 ? `${kind} from step ${first}` : kind;
-      bar ??= progress(title, total - first + 1, { stream: cli.stderr, quiet });
-      const { loss, meanLoops, tokensPerSecond } = record;
-      const note = `loss ${loss.toFixed(3)}  loops ${meanLoops.toFixed(2)}  ${Math.round(tokensPerSecond)} tokens/s`;
-      bar.update(record.step - first + 1, note);
-    },
+    onMessage: bar.onMessage,
+    onStep: bar.onStep,
   });
-  bar?.done();
-  return outcome;
 }
 
 /** The run's page; null when it has nothing to show. */

@@ -4,13 +4,13 @@
  * of its own first. Continues where it was interrupted.
  */
 import { join } from 'node:path';
-import { progress } from '../base/terminal/progress.js';
 import { stages } from '../base/terminal/stages.js';
 import { writeFigure } from '../eval/report/figure-file.js';
 import { percent } from '../eval/report/format.js';
 import type { ReportRun } from '../eval/report/input.js';
 import { loadRun } from '../eval/report/load-run.js';
 import { writeReport } from '../eval/report/page.js';
+import { trainingBar } from '../train/bar.js';
 import { run } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
 import { ARMS, armConfig } from './arms.js';
@@ -98,18 +98,10 @@ async function trainWithBar(
   config: RunConfig,
   { quiet, signal }: { quiet: boolean; signal: AbortSignal },
 ): Promise<string | null> {
-  using bar = progress(title, config.steps, { quiet });
-  const outcome = await run(config, true, {
-    signal,
-    onMessage: (message) => bar.log(message),
-    onStep: ({ step, loss, meanLoops, tokensPerSecond }) =>
-      bar.update(
-        step,
-        `loss ${loss.toFixed(3)}  loops ${meanLoops.toFixed(2)}  ${tokensPerSecond.toFixed(0)} tokens/s`,
-      ),
-  });
+  using bar = trainingBar(title, { quiet });
+  const outcome = await run(config, true, { signal, onMessage: bar.onMessage, onStep: bar.onStep });
   if (outcome.interrupted) {
-    bar.log(`interrupted after step ${outcome.step}; the same command goes on from there`);
+    bar.onMessage(`interrupted after step ${outcome.step}; the same command goes on from there`);
     return null;
   }
   bar.done();

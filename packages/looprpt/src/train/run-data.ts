@@ -42,16 +42,23 @@ export function openRunData(config: RunConfig, tokenizer: Tokenizer, { rank, siz
   );
 }
 
-/** The micro-batches of the next step; fewer, or none, where the data end. */
-export async function nextBatches(loader: PackedLoader, config: RunConfig, vocabSize: number): Promise<PackedBatch[]> {
-  const batches: PackedBatch[] = [];
-  while (batches.length < config.batch.accumulate) {
-    const batch = await loader.next();
-    if (batch === null) break;
-    guard(batch, config, vocabSize);
-    batches.push(batch);
+/** The micro-batches of one step after the other, until the data end; the last step may have fewer. */
+export async function* runBatches(
+  loader: PackedLoader,
+  config: RunConfig,
+  vocabSize: number,
+): AsyncGenerator<PackedBatch[], void, undefined> {
+  while (true) {
+    const batches: PackedBatch[] = [];
+    while (batches.length < config.batch.accumulate) {
+      const batch = await loader.next();
+      if (batch === null) break;
+      guard(batch, config, vocabSize);
+      batches.push(batch);
+    }
+    if (batches.length === 0) return;
+    yield batches;
   }
-  return batches;
 }
 
 /** Files are checked when they are opened; this catches what happens to them later, and tokenizers larger than the model. */

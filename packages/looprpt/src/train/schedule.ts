@@ -1,4 +1,4 @@
-/** The learning rate at every step, as a factor of its peak: linear warm-up, then a decay to a floor. */
+/** The learning rate at every step: a linear warm-up to its peak, then a decay to a floor. */
 import { z } from 'zod';
 
 export const scheduleConfigSchema = z.strictObject({
@@ -26,4 +26,9 @@ export function scheduleFactor({ kind, warmupSteps, floor }: ScheduleConfig, ste
     default:
       return kind satisfies never;
   }
+}
+
+/** η of every step, counted from 1. */
+export function scheduledRate(peak: number, schedule: ScheduleConfig, steps: number): (step: number) => number {
+  return (step) => peak * scheduleFactor(schedule, step, steps);
 }

@@ -31,6 +31,10 @@ import {
 } from './trainer-tensors.js';
 
 export interface StepResult extends Measurement {
+  /** Input tokens of all micro-batches of all ranks, without padding. */
+  tokens: number;
+  /** Those whose target counts. */
+  lossTokens: number;
   /** Before clipping. */
   gradientNorm: number;
   /** The step was not finite and the weights are as they were. */
@@ -104,8 +108,14 @@ export class Trainer implements Disposable {
   step(microBatches: readonly PackedBatch[], learningRate: number): StepResult {
     this.#steps++;
     const places = microBatches.map((batch) => lossPlaces(this.#objective, batch));
-    const [total] = this.#peers.sums([places.reduce((sum, n) => sum + n, 0)]) as [number];
-    if (total === 0) return { ...nothingMeasured(this.student.config.loops), gradientNorm: 0, skipped: true };
+    const sum = (numbers: number[]): number => numbers.reduce((all, n) => all + n, 0);
+    const [total, tokens, lossTokens] = this.#peers.sums([
+      sum(places),
+      sum(microBatches.map((batch) => batch.tokens)),
+      sum(microBatches.map((batch) => batch.lossTokens)),
+    ]) as [number, number, number];
+    const seen = { tokens, lossTokens };
+    if (total === 0) return { ...nothingMeasured(this.student.config.loops), ...seen, gradientNorm: 0, skipped: true };
     const shares = microBatches.map((batch, index) => ({ batch, index, weight: places[index]! / total }));
     const own = shares.flatMap((share) => this.#accumulate(share, share === shares.at(-1)));
     const present = this.#ranks?.beginSums() ?? [];
@@ -116,7 +126,7 @@ export class Trainer implements Disposable {
       measured.map(([m]) => m),
       measured.map(([, weight]) => weight),
     );
-    return { ...measurement, ...this.#update(measurement.loss, learningRate) };
+    return { ...measurement, ...seen, ...this.#update(measurement.loss, learningRate) };
   }
 
   #update(loss: number, learningRate: number): Pick<StepResult, 'gradientNorm' | 'skipped'> {

@@ -1,24 +1,24 @@
 /**
- * The steps of a run, one after the other, with their metrics and checkpoints, from a state or from the start.
+ * What a run makes of the steps of the loop: metrics, checkpoints, rollbacks, from a state or from the start.
  *
  * Invariants: a checkpoint's state depends on nothing but the steps before it; metrics are written before the checkpoint of their
  * step; nothing that is not finite is ever written; whatever ends the run, what was being written is finished first.
  */
 import { join } from 'node:path';
 import { UserError } from '../base/user-error.js';
-import type { PackedBatch } from '../data/loader/batch.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
 import type { Peers } from '../objectives/peers.js';
 import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
 import { GateWatch } from './gate-watch.js';
+import { type NextStep, type StepDone, trainingLoop } from './loop.js';
 import { MetricWindow } from './metrics/metric-window.js';
 import { METRICS_FILE, MetricsLog, readMetrics } from './metrics/metrics-log.js';
 import { type MetricsRecord, type MetricsSink, stepRecord, teeMetrics } from './metrics/record.js';
 import { TensorBoardLog } from './metrics/tensorboard.js';
 import { reactionTo } from './non-finite.js';
 import type { RunConfig } from './run-config.js';
-import { nextBatches } from './run-data.js';
-import { scheduleFactor } from './schedule.js';
+import { runBatches } from './run-data.js';
+import { scheduledRate } from './schedule.js';
 import { checkpointPath } from './state/folder.js';
 import type { Score } from './state/retention.js';
 import { type RunState, restoreCheckpoint } from './state/run-state.js';
@@ -75,6 +75,8 @@ export class Training implements AsyncDisposable {
   #at: Counters = { step: 0, tokens: 0, seconds: 0, skippedInRow: 0, skippedTotal: 0, rollbacks: 0 };
   /** Sentences for the next record. */
   #notes: string[] = [];
+  /** The checkpoint of the step that the run is at, if it has one. */
+  #saved: string | null = null;
 
   /** @param state null at the start; trainer, loader and metrics are there already */
   constructor(parts: TrainingParts, state: RunState | null, hooks: RunHooks) {
@@ -109,44 +111,48 @@ export class Training implements AsyncDisposable {
   /** Trains to the last step, the end of the data or the interruption; the last checkpoint is on the disk then. */
   async run(): Promise<RunOutcome> {
     const { config, loader, peers, trainer } = this.#parts;
-    const at = this.#at;
+    const { steps, optimizer, schedule } = config;
     // Something to go back to, should the first steps go wrong.
-    let saved = this.#fresh && config.nonFinite.action === 'rollback' ? await this.#save() : null;
+    if (this.#fresh && config.nonFinite.action === 'rollback') this.#saved = await this.#save();
     let interrupted = false;
-    while (at.step < config.steps && !interrupted) {
-      const began = performance.now();
-      const batches = await nextBatches(loader, config, trainer.student.config.vocabSize);
-      if (batches.length === 0) break;
-      saved = null;
-      this.#step(batches, began);
-      // Gives signals, timers and the writer's messages their turn between steps.
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#writer?.check();
-      const reaction = reactionTo(at.skippedInRow, at.rollbacks, config.nonFinite);
-      if (reaction.kind === 'stop') throw new UserError(`step ${at.step}: ${reaction.reason}`);
-      if (reaction.kind === 'go back') await this.#goBack(`${at.skippedInRow} steps in a row were not finite`);
-      interrupted = peers.any(this.#hooks.signal?.aborted ?? false);
-      const due = reaction.kind === 'go on' && at.step % config.checkpoint.every === 0;
-      if (due || interrupted || at.step === config.steps) saved = await this.#save();
-    }
-    while (saved === null) saved = await this.#save();
+    await trainingLoop({
+      trainer,
+      batches: runBatches(loader, config, trainer.student.config.vocabSize),
+      steps,
+      from: this.#at.step,
+      learningRate: scheduledRate(optimizer.learningRate, schedule, steps),
+      onStep: async (done) => {
+        this.#record(done);
+        this.#writer?.check();
+        interrupted = peers.any(this.#hooks.signal?.aborted ?? false);
+        const next = await this.#react(interrupted);
+        return interrupted ? 'stop' : next;
+      },
+    });
+    while (this.#saved === null) this.#saved = await this.#save();
     await this.#writer?.idle();
     // What the others report as theirs rank 0 has written by then.
     peers.any(false);
-    return { model: saved, step: at.step, interrupted, skipped: at.skippedTotal, rank: peers.rank };
+    const { step, skippedTotal } = this.#at;
+    return { model: this.#saved, step, interrupted, skipped: skippedTotal, rank: peers.rank };
   }
 
-  #step(batches: readonly PackedBatch[], began: number): void {
-    const { config, peers, trainer } = this.#parts;
+  /** After a step: on, back or an end, and a checkpoint where one is due. */
+  async #react(interrupted: boolean): Promise<NextStep> {
+    const { config } = this.#parts;
+    const { step, skippedInRow, rollbacks } = this.#at;
+    const reaction = reactionTo(skippedInRow, rollbacks, config.nonFinite);
+    if (reaction.kind === 'stop') throw new UserError(`step ${step}: ${reaction.reason}`);
+    if (reaction.kind === 'go back') await this.#goBack(`${skippedInRow} steps in a row were not finite`);
+    const due = reaction.kind === 'go on' && step % config.checkpoint.every === 0;
+    if (due || interrupted || this.#at.step === config.steps) this.#saved = await this.#save();
+    return this.#at.step === step ? undefined : { from: this.#at.step };
+  }
+
+  #record({ learningRate, result: { tokens, lossTokens, ...result }, seconds, step }: StepDone): void {
     const at = this.#at;
-    const learningRate = config.optimizer.learningRate * scheduleFactor(config.schedule, at.step + 1, config.steps);
-    const result = trainer.step(batches, learningRate);
-    const [tokens, lossTokens] = peers.sums([
-      batches.reduce((sum, batch) => sum + batch.tokens, 0),
-      batches.reduce((sum, batch) => sum + batch.lossTokens, 0),
-    ]) as [number, number];
-    const seconds = (performance.now() - began) / 1000;
-    at.step++;
+    this.#saved = null;
+    at.step = step;
     at.tokens += tokens;
     at.seconds += seconds;
     at.skippedTotal += Number(result.skipped);
@@ -160,15 +166,15 @@ export class Training implements AsyncDisposable {
       ...(result.skipped ? [`${why}: the step was skipped`] : []),
     ];
     const record = stepRecord(
-      { step: at.step, tokens: at.tokens, seconds: at.seconds, tokensPerSecond: tokens / seconds, learningRate },
+      { step, tokens: at.tokens, seconds: at.seconds, tokensPerSecond: tokens / seconds, learningRate },
       result,
       [...this.#notes, ...warnings],
     );
     this.#notes = [];
     this.#metrics?.write(record);
     this.#window?.observe(record);
-    this.#hooks.onStep?.(record, config.steps);
-    for (const message of warnings) this.#hooks.onMessage?.(`step ${at.step}: ${message}`);
+    this.#hooks.onStep?.(record, this.#parts.config.steps);
+    for (const message of warnings) this.#hooks.onMessage?.(`step ${step}: ${message}`);
   }
 
   /** Hands a checkpoint to the writer. @returns its folder; null if the state was not finite and the run went back instead */

@@ -75,7 +75,7 @@ export function teeMetrics(sinks: readonly MetricsSink[]): MetricsSink {
 /** The record of one step, from what the run counts and what the trainer measured. */
 export function stepRecord(
   counted: Pick<MetricsRecord, 'step' | 'tokens' | 'seconds' | 'tokensPerSecond' | 'learningRate'>,
-  { skipped, gradientNorm, parts, ...measured }: StepResult,
+  { skipped, gradientNorm, parts, ...measured }: Omit<StepResult, 'tokens' | 'lossTokens'>,
   warnings: string[],
 ): MetricsRecord {
   return {
