@@ -58,12 +58,17 @@ function fill(weights: Weights, config: LoopLMConfig, tensors: ReadonlyMap<strin
 
 const TIED_HEAD = 'lm_head.weight';
 
+/** Buffers of older transformers, which follow from the configuration. */
+const RECOMPUTED = /(^|\.)rotary_emb\.inv_freq$/;
+
 function checkTensors(config: LoopLMConfig, tensors: ReadonlyMap<string, CheckpointTensor>, dir: string): void {
   const expected = new Map(upstreamTensors(config).map((tensor) => [tensor.name, tensor]));
   const missing = [...expected.keys()].filter((name) => !tensors.has(name));
   if (missing.length > 0) throw new UserError(`${dir}: ${few(missing, 'is missing', 'are missing')}`);
   const tied = config.tieWordEmbeddings ? tensors.get(TIED_HEAD) : undefined;
-  const unexpected = [...tensors.keys()].filter((name) => !expected.has(name) && name !== tied?.name);
+  const unexpected = [...tensors.keys()].filter(
+    (name) => !expected.has(name) && name !== tied?.name && !RECOMPUTED.test(name),
+  );
   if (unexpected.length > 0)
     throw new UserError(`${dir}: ${few(unexpected, 'is', 'are')} not part of the model that ${CONFIG_FILE} describes`);
   for (const { name, shape } of expected.values()) checkTensor(tensors.get(name)!, shape);

@@ -1,19 +1,21 @@
 /**
  * Saves a LoopLM as a Hugging Face folder: `config.json`, safetensors (whole, or shards with an index), tokenizer files.
  *
- * `config.json` names upstream's modelling code (`auto_map`), which is not ours and is not written: to load a folder with
- * transformers and `trust_remote_code`, copy `configuration_ouro.py` and `modeling_ouro.py` into it.
+ * Upstream's modelling code is not ours: where the source folder has the files that its `auto_map` names, they are copied and named
+ * again; else `config.json` has no `auto_map`, because transformers would ask to run files that are not there.
  */
 
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DType } from '@looprpt/engine';
+import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
 import { writeWholeFolder } from '../base/whole-folder.js';
 import { toOuroConfig } from '../model/config.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { upstreamTensors } from '../model/weights.js';
+import { parseJson } from '../text/tokenizer-config.js';
 import { storedBytes, type TensorToWrite, writeSafetensors } from './safetensors/write.js';
 import { CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE } from './stored-model.js';
 
@@ -22,10 +24,12 @@ export interface WriteOptions {
   shardBytes?: number | undefined;
   /** Default: the model's own. */
   dtype?: DType | undefined;
+  /** The modelling code that the configuration's `auto_map` names is written beside it; default false. */
+  withCode?: boolean | undefined;
 }
 
 export interface SaveOptions extends WriteOptions {
-  /** A folder whose tokenizer files, chat template and generation_config.json are copied. */
+  /** A folder whose tokenizer files, chat template, generation_config.json and modelling code are copied. */
   tokenizerFrom?: string | undefined;
 }
 
@@ -51,14 +55,32 @@ export async function saveModel(model: LoopLM, dir: string, options: SaveOptions
   if (tokenizerFrom !== undefined && !statSync(tokenizerFrom, { throwIfNoEntry: false })?.isDirectory())
     throw new UserError(`${tokenizerFrom}: no such folder to take the tokenizer from`);
   await writeWholeFolder(dir, async (partial) => {
-    writeModelFiles(model, partial, options);
+    writeModelFiles(model, partial, {
+      ...options,
+      withCode: tokenizerFrom !== undefined && codeIn(tokenizerFrom).length > 0,
+    });
     if (tokenizerFrom !== undefined) await copyCompanions(tokenizerFrom, partial);
   });
 }
 
-/** The names of the files in `folder` that travel with a model: tokenizer, chat template, generation settings. */
+/** The names of the files in `folder` that travel with a model: tokenizer, chat template, generation settings, modelling code. */
 export function companionsIn(folder: string): string[] {
-  return COMPANIONS.filter((name) => existsSync(join(folder, name)));
+  return [...COMPANIONS.filter((name) => existsSync(join(folder, name))), ...codeIn(folder)];
+}
+
+const withAutoMap = z.looseObject({ auto_map: z.record(z.string(), z.unknown()) });
+
+/** The Python files that the folder's `auto_map` names; none unless all of them are there. */
+export function codeIn(folder: string): string[] {
+  const path = join(folder, CONFIG_FILE);
+  if (!existsSync(path)) return [];
+  const parsed = withAutoMap.safeParse(parseJson(path, readFileSync(path, 'utf8')));
+  if (!parsed.success) return [];
+  const modules = Object.values(parsed.data.auto_map).flatMap((named) =>
+    typeof named === 'string' && /^[A-Za-z_]\w*\.\w+$/.test(named) ? [`${named.split('.')[0]}.py`] : [],
+  );
+  const names = [...new Set(modules)].sort();
+  return names.every((name) => existsSync(join(folder, name))) ? names : [];
 }
 
 async function copyCompanions(from: string, to: string): Promise<void> {
@@ -73,7 +95,7 @@ export interface ModelFiles {
 
 /** What `config.json` and the weights of a model's folder hold; nothing is copied or written before it is asked for. */
 export function modelFiles(model: LoopLM, options: WriteOptions = {}): ModelFiles {
-  const { shardBytes = 5e9, dtype = model.dtype } = options;
+  const { shardBytes = 5e9, dtype = model.dtype, withCode } = options;
   const tensors = upstreamTensors(model.config).map(
     ({ name, shape, stored, rows }): TensorToWrite => ({
       name,
@@ -82,7 +104,7 @@ export function modelFiles(model: LoopLM, options: WriteOptions = {}): ModelFile
       values: () => stored(model.weights).slice(0, ...rows),
     }),
   );
-  const config = { name: CONFIG_FILE, text: json(toOuroConfig(model.config, dtype)) };
+  const config = { name: CONFIG_FILE, text: json(toOuroConfig(model.config, dtype, { withCode })) };
   const shards = split(tensors, shardBytes);
   if (shards.length === 1) return { weights: [{ name: WEIGHTS_FILE, tensors }], texts: [config] };
   const number = (n: number): string => String(n).padStart(5, '0');

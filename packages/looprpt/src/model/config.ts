@@ -6,12 +6,16 @@
  */
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
+import { unexplainedKeys } from './foreign-keys.js';
+import { readRope, ropeKeys } from './rope-config.js';
 
 const positive = z.number().int().positive();
 
 /** The keys of `config.json` that decide the computation, with upstream's names. */
 export const ouroConfigSchema = z.object({
-  model_type: z.literal('ouro'),
+  model_type: z.literal('ouro', {
+    error: ({ input }) => `${JSON.stringify(input) ?? 'missing'}: Ouro's architecture is run here, "ouro"`,
+  }),
   vocab_size: positive.describe('V'),
   hidden_size: positive.describe('E'),
   intermediate_size: positive.describe('F, width of the MLP'),
@@ -21,9 +25,8 @@ export const ouroConfigSchema = z.object({
   head_dim: positive.nullish().describe('D; hidden_size / heads where it is missing'),
   hidden_act: z.literal('silu').default('silu'),
   rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().default(10_000),
-  rope_scaling: z.null().optional().describe('scaled rotary embeddings are not part of the architecture'),
-  attention_dropout: z.literal(0).default(0),
+  ...ropeKeys,
+  attention_dropout: z.number().min(0).max(1).default(0).describe('not applied: training has no dropout here'),
   initializer_range: z.number().positive().default(0.02),
   tie_word_embeddings: z.boolean().default(false).describe('the LM head is the embedding matrix'),
   total_ut_steps: positive.default(4).describe('K, loops'),
@@ -35,7 +38,7 @@ export const ouroConfigSchema = z.object({
   layer_types: z.array(z.enum(['full_attention', 'sliding_attention'])).nullish(),
   bos_token_id: z.number().int().nonnegative().nullish(),
   eos_token_id: z.union([z.number().int().nonnegative(), z.array(z.number().int().nonnegative())]).nullish(),
-  pad_token_id: z.number().int().nonnegative().nullish(),
+  pad_token_id: z.number().int().min(-1).nullish().describe('-1: none'),
   torch_dtype: z.unknown().optional().describe('not used: the tensors have their dtypes; rewritten on saving'),
   dtype: z.unknown().optional().describe('newer name of torch_dtype'),
 });
@@ -65,6 +68,8 @@ export interface LoopLMConfig {
   padTokenId: number | null;
   /** Everything else that stood in the file. */
   extra: Readonly<Record<string, unknown>>;
+  /** What the file asks for and does not get, a clause each; to be told to whoever opens the model. */
+  remarks?: readonly string[];
 }
 
 /** Reads the parsed JSON of a `config.json`. @throws UserError naming the file and the key at fault */
@@ -96,6 +101,13 @@ export function parseOuroConfig(json: unknown, where: string): LoopLMConfig {
   const known = new Set(Object.keys(ouroConfigSchema.shape));
   const extra = Object.fromEntries(Object.entries(json as object).filter(([key]) => !known.has(key)));
   const step = c.early_exit_step ?? null;
+  const rope = readRope(c, fail);
+  const remarks = [
+    ...[...rope.unknown, ...unexplainedKeys(extra)].map((key) => `${key} is not known here and has no effect`),
+    ...(c.attention_dropout > 0
+      ? [`attention_dropout ${c.attention_dropout} is not applied: training has no dropout here`]
+      : []),
+  ];
   return {
     vocabSize: c.vocab_size,
     hiddenSize: c.hidden_size,
@@ -105,7 +117,7 @@ export function parseOuroConfig(json: unknown, where: string): LoopLMConfig {
     kvHeads,
     headDim,
     rmsNormEps: c.rms_norm_eps,
-    ropeTheta: c.rope_theta,
+    ropeTheta: rope.theta,
     loops: c.total_ut_steps,
     tieWordEmbeddings: c.tie_word_embeddings,
     initializerRange: c.initializer_range,
@@ -114,25 +126,30 @@ export function parseOuroConfig(json: unknown, where: string): LoopLMConfig {
     exitLoop: step !== null && step >= 0 && step < c.total_ut_steps ? step + 1 : null,
     bosTokenId: c.bos_token_id ?? null,
     eosTokenIds: Array.isArray(eos) ? eos : [eos],
-    padTokenId: c.pad_token_id ?? null,
+    padTokenId: c.pad_token_id === -1 ? null : (c.pad_token_id ?? null),
     extra,
+    ...(remarks.length > 0 ? { remarks } : {}),
   };
 }
 
-/** The `config.json` of a model: Ouro's own keys and layout. */
-export function toOuroConfig(config: LoopLMConfig, dtype: string): Record<string, unknown> {
+/**
+ * The `config.json` of a model: Ouro's own keys and layout. The rotary embeddings stand in the older form, which transformers 4
+ * and 5 (read with 4.54 and 5.24) understand alike. `auto_map` names upstream's modelling code and is written only with it.
+ */
+export function toOuroConfig(
+  config: LoopLMConfig,
+  dtype: string,
+  { withCode = false }: { withCode?: boolean | undefined } = {},
+): Record<string, unknown> {
+  const { auto_map, ...extra } = config.extra;
   const window = config.windows.find((w) => w !== null) ?? null;
   return {
     architectures: ['OuroForCausalLM'],
     attention_dropout: 0,
-    auto_map: {
-      AutoConfig: 'configuration_ouro.OuroConfig',
-      AutoModel: 'modeling_ouro.OuroModel',
-      AutoModelForCausalLM: 'modeling_ouro.OuroForCausalLM',
-    },
     transformers_version: '4.55.0',
     use_cache: true,
-    ...config.extra,
+    ...extra,
+    ...(withCode && auto_map !== undefined ? { auto_map } : {}),
     model_type: 'ouro',
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,

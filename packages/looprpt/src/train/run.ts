@@ -64,6 +64,7 @@ async function runWith(
   using early = first && started ? lock(config) : null;
   if (early) noteConfig(config);
   const source = await modelSource(config);
+  for (const remark of source.config.remarks ?? []) hooks.onMessage?.(`the model's config.json: ${remark}`);
   const loader = openRunData(config, source.tokenizer, peers);
   const student = source.open();
   const { objective, optimizer, teacherDecay, seed } = config;

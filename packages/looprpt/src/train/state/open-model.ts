@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelDType } from '../../base/dtypes.js';
 import { loadModel } from '../../checkpoint/load-model.js';
+import { CONFIG_FILE } from '../../checkpoint/stored-model.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { usableDType } from '../../model/usable-dtype.js';
 import { Tokenizer } from '../../text/tokenizer.js';
@@ -25,6 +26,7 @@ export interface OpenedModel extends Disposable {
 export async function openModel(name: string, { device, dtype, say }: OpenOptions): Promise<OpenedModel> {
   const folder = await modelFolder(name, say);
   let model = loadModel(folder, { dtype, device });
+  for (const remark of model.config.remarks ?? []) say(`${join(folder, CONFIG_FILE)}: ${remark}`);
   const usable = usableDType(model.dtype, device);
   if (usable !== model.dtype) {
     say(`${name}: ${model.dtype} cannot be computed with on ${device} here; using ${usable}`);

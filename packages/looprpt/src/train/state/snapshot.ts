@@ -43,9 +43,9 @@ function shared(bytes: Uint8Array): Uint8Array {
 export class SnapshotMemory {
   readonly #buffers = new Map<string, Uint8Array>();
 
-  /** Copies `content`; the images are valid until the next call. */
-  take({ state, model, tensors }: CheckpointContent): FileImage[] {
-    const { weights, texts } = modelFiles(model);
+  /** Copies `content`; the images are valid until the next call. @param options.withCode as in `modelFiles` */
+  take({ state, model, tensors }: CheckpointContent, options: { withCode: boolean }): FileImage[] {
+    const { weights, texts } = modelFiles(model, options);
     const others = [...tensors].map(
       ([name, tensor]): TensorToWrite => ({ name, shape: tensor.shape, dtype: tensor.dtype, values: () => tensor }),
     );

@@ -60,7 +60,9 @@ export class CheckpointWriter implements AsyncDisposable {
     await this.idle();
     this.#options.assertOwner?.();
     const waited = performance.now();
-    const files = [...this.#memory.take(content), ...this.#options.companions];
+    const { companions } = this.#options;
+    const withCode = companions.some(({ name }) => name.endsWith('.py'));
+    const files = [...this.#memory.take(content, { withCode }), ...companions];
     const copied = performance.now();
     const { runFolder, retention, syncFirst } = this.#options;
     const { step } = content.state;
