@@ -18,7 +18,7 @@ const say = (text) => void process.stderr.write(`versions: ${text}\n`);
 
 /**
  * @param {string[]} asked
- * @returns {string[]} those that can be had
+ * @returns {string[]} those that can be had; a name that is none ends the program
  */
 function available(asked) {
   if (asked.length === 1 && asked[0] === 'system') return asked;
@@ -28,11 +28,12 @@ function available(asked) {
     return asked.length === 0 ? ['system'] : asked.filter((version) => version === 'system');
   }
   if (asked.length === 0) return ['system', ...chooseVersions(index.versions)];
-  return asked.filter((version) => {
-    const there = version === 'system' || index.versions.includes(version);
-    if (!there) say(`skipped ${version}: the Python index does not serve it to this python3`);
-    return there;
-  });
+  const unknown = asked.filter((version) => version !== 'system' && !index.versions.includes(version));
+  if (unknown.length === 0) return asked;
+  say(
+    `${unknown.join(', ')}: the Python index does not serve that to this python3; it has ${index.versions.join(', ')}`,
+  );
+  process.exit(1);
 }
 
 /** @param {import('./torch-trial.mjs').EngineBuild | null} build */

@@ -27,6 +27,6 @@ test('without the index: one line, and no failure', () => {
 
 test('a version that is not served: one line', () => {
   const { status, stderr } = run("echo 'Available versions: 2.2.0, 2.1.0'", ['2.1.7']);
-  expect(stderr).toBe('versions: skipped 2.1.7: the Python index does not serve it to this python3\n');
-  expect(status).toBe(0);
+  expect(stderr).toBe('versions: 2.1.7: the Python index does not serve that to this python3; it has 2.2.0, 2.1.0\n');
+  expect(status).toBe(1);
 });
