@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run bench:checkpoint`: how long a checkpoint takes and how much of it training notices, written in the background and
- * waited for. A table first; the last line is one JSON object. docs/durability.md says how to read it.
+ * waited for. A table first; the last line is one JSON object. docs/design/durability.md says how to read it.
  */
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { progress } from 'looprpt/internal/base/terminal/progress.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run bench:cuda`: whole training steps of Ouro-1.4B's shape with random weights on a CUDA device, in bfloat16, beside PyTorch's.
- * A table first; the last line is one JSON object. docs/performance.md says how. `--device cpu` tries everything on a tiny model.
+ * A table first; the last line is one JSON object. docs/results/performance.md says how. `--device cpu` tries everything on a tiny model.
  */
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { defaultThreads, prepareThreads } from 'looprpt/internal/base/threads.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run bench:policies`: what the decoder's cache policies cost in quality, on bases whose tasks need depth. Tables first; the
- * last line is one JSON object. docs/serving.md says what came out.
+ * last line is one JSON object. docs/design/decoding.md says what came out.
  */
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { defaultThreads, prepareThreads } from 'looprpt/internal/base/threads.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run bench:train`: whole training steps of ours against those of the PyTorch peer in lab/peer, on the same weights and
- * batches, with the same threads, in turns. Tables first; the last line is one JSON object. docs/performance.md says how.
+ * batches, with the same threads, in turns. Tables first; the last line is one JSON object. docs/results/performance.md says how.
  */
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { defaultThreads } from 'looprpt/internal/base/threads.js';

@@ -1,4 +1,4 @@
-/** The models and recipes of the table in docs/scale.md. */
+/** The models and recipes of the table in docs/design/scale.md. */
 import type { LoopLMConfig } from 'looprpt/internal/model/config.js';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
 

@@ -1,4 +1,4 @@
-/** What docs/scale.md assumes of hardware, and the time of a step that follows. Estimates; nothing is measured here. */
+/** What docs/design/scale.md assumes of hardware, and the time of a step that follows. Estimates; nothing is measured here. */
 import type { RunPlan } from 'looprpt/internal/train/plan/plan.js';
 import type { RunConfig } from 'looprpt/internal/train/run-config.js';
 

@@ -1,4 +1,4 @@
-/** docs/scale.md against the code: its table, and the form of what one copies out of it. */
+/** docs/design/scale.md and docs/guide/clusters.md against the code: the table, and the form of what one copies out of the guide. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
@@ -14,18 +14,22 @@ import { MODELS, recipe } from './cases.js';
 import { H100_NODE, stepTime } from './machine.js';
 import { scaleTable } from './table.js';
 
-const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/scale.md', import.meta.url)), 'utf8');
+const page = (path: string): string =>
+  readFileSync(fileURLToPath(new URL(`../../../docs/${path}`, import.meta.url)), 'utf8');
+const GUIDE = page('guide/clusters.md');
 
 /** The code blocks of a language. */
 function blocks(language: string): string[] {
-  return [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, text]) => text!);
+  return [...GUIDE.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, text]) => text!);
 }
 
-describe('docs/scale.md', () => {
+describe('docs/design/scale.md', () => {
   it('has the table that npm run scale-table prints', () => {
-    expect(PAGE).toContain(`<!-- npm run scale-table -->\n${scaleTable()}\n`);
+    expect(page('design/scale.md')).toContain(`<!-- npm run scale-table -->\n${scaleTable()}\n`);
   });
+});
 
+describe('docs/guide/clusters.md', () => {
   it('has shell lines and a Slurm script that a shell can read', () => {
     for (const text of [...blocks('sh'), ...blocks('bash')]) {
       const { status, stderr } = spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' });
@@ -42,7 +46,7 @@ describe('docs/scale.md', () => {
       allCommands(program(cli)).map(({ name, command }) => [name, command.options.map((option) => option.long!)]),
     );
     // The words of each command of looprpt, a launcher's before and behind its --.
-    const kubernetes = /command: (\[.*\])\n\s+args:\n((?:\s+- .*\n)+)/.exec(PAGE)!;
+    const kubernetes = /command: (\[.*\])\n\s+args:\n((?:\s+- .*\n)+)/.exec(GUIDE)!;
     const args = [...kubernetes[2]!.matchAll(/- (.*)/g)].map(([, arg]) => arg!);
     const lines = [...blocks('sh'), ...blocks('bash')].flatMap((text) => text.split('\n'));
     const commands = lines

@@ -1,4 +1,4 @@
-/** The table of docs/scale.md: memory of a GPU and expected speed, from the code's own accounting (train/plan.ts). */
+/** The table of docs/design/scale.md: memory of a GPU and expected speed, from the code's own accounting (train/plan/). */
 import { planRun } from 'looprpt/internal/train/plan/plan.js';
 import { MODELS, OBJECTIVES, recipe } from './cases.js';
 import { H100_NODE, type Machine, stepTime } from './machine.js';

@@ -9,8 +9,8 @@ import { z } from 'zod';
 /**
  * - base: is not trained; judges difficulty
  * - baseline: what a method has to beat; the best of them is the one that counts
- * - method: the paper's, as written
- * - ablation: the paper's without one part
+ * - method: LoopRPT; `method-settings.ts` says what of it is the paper's
+ * - ablation: the method without one part
  * - variant: changes of our own
  */
 export const ROLES = ['base', 'baseline', 'method', 'ablation', 'variant'] as const;

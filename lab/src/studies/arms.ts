@@ -1,17 +1,18 @@
 /**
- * The arms that every study has: the baselines, LoopRPT as written, and its ablations. Variants of our own are in `variants.ts`.
+ * The arms that every study has: the baselines, LoopRPT as the preset `fast` has it, and its ablations. Variants of our own are in `variants.ts`.
  */
 import { type LoopRptSettings, PRESETS } from 'looprpt/internal/train/presets.js';
 import type { ArmInput } from './arm.js';
+import { methodTitle } from './method-settings.js';
 
-const { objective: PAPER, gateLearningRateScale, teacherDecay } = PRESETS.fast;
+const { objective: METHOD, gateLearningRateScale, teacherDecay } = PRESETS.fast;
 
-/** An arm of LoopRPT: the paper's settings, with the cheap rollouts, but for `changes`. */
+/** An arm of LoopRPT: the preset `fast`, but for `changes`. */
 export function loopRptArm(
   arm: Pick<ArmInput, 'name' | 'title' | 'role'> & Partial<ArmInput>,
   changes: LoopRptSettings = {},
 ): ArmInput {
-  return { gateLearningRateScale, teacherDecay, objective: { kind: 'looprpt', ...PAPER, ...changes }, ...arm };
+  return { gateLearningRateScale, teacherDecay, objective: { kind: 'looprpt', ...METHOD, ...changes }, ...arm };
 }
 
 export const BASELINES: readonly ArmInput[] = [
@@ -23,8 +24,11 @@ export const BASELINES: readonly ArmInput[] = [
 ];
 
 export const METHODS: readonly ArmInput[] = [
-  loopRptArm({ name: 'looprpt', title: 'LoopRPT', role: 'method' }),
-  loopRptArm({ name: 'looprpt-full', title: 'LoopRPT, full rollouts', role: 'method' }, { rollouts: 'full' }),
+  loopRptArm({ name: 'looprpt', title: methodTitle(METHOD), role: 'method' }),
+  loopRptArm(
+    { name: 'looprpt-full', title: methodTitle({ ...METHOD, rollouts: 'full' }), role: 'method' },
+    { rollouts: 'full' },
+  ),
 ];
 
 export const ABLATIONS: readonly ArmInput[] = [

@@ -1,50 +1,33 @@
-/** The part of docs/evidence.md that is about claims: verdicts of all studies in one table, and each claim with its intervals. */
+/** The paper's claims in Markdown: the verdicts of all studies in one table, and one study's claims with their intervals. */
 import { claimInterval, type Statement, statements } from './claims.js';
-import { markdownTable } from './markdown-table.js';
+import { markdownTable } from './markdown-pieces.js';
 import type { StudyResult } from './result.js';
-
-interface Stated {
-  result: StudyResult;
-  made: Statement[];
-}
-
-function stated(results: readonly StudyResult[]): Stated[] {
-  return results.map((result) => ({ result, made: statements(result) })).filter(({ made }) => made.length > 0);
-}
-
-function claimsOf(studies: readonly Stated[]): string[] {
-  return [...new Set(studies.flatMap(({ made }) => made.map(({ claim }) => claim)))];
-}
+import type { Table } from './table.js';
 
 /** Which claim holds in which study. */
-export function verdictsSection(results: readonly StudyResult[]): string {
-  const studies = stated(results);
-  const verdict = ({ made }: Stated, claim: string): string => made.find((one) => one.claim === claim)?.verdict ?? '–';
-  return [
-    '## What holds',
-    'By rule, from intervals: a part of a claim that says "more" holds if its whole 95 % interval lies above zero and is reversed if all of it lies below; "not less" is reversed if all of it lies below, and holds otherwise. A claim **holds** if all its parts do, **holds partly** if some do and none is reversed, **does not hold here** if one is reversed; of any other these runs **cannot tell**; –: the study has not the arms for it. LoopRPT is the method as written, with rollouts of the hard tokens. The intervals stand at the end of the page.',
-    markdownTable(
-      ['claim', ...studies.map(({ result }) => result.study.name)],
-      claimsOf(studies).map((claim) => [claim, ...studies.map((study) => verdict(study, claim))]),
-    ),
-  ].join('\n\n');
+export function verdictsTable(results: readonly StudyResult[]): string {
+  const studies = results
+    .map((result) => ({ name: result.study.name, made: statements(result) }))
+    .filter(({ made }) => made.length > 0);
+  const claims = [...new Set(studies.flatMap(({ made }) => made.map(({ claim }) => claim)))];
+  const verdict = (made: readonly Statement[], claim: string): string =>
+    made.find((one) => one.claim === claim)?.verdict ?? '–';
+  return markdownTable(
+    ['claim', ...studies.map(({ name }) => name)],
+    claims.map((claim) => [claim, ...studies.map(({ made }) => verdict(made, claim))]),
+  );
 }
 
-/** Every claim with the intervals of its parts, study by study. */
-export function intervalsSection(results: readonly StudyResult[]): string {
-  const studies = stated(results);
-  const detail = (claim: string): string =>
-    studies
-      .flatMap(({ result, made }) => {
-        const one = made.find((statement) => statement.claim === claim);
-        return one ? [`- ${result.study.title}: **${one.verdict}**. ${one.parts.map(partText).join('; ')}.`] : [];
-      })
-      .join('\n');
-  return [
-    '## The claims, with intervals',
-    'Differences are in points of a per cent.',
-    ...claimsOf(studies).map((claim) => `<details><summary>${claim}</summary>\n\n${detail(claim)}\n\n</details>`),
-  ].join('\n\n');
+/** Every claim of a study with the intervals of its parts; nothing where the study makes none. */
+export function intervalsTable(result: StudyResult): Table | undefined {
+  const made = statements(result);
+  if (made.length === 0) return undefined;
+  return {
+    title: 'Claims',
+    columns: ['claim', 'verdict', 'parts'],
+    rows: made.map(({ claim, verdict, parts }) => [claim, verdict, parts.map(partText).join('; ')]),
+    note: 'Differences are in points of a per cent. The rule is on the [index](README.md#which-claims-hold).',
+  };
 }
 
 function partText(part: Statement['parts'][number]): string {

@@ -11,7 +11,7 @@ import { meanLoopsShown, TAU } from './document-sums.js';
 import { BUDGETS, type Budget } from './planner.js';
 import { bestBaseline, differenceOf, type Ends, type Part, rowOf, type StudyResult } from './result.js';
 import { titleOf } from './table.js';
-import { PLAIN_DRAWN_BACK, PRESET } from './variants.js';
+import { PLAIN_INTERPOLATED, PRESET } from './variants.js';
 
 export type Verdict = 'holds' | 'holds partly' | 'does not hold here' | 'cannot tell';
 type Outcome = 'holds' | 'reversed' | 'neither';
@@ -201,15 +201,15 @@ function claimsOfPreset(result: StudyResult): Claim[] {
   ];
   return [
     ...wins,
-    without('blend', 'drawing the weights back'),
+    without('blend', 'weight interpolation'),
     without('distill', 'the distillation'),
     without('labels', 'L_rep'),
     without('policy', 'the policy gradient'),
     [
-      'The preset is better than stage I with its weights drawn back too',
+      'The preset is better than stage I with its weights interpolated too',
       BUDGETS.map((budget) => ({
-        ...{ a: PLAIN_DRAWN_BACK, b: PRESET, budget, measure: 'area', says: 'less' },
-        what: `area of stage I drawn back, equal ${budget}`,
+        ...{ a: PLAIN_INTERPOLATED, b: PRESET, budget, measure: 'area', says: 'less' },
+        what: `area of stage I interpolated, equal ${budget}`,
       })),
     ],
   ];

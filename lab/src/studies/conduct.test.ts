@@ -13,7 +13,7 @@ import { type Conducted, conduct } from './conduct.js';
 import { facts } from './facts.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
-import { drawAll, publish } from './publish.js';
+import { drawAll, PAGES, publish } from './publish.js';
 import { differenceOf, rowOf, type StudyResult } from './result.js';
 import { readResult, writeResult } from './result-file.js';
 import { type RunUnit, unitRunner } from './run-unit.js';
@@ -31,6 +31,12 @@ async function conductIn(folder: string, wrap: (run: RunUnit) => RunUnit = (run)
 
 function outcomeOf(conducted: Conducted): StudyResult {
   return aggregate(conducted, { command: 'npm run evidence -- tiny', whole: true, resamples: 50 });
+}
+
+function factsText(result: StudyResult): string {
+  return facts(result)
+    .map(({ what, text }) => `${what}: ${text}`)
+    .join(' ');
 }
 
 /** Without what the clock says. */
@@ -90,8 +96,8 @@ describe('what is held equal', () => {
     expect(others(part)).toEqual(others(result));
     expect(statements(part).length).toBeLessThan(statements(result).length);
     const { title } = study.arms.find(({ name }) => name === VARIANT)!;
-    expect(facts(part)).toContain(`Compared for equal tokens alone: “${title}”.`);
-    expect(facts(result)).not.toContain('for equal tokens alone');
+    expect(factsText(part)).toContain(`Compared for equal tokens alone: “${title}”.`);
+    expect(factsText(result)).not.toContain('for equal tokens alone');
   });
 
   it('with compute in CPU seconds, arms spend what the reference took for equal tokens, to within a step', async () => {
@@ -223,22 +229,25 @@ describe('the outcome', () => {
     expect(back.rows[1]!.summary.all.area.gate!.mean).toBeCloseTo(result.rows[1]!.summary.all.area.gate!.mean, 4);
   });
 
-  it('is a page with every arm and figure, and docs/evidence.md, all of whose figures are there', async () => {
+  it('is a page with every arm and figure, and pages in docs/results, all of whose figures and links are there', async () => {
     const page = await studyPage(result);
     for (const { title } of result.rows) expect(page).toContain(title);
     for (const id of ['forest', 'pareto-tokens', 'pareto-compute', 'accuracy-by-loop', 'exit-rules'])
       expect(page).toContain(`<section id="${id}">`);
     const root = temporaryFolder().path;
-    const docs = join(root, 'docs');
-    mkdirSync(docs);
     await publish(result, root);
-    const file = join(docs, 'evidence.md');
+    const pages = join(root, PAGES);
+    const file = join(pages, 'tiny.md');
     const first = readFileSync(file, 'utf8');
-    const figures = [...first.matchAll(/\]\((\.\.\/lab\/results\/studies\/[^)]+\.svg)\)/g)].map(([, path]) => path!);
+    const figures = [...first.matchAll(/\]\((\.\.\/\.\.\/lab\/results\/studies\/[^)]+\.svg)\)/g)].map(
+      ([, path]) => path!,
+    );
     expect(figures.length).toBeGreaterThan(4);
-    for (const figure of figures) expect(existsSync(join(docs, figure)), figure).toBe(true);
-    for (const [, anchor] of first.matchAll(/\]\(#([^)]+)\)/g))
-      expect(first.toLowerCase().replaceAll(' ', '-')).toContain(`\n##-${anchor}\n`);
+    for (const figure of figures) expect(existsSync(join(pages, figure)), figure).toBe(true);
+    const index = readFileSync(join(pages, 'README.md'), 'utf8');
+    expect(index).toContain('[tiny](tiny.md)');
+    for (const [, anchor] of first.matchAll(/\]\(README\.md#([^)]+)\)/g))
+      expect(index.toLowerCase().replaceAll(' ', '-')).toContain(`\n##-${anchor}\n`);
     writeFileSync(file, 'something else');
     expect(await drawAll(root)).toEqual(['tiny']);
     expect(readFileSync(file, 'utf8')).toBe(first);

@@ -36,7 +36,7 @@ program
 
 program
   .command('figures')
-  .description('draws figures and docs/evidence.md again from the outcomes in lab/results/studies')
+  .description('draws figures and docs/results again from the outcomes in lab/results/studies')
   .action(async () => {
     const drawn = await drawAll(REPOSITORY);
     process.stdout.write(

@@ -1,23 +1,50 @@
 /** What a study holds equal and what it varies, in sentences for its reader. */
+import { settingsNote } from './method-settings.js';
 import { type Row, rowOf, type StudyResult } from './result.js';
 import { PARTS_TAKEN_AWAY } from './variants.js';
 
-/** Base, data and what is held equal, in sentences. */
-export function facts(result: StudyResult): string {
+export interface Fact {
+  what: string;
+  text: string;
+}
+
+export const REGIMES = { a: 'endless generated data', b: 'a finite generated corpus', c: 'real text' } as const;
+
+/** Base, data and what is held equal. */
+export function facts(result: StudyResult): Fact[] {
   const { study, parameters, documents, tokens, resamples } = result;
   const { base, training, seeds, tuning } = study;
-  const places = training.batch.rows * training.batch.sequenceLength;
+  const count = (value: number): string => value.toLocaleString('en-US');
+  const perBatch = training.batch.rows * training.batch.sequenceLength;
+  const wasTuned = result.tuning.some(({ trials }) => trials.length > 0);
+  const tuned = tuning.seeds.length === 1 ? 'a seed' : 'seeds';
+  const note = settingsNote(study.arms);
   return [
-    study.about,
-    `Regime (${study.regime}). Model: ${parameters.toLocaleString('en-US')} weights, ${result.loops} loops; ${baseInWords(base)}.`,
-    `All arms of a seed start from its base and read the same batches of ${places.toLocaleString('en-US')} places in the same order. Judged on ${tokens.toLocaleString('en-US')} tokens in ${documents.toLocaleString('en-US')} held-out documents, the same for all seeds.`,
-    `${seeds.length === 1 ? 'One seed' : `Means of ${seeds.length} seeds`}; in brackets 95 % intervals of a paired bootstrap (${resamples} resamples of seeds and of documents).`,
-    result.tuning.some(({ trials }) => trials.length > 0)
-      ? `Settings were chosen on a split of its own with ${tuning.seeds.length === 1 ? 'a seed' : 'seeds'} of its own, ${tuning.trials} trials an arm.`
-      : 'Nothing was tuned: every arm has the middle one of its settings.',
-    ...(study.equalTokensOnly?.length ? [`Compared for equal tokens alone: ${forTokensAlone(study).join(', ')}.`] : []),
-    `Training takes about ${Math.ceil(cpuSeconds(result) / 60).toLocaleString('en-US')} minutes of one core in all.`,
-  ].join(' ');
+    { what: 'Data', text: `Regime (${study.regime}), ${REGIMES[study.regime]}. ${study.about}` },
+    { what: 'Model', text: `${count(parameters)} weights, ${result.loops} loops; ${baseInWords(base)}.` },
+    {
+      what: 'Held equal',
+      text: `All arms of a seed start from its base. They read the same batches of ${count(perBatch)} tokens in the same order.`,
+    },
+    {
+      what: 'Judged on',
+      text: `${count(tokens)} tokens in ${count(documents)} held-out documents, the same for all seeds. ${seeds.length === 1 ? 'One seed' : `Means of ${seeds.length} seeds`}; in brackets 95 % intervals of a paired bootstrap (${resamples} resamples of seeds and of documents).`,
+    },
+    ...(note ? [{ what: 'LoopRPT here', text: note }] : []),
+    {
+      what: 'Tuning',
+      text: wasTuned
+        ? `On a split of its own with ${tuned} of its own, ${tuning.trials} trials an arm.`
+        : 'None: every arm has the middle one of its settings.',
+    },
+    ...(study.equalTokensOnly?.length
+      ? [{ what: 'Limits', text: `Compared for equal tokens alone: ${forTokensAlone(study).join(', ')}.` }]
+      : []),
+    {
+      what: 'Cost',
+      text: `Training takes about ${count(Math.ceil(cpuSeconds(result) / 60))} minutes of one core in all.`,
+    },
+  ];
 }
 
 /** The arms that the second half of a table is without: ablations together, the others by their titles. */

@@ -8,6 +8,7 @@ import { studyFigures } from './figures/study-figures.js';
 import type { StudyResult } from './result.js';
 import { shownArms } from './shown.js';
 import { armTable, budgetsOf, detailTable, ruleTable, type Table, tuningTable } from './table.js';
+import { verdict } from './verdict.js';
 
 export async function studyPage(result: StudyResult): Promise<string> {
   const canvas = await openCanvas();
@@ -15,7 +16,8 @@ export async function studyPage(result: StudyResult): Promise<string> {
   return pageShell({
     title: study.title,
     byline: html`<code>${result.command}</code>`,
-    sections: html`<p>${facts(result)}</p>
+    sections: html`<p>${verdict(result).replaceAll('**', '')}</p>
+<dl>${facts(result).map(({ what, text }) => html`<dt>${what}</dt><dd>${text}</dd>`)}</dl>
 ${budgetsOf(result).map((budget) => tableSection(armTable(result, budget)))}
 ${claimSection(result)}
 ${studyFigures(result).map(
@@ -53,7 +55,7 @@ function claimSection(result: StudyResult): Html | string {
   if (made.length === 0) return '';
   return html`<section><h2>Claims</h2>
 <dl>${made.map(
-    ({ claim, verdict, parts }) => html`<dt><strong>${verdict}</strong></dt><dd>${claim}<br>
+    ({ claim, verdict: said, parts }) => html`<dt><strong>${said}</strong></dt><dd>${claim}<br>
 <span class="muted">${parts.map((part) => `${part.what} ${claimInterval(part)}`).join('; ')}</span></dd>
 `,
   )}</dl></section>`;

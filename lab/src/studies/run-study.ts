@@ -7,7 +7,7 @@ import { aggregate } from './aggregate.js';
 import { conduct } from './conduct.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
-import { publish, REPOSITORY, RESULTS } from './publish.js';
+import { PAGES, publish, REPOSITORY, RESULTS } from './publish.js';
 import type { Inputs } from './ready-corpus.js';
 import { readResult, writeResult } from './result-file.js';
 import { type Selection, select } from './select.js';
@@ -58,7 +58,7 @@ export async function runStudy(name: string, options: RunStudyOptions): Promise<
   process.stdout.write(`${resultTables(result)}\n\noutcome: ${file}\nreport: ${report}\n`);
   if (!isWhole && !options.publish) return;
   await publish(result, REPOSITORY);
-  process.stdout.write(`written to ${join(REPOSITORY, RESULTS)} and docs/evidence.md\n`);
+  process.stdout.write(`written to ${join(REPOSITORY, RESULTS)} and ${PAGES}\n`);
 }
 
 export function studyNamed(name: string): Study {

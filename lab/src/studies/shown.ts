@@ -6,7 +6,7 @@ import { PRESET } from './variants.js';
 const BASELINES = 2;
 const VARIANTS = 1;
 
-/** The base, the best baselines, the method as written, the preset and the best other variants, by area; in the order of the study. */
+/** The base, the best baselines, the method, the preset and the best other variants, by area; in the order of the study. */
 export function shownArms(result: StudyResult, budget: Budget): string[] {
   const best = (roles: readonly Row['role'][], count: number): string[] =>
     result.rows

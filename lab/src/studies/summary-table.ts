@@ -1,36 +1,65 @@
 /**
- * All outcomes in one table: the method as written and our preset against the best baseline of each, and the preset against plain
- * training with its weights drawn back alike. A study that another one put to the test gives way to it.
+ * All outcomes in one table: LoopRPT and our preset against the best baseline of each, and the preset against plain training with its
+ * weights interpolated alike. A study that another one confirms gives way to it.
  */
-import { BUDGETS, type Budget } from './planner.js';
+import { REGIMES } from './facts.js';
+import { BUDGETS } from './planner.js';
 import { bestBaseline, differenceOf, type Ends, type StudyResult } from './result.js';
 import { pointsText, type Table, titleOf } from './table.js';
-import { PLAIN_DRAWN_BACK, PRESET } from './variants.js';
+import { PLAIN_INTERPOLATED, PRESET } from './variants.js';
+import { overBest } from './verdict.js';
 
 const ARMS = ['looprpt', PRESET] as const;
 
-/** @param page where the studies' sections are; '' for this page */
-export function summaryTable(results: readonly StudyResult[], page: string): Table {
-  const tested = new Set(results.flatMap(({ study }) => study.confirms ?? []));
-  const shown = results.filter(({ study }) => study.claims !== false && !tested.has(study.name));
+const NOTE =
+  'Points of a per cent of accuracy, mean over the curve from 1 to all mean loops. In brackets: 95 % intervals of a paired bootstrap over seeds and held-out documents.';
+
+/** The studies whose word counts: those with claims that no other study confirms. */
+export function decisive(results: readonly StudyResult[]): StudyResult[] {
+  const confirmed = new Set(results.flatMap(({ study }) => study.confirms ?? []));
+  return results.filter(({ study }) => study.claims !== false && !confirmed.has(study.name));
+}
+
+/** A study in a line short enough for the README. @param folder where the studies' pages are */
+export function shortTable(results: readonly StudyResult[], folder: string): Table {
+  const shown = decisive(results);
   return {
-    title: 'Area over the best baseline',
+    title: 'Area over the best baseline, equal training compute',
+    columns: ['study', 'data', ...ARMS.map((arm) => nameOf(shown, arm))],
+    rows: shown.map((result) => [
+      linkTo(result, folder),
+      REGIMES[result.study.regime],
+      ...ARMS.map((arm) => pointsText(overBest(result, arm, 'compute'))),
+    ]),
+    note: NOTE,
+  };
+}
+
+/** The same with both budgets, the names of the best baselines, and the preset against plain training. */
+export function summaryTable(results: readonly StudyResult[], folder: string): Table {
+  const shown = decisive(results);
+  return {
+    title: 'Area over the best baseline, both budgets',
     columns: [
       'study',
       'regime',
       ...ARMS.flatMap((arm) => BUDGETS.map((budget) => `${nameOf(shown, arm)}, equal ${budget}`)),
-      `${nameOf(shown, PRESET)} over stage I drawn back, equal compute`,
+      `${nameOf(shown, PRESET)} over stage I interpolated, equal compute`,
       'best baseline, tokens / compute',
     ],
     rows: shown.map((result) => [
-      `[${result.study.title}](${page}#${anchorOf(result.study.title)})`,
+      linkTo(result, folder),
       result.study.regime,
-      ...ARMS.flatMap((arm) => BUDGETS.map((budget) => overBest(result, arm, budget))),
-      overPlain(result),
+      ...ARMS.flatMap((arm) => BUDGETS.map((budget) => pointsText(overBest(result, arm, budget)))),
+      pointsText(overPlain(result)),
       BUDGETS.map((budget) => titleOf(result, bestBaseline(result, budget, 'all') ?? '')).join(' / '),
     ]),
-    note: `Points of a per cent of accuracy, mean over the curve from 1 to all mean loops; 95 % intervals of a paired bootstrap over seeds and held-out documents. ${computeNote(shown)}`,
+    note: `${NOTE} ${computeNote(shown)}`,
   };
+}
+
+function linkTo({ study }: StudyResult, folder: string): string {
+  return `[${study.name}](${folder}${study.name}.md)`;
 }
 
 function computeNote(results: readonly StudyResult[]): string {
@@ -44,23 +73,10 @@ function nameOf(results: readonly StudyResult[], arm: string): string {
   return results[0] ? titleOf(results[0], arm) : arm;
 }
 
-/** The anchor that a heading gets where Markdown is shown. */
-function anchorOf(title: string): string {
-  return title
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} -]/gu, '')
-    .replaceAll(' ', '-');
-}
-
-function overBest(result: StudyResult, arm: string, budget: Budget): string {
-  const best = bestBaseline(result, budget, 'all');
-  return pointsText(best ? differenceOf(result, { a: arm, b: best, budget, part: 'all' })?.measures.area : undefined);
-}
-
-function overPlain(result: StudyResult): string {
-  const want = { a: PLAIN_DRAWN_BACK, b: PRESET, budget: 'compute', part: 'all' } as const;
+function overPlain(result: StudyResult): Ends | undefined {
+  const want = { a: PLAIN_INTERPOLATED, b: PRESET, budget: 'compute', part: 'all' } as const;
   const area = differenceOf(result, want)?.measures.area;
-  return pointsText(area && negated(area));
+  return area && negated(area);
 }
 
 function negated([mean, low, high]: Ends): Ends {

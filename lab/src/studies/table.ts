@@ -45,6 +45,18 @@ export function armTable(result: StudyResult, budget: Budget): Table {
   };
 }
 
+/** The columns that answer the question; the others are for who wants to know more. */
+const NARROW = ['arm', 'area', 'area − base', 'area − best baseline'];
+
+/** An arm table with its six main columns. */
+export function narrow({ columns, rows, ...rest }: Table): Table {
+  const kept = columns.flatMap((column, i) =>
+    NARROW.includes(column) || column.startsWith('loops ') || column.startsWith('at τ') ? [i] : [],
+  );
+  const pick = (cells: readonly string[]): string[] => kept.map((i) => cells[i]!);
+  return { ...rest, columns: pick(columns), rows: rows.map(pick) };
+}
+
 function armCells(result: StudyResult, row: Row): string[] {
   const { all, buckets } = row.summary;
   const at = all.adaptive.find(({ tau }) => tau === TAU)!;

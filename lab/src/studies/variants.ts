@@ -1,4 +1,4 @@
-/** Changes to LoopRPT, as arms: what each changes of the paper's settings stands in its line. */
+/** Changes to LoopRPT, as arms: what each changes of LoopRPT's settings stands in its line. */
 
 import { type LoopRptSettings, PRESETS } from 'looprpt/internal/train/presets.js';
 import type { ArmInput } from './arm.js';
@@ -27,7 +27,7 @@ function tetheredArm(
 export const PRESET = 'tethered';
 
 /** The arm that has of the preset only what plain training can have too. */
-export const PLAIN_DRAWN_BACK = 'stage1-blended';
+export const PLAIN_INTERPOLATED = 'stage1-blended';
 
 export const VARIANTS: readonly ArmInput[] = [
   loopRptArm(
@@ -36,17 +36,17 @@ export const VARIANTS: readonly ArmInput[] = [
   ),
   loopRptArm({ name: 'anchored', title: 'anchored distillation', role: 'variant', teacherDecay: 1 }, ANCHORED),
   tetheredArm({ name: PRESET, title: 'tethered' }),
-  tetheredArm({ name: 'tethered-no-blend', title: 'tethered, weights not drawn back', tunes: 'learningRate' }),
+  tetheredArm({ name: 'tethered-no-blend', title: 'tethered, without interpolation', tunes: 'learningRate' }),
   tetheredArm({ name: 'tethered-no-distill', title: 'tethered, without distillation' }, { zeta: 0 }),
   tetheredArm({ name: 'tethered-no-labels', title: 'tethered, without labels' }, { beta: 0 }),
   tetheredArm({ name: 'tethered-no-policy', title: 'tethered, gate as it was' }, { alpha: 0, gamma: 0 }),
   {
-    ...{ name: PLAIN_DRAWN_BACK, title: 'stage I, weights drawn back', role: 'ablation', tunes: 'blend' },
+    ...{ name: PLAIN_INTERPOLATED, title: 'stage I, interpolated', role: 'ablation', tunes: 'blend' },
     objective: { kind: 'stage1', beta: 0.1 },
   },
 ];
 
-/** The arms of LoopRPT as written and of the preset that want a part, by name. */
+/** The arms of LoopRPT and of the preset that want a part, by name. */
 export const PARTS_TAKEN_AWAY: readonly string[] = [...ABLATIONS, ...VARIANTS]
   .map(({ name }) => name)
   .filter((name) => ABLATIONS.some((arm) => arm.name === name) || name.startsWith(`${PRESET}-no-`));

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run torture`: kills training runs at random, resumes them, and holds their ends against those of runs that nobody disturbed; then
- * disks that refuse. A table first; the last line is one JSON object. docs/durability.md says what is compared.
+ * disks that refuse. A table first; the last line is one JSON object. docs/design/durability.md says what is compared.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

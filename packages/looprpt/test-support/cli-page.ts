@@ -1,4 +1,4 @@
-/** `docs/cli.md` and the list of all options, from the commands themselves. Used by tests, which hold the files against it. */
+/** `docs/reference/cli.md` and the list of all options, from the commands themselves. Used by tests, which hold the files against it. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { Help } from '@commander-js/extra-typings';
 

@@ -13,7 +13,7 @@ import { forestFigure } from './forest.js';
 
 const WITH_BUDGET: Record<Budget, string> = { tokens: 'equal tokens', compute: 'equal compute' };
 
-/** Figures that stand in docs/evidence.md: by their id the names of their files; folded ones are shown when asked for. */
+/** Figures that stand in docs/results: by their id the names of their files; folded ones are shown when asked for. */
 export const FIGURES: readonly { id: string; file: string; title: string; budget?: Budget; folded?: boolean }[] = [
   { id: 'forest', file: 'forest', title: "The difference of every arm's area to the best baseline's, with intervals" },
   {

@@ -1,10 +1,10 @@
 /**
- * A finding put to the test: the contenders of a study once more, with seeds that no choice was ever made on, compute in measured CPU
+ * A finding confirmed or not: the contenders of a study once more, with seeds that no choice was ever made on, compute in measured CPU
  * seconds, and what a study of its own changes besides (held-out documents, learning rates).
  */
 import { type Study, type StudyInput, study } from '../study.js';
 
-/** Every baseline, the method as written, the preset, and what of the preset plain training can have too. */
+/** Every baseline, the method, the preset, and what of the preset plain training can have too. */
 const CONTENDERS = ['base', 'stage1', 'uniform-ce', 'hard-ce', 'gate', 'looprpt', 'tethered', 'stage1-blended'];
 
 export function confirmationOf(

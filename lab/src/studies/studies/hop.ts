@@ -29,7 +29,7 @@ const endless = study({
   title: 'Multi-hop lookup, endless data',
   regime: 'a',
   about:
-    'From the base that ships, which is far from what endless data can make of it; no document is seen twice, which favours plain cross-entropy.',
+    'The base that ships is far from what endless data can make of it. No document is seen twice, which favours plain cross-entropy.',
   corpus: { kind: 'task', task: TASK, heldOut: 600 },
   base: { shipped: 'hop-base' },
   training: { steps: 150, batch: BATCH, schedule: { warmupSteps: 20, floor: 0.05 } },
@@ -44,7 +44,7 @@ export const hopFinite = study({
   title: 'Multi-hop lookup, a finite corpus',
   regime: 'b',
   about:
-    'From the base that ships, which endless data could still improve (hop-saturated has one that it could not). The arms see 1,600 new documents, three times each at equal tokens.',
+    'Endless data could still improve the base that ships; hop-saturated has one that it could not. The arms see 1,600 new documents, three times each at equal tokens.',
   corpus: { kind: 'task', task: TASK, heldOut: 600, documents: 1600 },
   tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3, 2e-3], trials: 4 },
 });
@@ -66,8 +66,8 @@ const SHORT = [
 export const hopShort = study({
   ...endless,
   name: 'hop-short',
-  title: 'Multi-hop lookup in short: the main arms from the base that ships',
-  about: 'The base is far from saturated and no document is seen twice, which favours plain cross-entropy.',
+  title: 'Multi-hop lookup, endless data: the short table',
+  about: 'The base is far from saturated. No document is seen twice, which favours plain cross-entropy.',
   arms: shared.arms.filter(({ name }) => SHORT.includes(name)),
 });
 
@@ -77,12 +77,12 @@ const MANY_HELD_OUT = { kind: 'task', task: TASK, heldOut: 2400, tuning: 600 } a
 /** Documents that no choice was made on: the studies above are judged on the first 600, and the larger ones report the first 2,400. */
 const UNTOUCHED = { ...MANY_HELD_OUT, heldOutFrom: 600 } as const;
 const TESTED =
-  'Seeds and held-out documents on which nothing was settled, four times as many documents; one lower learning rate, or one share of the way back more.';
+  'It has new seeds and four times as many held-out documents, on which nothing was settled. It tries one lower learning rate more, or one interpolation weight more.';
 
 export const hopEndlessConfirm = confirmationOf(endless, {
   name: 'hop-endless-confirm',
-  title: 'Multi-hop lookup, endless data, put to the test',
-  about: `The finding of hop-short and hop-endless once more. ${TESTED}`,
+  title: 'Multi-hop lookup, endless data: confirmation',
+  about: `Confirms hop-short and hop-endless. ${TESTED}`,
   corpus: UNTOUCHED,
   tuning: hopFinite.tuning,
   confirms: ['hop-short', 'hop-endless'],
@@ -90,8 +90,8 @@ export const hopEndlessConfirm = confirmationOf(endless, {
 
 export const hopFiniteConfirm = confirmationOf(hopFinite, {
   name: 'hop-finite-confirm',
-  title: 'Multi-hop lookup, a finite corpus, put to the test',
-  about: `The finding of hop-finite once more. ${TESTED} The half for equal compute was run again after a first outcome (+0.14, +0.04 to +0.23), with steps from a measure that had been mended (LOG.md has it).`,
+  title: 'Multi-hop lookup, a finite corpus: confirmation',
+  about: `Confirms hop-finite. ${TESTED} The half for equal compute was run again after a first outcome (+0.14, +0.04 to +0.23), because the measure of CPU seconds was wrong then; the log has it.`,
   corpus: { ...UNTOUCHED, documents: 1600 },
   tuning: { seeds: [101], learningRates: [1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3], trials: 5 },
 });
@@ -99,9 +99,9 @@ export const hopFiniteConfirm = confirmationOf(hopFinite, {
 /** Where depth has nothing left to give: the base solves at loop 2 what it will solve at all. */
 export const hopSaturated = confirmationOf(hopFinite, {
   name: 'hop-saturated',
-  title: 'Multi-hop lookup, a finite corpus on a base that needs two loops of four',
+  title: 'Multi-hop lookup, a finite corpus on a saturated base',
   about:
-    'The base has seen 384,000 documents, which is as good as endless data can make it, and solves as much at loop 2 as at loop 4; the arms see 1,600 new ones, three times each at equal tokens. The shares of the way back were set after a first outcome with even ones (LOG.md has it).',
+    'The base has seen 384,000 documents, which is as good as endless data can make it. It solves as much at loop 2 as at loop 4. The arms see 1,600 new documents, three times each at equal tokens. The interpolation weights were set after a first outcome with even ones; the log has it.',
   corpus: hopFiniteConfirm.corpus,
   model: SMALL,
   base: {
@@ -122,7 +122,7 @@ export const hopEndlessLarge = study({
   ...hopEndless,
   name: 'hop-endless-large',
   title: 'Multi-hop lookup, endless data, four times the weights',
-  about: 'The base has seen 160,000 documents once; the arms see 1,536 new ones, none of them twice.',
+  about: 'The base has seen 160,000 documents once. The arms see 1,536 new ones, none of them twice.',
   corpus: MANY_HELD_OUT,
   model: LARGE,
   base: {
@@ -138,8 +138,7 @@ export const hopFiniteLarge = study({
   ...hopFinite,
   name: 'hop-finite-large',
   title: 'Multi-hop lookup, a finite corpus, four times the weights',
-  about:
-    'The base of the endless study of this size; the arms see 512 new documents, three times each at equal tokens.',
+  about: 'The base is that of hop-endless-large. The arms see 512 new documents, three times each at equal tokens.',
   model: LARGE,
   base: hopEndlessLarge.base,
   corpus: { ...MANY_HELD_OUT, documents: 512 },

@@ -13,7 +13,7 @@ const BATCH = { rows: 8, sequenceLength: 256 } as const;
 const shared = {
   regime: 'c',
   about:
-    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH three times; the arms see an eighth of those of Omni-MATH again.',
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH three times. The arms see an eighth of those of Omni-MATH again.',
   corpus: {
     kind: 'text',
     base: ['gsm8k', 'omni-math'],
@@ -38,9 +38,9 @@ export const math = study({
 
 export const mathConfirm = confirmationOf(math, {
   name: 'math-confirm',
-  title: 'GSM8K and Omni-MATH, put to the test',
+  title: 'GSM8K and Omni-MATH: confirmation',
   about:
-    'The finding of math once more, on the same 200 problems, with twice as many seeds, none of which anything was settled on, and one lower learning rate, or one share of the way back more. The half for equal compute was run again after a first outcome (+0.03, −0.02 to +0.08), with steps from a measure that had been mended and a cheaper distillation (LOG.md has both).',
+    'Confirms math on the same 200 problems, with twice as many seeds, on none of which anything was settled. It tries one lower learning rate more, or one interpolation weight more. The half for equal compute was run again after a first outcome (+0.03, −0.02 to +0.08), because the measure of CPU seconds was wrong then and distillation has become cheaper; the log has both.',
   tuning: { seeds: [101], learningRates: [3e-5, 1e-4, 3e-4, 1e-3], trials: 4 },
   seeds: [6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
 });
@@ -54,7 +54,7 @@ export const mathLarge = study({
   name: 'math-large',
   title: 'GSM8K and Omni-MATH, four times the weights',
   about:
-    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH twice; the arms see a fourteenth of those of Omni-MATH again.',
+    'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH twice. The arms see a fourteenth of those of Omni-MATH again.',
   corpus: { ...shared.corpus, heldOutBatches: 200 },
   base: { shipped: 'math-large-base' },
   training: { ...math.training, batch: { ...BATCH, rows: 4 } },

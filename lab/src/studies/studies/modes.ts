@@ -1,6 +1,6 @@
 /**
- * What the fast ways to compute LoopRPT cost in quality: the step as the paper writes it, with every noisy pass whole and gradients
- * through all of them, against the ways that leave work out. Speed stands in docs/performance.md; here is what is learnt.
+ * What the fast ways to compute LoopRPT cost in quality: eight whole noisy passes with gradients through all of
+ * them, against the ways that leave work out. Speed stands in docs/results/performance.md; here is what is learnt.
  */
 import { BASELINES, loopRptArm } from '../arms.js';
 import { study } from '../study.js';
@@ -14,7 +14,7 @@ export const modes = study({
   regime: 'a',
   claims: false,
   about:
-    'One learning rate for all. What counts as the baseline here is the dear way: eight whole noisy passes with gradients into the backbone.',
+    'One learning rate for all. The baseline here is the way that costs most: eight whole noisy passes with gradients into the backbone.',
   corpus: hopShort.corpus,
   base: hopShort.base,
   arms: [

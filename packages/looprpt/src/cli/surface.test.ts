@@ -101,8 +101,8 @@ describe('the surface', () => {
     expect(actual).toEqual(expected);
   });
 
-  it('has docs/cli.md as its page (after a change: npx vitest run -u packages/looprpt/src/cli/surface.test.ts)', async () => {
-    await expect(cliPage(program(silent()))).toMatchFileSnapshot(`${ROOT}docs/cli.md`);
+  it('has docs/reference/cli.md as its page (after a change: npx vitest run -u packages/looprpt/src/cli/surface.test.ts)', async () => {
+    await expect(cliPage(program(silent()))).toMatchFileSnapshot(`${ROOT}docs/reference/cli.md`);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Named settings of LoopRPT, as plain data: `preset: NAME` in a recipe stands for them, and what the recipe says itself wins.
- * The equations behind each key are in docs/algorithm.md, the evidence for them in docs/evidence.md.
+ * The equations behind each key are in docs/design/algorithm.md, the evidence for them in docs/results.
  *
  * They are written out whole, so that other defaults change nothing. Nothing here loads the engine.
  */

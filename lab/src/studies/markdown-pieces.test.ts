@@ -1,7 +1,6 @@
 /** Sections between comments: replaced where they are, added where they are not, everything else left alone. */
 import { describe, expect, it } from 'vitest';
-import { withSection } from './markdown.js';
-import { markdownTable } from './markdown-table.js';
+import { markdownTable, withSection } from './markdown-pieces.js';
 
 describe('a section', () => {
   it('is added at the end, then replaced in its place', () => {

@@ -1,0 +1,57 @@
+/** docs/results/README.md: all studies in one table, how to read them, which claims hold. Drawn from the outcomes. */
+import { verdictsTable } from './claims-markdown.js';
+import { REGIMES } from './facts.js';
+import { folded, markdownTable, withSection } from './markdown-pieces.js';
+import type { StudyResult } from './result.js';
+import { tableSection } from './study-markdown.js';
+import { shortTable, summaryTable } from './summary-table.js';
+import { verdict } from './verdict.js';
+
+const HEAD = `# Results
+
+**Verdict.** At the scale of a laptop LoopRPT has not beaten plain training.
+
+- **LoopRPT.** Its area is nowhere above the best baseline's. Against its own base it is worse or level, with one exception: a larger base of text that plain training has not saturated. That one it improves at every loop, and gains a third of what stage I gains. In no study can its area be told from that of plain cross-entropy on the tokens that it selects.
+- **The preset \`tethered\`.** For the same CPU time it is above the best baseline on a finite corpus (+0.15) and on text (+0.11). Elsewhere it is level; on a saturated base stage I is ahead by 0.03 to 0.06. It gains at loop 1, gives up at most 0.2 at the last loops, and stops 0.1 to 0.4 loops sooner at the same threshold. Its gain in area is mostly that of weight interpolation, which helps plain stage I as much or more.
+- **Not tried yet.** The paper's own setting is a general base that goes on to a new domain. A [first trial](../../lab/LOG.md#2026-11-28-a-trial-of-the-papers-setting) of it, with one seed, ranks the arms otherwise.
+
+Every number is drawn from a file in [lab/results/studies](../../lab/results/studies) that the study's command wrote. \`npm run evidence -- figures\` draws all pages again. What was tried on the way, failures included, is in the [log](../../lab/LOG.md). Speed has [a page of its own](performance.md).`;
+
+const READING = `## How to read the tables
+
+- **Regimes.** ${Object.entries(REGIMES)
+  .map(([regime, words]) => `(${regime}) ${words}`)
+  .join('; ')}.
+- **Accuracy** is that of the next token, in per cent.
+- **Area** is the mean height of the curve of accuracy over mean loops, from 1 to all loops. The exit gate draws the curve over all thresholds. It is the number that decides.
+- **Hard** tokens are the third in which the base is least sure at full depth.
+- **Best baseline** is the one with the largest area on the held-out split itself: of base, stage I, uniform cross-entropy, hard-token cross-entropy and the gate alone, as far as a table has them. It is chosen for each budget and for hard tokens anew, which favours it a little.
+- **Equal compute** is FLOPs as the arithmetic counts them, or CPU seconds as runs of the same arms for equal tokens took them. Each table says which.
+- **Interpolated** arms end at a share of the way from the base to their last weights. They try as many shares, with the study's largest learning rate, as others try rates.
+- **Calibration error** is the mean distance between the gate's exit probability and the share of predictions that no longer change.
+- **TFLOP** are those of training beyond the base. **CPU s** are the seconds of its steps, all threads together.
+- **What LoopRPT means** in a table stands on its page under *LoopRPT here*. None of these tables has the paper's coefficients: they ran γ = 0.02 and δ = 0.005 where the paper has 0.01 and 0.0001, read L_KL from the clean pass, and stop the policy gradient at the gate.`;
+
+const RULE = `## Which claims hold
+
+The rule reads intervals. A part that says "more" holds if its whole 95 % interval lies above zero, and is reversed if all of it lies below. A part that says "not less" is reversed if all of it lies below, and holds otherwise. A claim **holds** if all its parts do. It **holds partly** if some do and none is reversed, and **does not hold here** if one is reversed. Of any other, these runs **cannot tell**. A dash: the study has not the arms for it. Intervals stand on each study's page.`;
+
+/** @param results in the order of the page */
+export function resultsIndex(results: readonly StudyResult[]): string {
+  return `${[
+    HEAD,
+    tableSection(shortTable(results, '')),
+    folded('Both budgets, and the preset against plain training', tableSection(summaryTable(results, ''))),
+    `## All studies\n\n${markdownTable(
+      ['study', 'what', 'verdict'],
+      results.map((result) => [`[${result.study.name}](${result.study.name}.md)`, result.study.title, verdict(result)]),
+    )}`,
+    READING,
+    `${RULE}\n\n${folded('Every claim, every study', verdictsTable(results))}`,
+  ].join('\n\n')}\n`;
+}
+
+/** The README's results, between the comments that name them. */
+export function readmePage(page: string, results: readonly StudyResult[]): string {
+  return withSection(page, 'results', tableSection(shortTable(results, 'docs/results/')));
+}
