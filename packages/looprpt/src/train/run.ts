@@ -14,6 +14,7 @@ import { ALONE, type Peers } from '../objectives/peers.js';
 import { writeBlended } from './blend.js';
 import { joinPeers } from './distributed/join.js';
 import { LostPeers } from './distributed/lost-peers.js';
+import { assertSameRun } from './distributed/same-run.js';
 import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
 import { METRICS_FILE, readMetrics, truncateAfter } from './metrics/metrics-log.js';
 import type { RunConfig } from './run-config.js';
@@ -65,6 +66,7 @@ async function runWith(
   if (early) noteConfig(config);
   const source = await modelSource(config);
   for (const remark of source.config.remarks ?? []) hooks.onMessage?.(`the model's config.json: ${remark}`);
+  assertSameRun(config, source.tokenizer.hash, peers);
   const loader = openRunData(config, source.tokenizer, peers);
   const student = source.open();
   const { objective, optimizer, teacherDecay, seed } = config;
