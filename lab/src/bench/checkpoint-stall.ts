@@ -2,6 +2,7 @@
  * How long training stands still for a checkpoint: steps of one model with no checkpoint, with one written in the background and
  * with one waited for, in turns. What the writer's thread takes from the steps beside it counts as standing still, too.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { Rng } from 'looprpt/internal/base/rng.js';
 import { BatchRow, emptyBatch, type PackedBatch } from 'looprpt/internal/data/loader/batch.js';
 import { parameterCount } from 'looprpt/internal/model/config.js';
 import { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { firstNotFinite } from 'looprpt/internal/train/state/finite.js';
 import { type CheckpointTiming, CheckpointWriter } from 'looprpt/internal/train/state/writer.js';
 import { Trainer } from 'looprpt/internal/train/trainer.js';
@@ -62,7 +64,7 @@ export async function measureStall(options: StallOptions): Promise<StallRow> {
   const { objective } = MODES.find(({ name }) => name === mode)!;
   const { optimizer, teacherDecay, seed } = runConfig(objective, shape);
   const student = LoopLM.create(modelConfig(model), new Generator(1));
-  using trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
+  using trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
   const timings: CheckpointTiming[] = [];
   const writer = new CheckpointWriter({
     runFolder: folder,

@@ -7,6 +7,7 @@ import { Generator, type ProcessGroup, setThreads, tcpBytesSent } from '@looprpt
 import { Rng } from 'looprpt/internal/base/rng.js';
 import { BatchRow, emptyBatch, type PackedBatch } from 'looprpt/internal/data/loader/batch.js';
 import { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { distributedConfigSchema } from 'looprpt/internal/train/distributed/config.js';
 import { joinPeers } from 'looprpt/internal/train/distributed/join.js';
 import { Trainer } from 'looprpt/internal/train/trainer.js';
@@ -51,7 +52,7 @@ const { objective } = MODES.find(({ name }) => name === settings.mode)!;
 const { optimizer, teacherDecay, seed } = runConfig(objective, settings);
 const student = LoopLM.create(modelConfig(model), new Generator(1));
 const ranks = group ? { group, config: distributed } : undefined;
-using trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed, ranks });
+using trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed, ranks });
 const batch = rowsOf(group, model.vocab, settings);
 for await (const line of createInterface({ input: process.stdin })) {
   const before = tcpBytesSent();

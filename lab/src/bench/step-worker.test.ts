@@ -4,7 +4,7 @@ import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import { parameterCount } from 'looprpt/internal/model/config.js';
 import { trainingBatch } from 'looprpt/internal/objectives/batch.js';
 import { LatentRandomness } from 'looprpt/internal/objectives/looprpt/randomness.js';
-import { objectiveLoss } from 'looprpt/internal/objectives/objective.js';
+import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../packages/looprpt/test-support/temporary-folder.js';
 import { fromArgv, toArgv, type WorkerArguments } from './arguments.js';
@@ -66,8 +66,7 @@ describe('a worker of ours', () => {
     const expected = scope(() => {
       const student = loadModel(args.files.model);
       const batch = trainingBatch(readBatches(args.files.tokens, args.shape)[0]!, 'cpu');
-      const random = null as unknown as LatentRandomness;
-      const loss = objectiveLoss(objective, { student, teacher: null, batch, random }).loss.item();
+      const loss = objectiveOf(objective).loss({ student, teacher: null, batch, rowKeys: [] }).loss.item();
       student.dispose();
       return loss;
     });

@@ -1,9 +1,11 @@
 /** One mode of ours, step by step: what a training run does for every batch, timed. */
+
 import { readFileSync } from 'node:fs';
 import { profile } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import type { PackedBatch } from 'looprpt/internal/data/loader/batch.js';
 import { parameterCount } from 'looprpt/internal/model/config.js';
+import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { type StepResult, Trainer } from 'looprpt/internal/train/trainer.js';
 import type { WorkerArguments } from './arguments.js';
 import { MODES, runConfig } from './cases.js';
@@ -27,7 +29,7 @@ export class StepWorker implements Disposable {
     this.#learningRate = optimizer.learningRate;
     this.#batches = readBatches(files.tokens, shape);
     const student = Object.assign(loadModel(files.model), { checkpointLoops });
-    this.#trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
+    this.#trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
   }
 
   /** A step; the line says what is wanted to be known of it. */

@@ -2,6 +2,7 @@
  * Runs one unit in this process and writes its result. Keeps what units have in common (batches, the base's view of the held-out
  * documents) between calls, of the latest base only.
  */
+
 import { join, relative } from 'node:path';
 import { setThreads } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
@@ -11,6 +12,7 @@ import { evaluate } from 'looprpt/internal/eval/evaluate.js';
 import { tableFromModel } from 'looprpt/internal/eval/table-from-model.js';
 import { sequenceCount, type TokenTable } from 'looprpt/internal/eval/token-table.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { Tokenizer } from 'looprpt/internal/text/tokenizer.js';
 import { adamWConfigSchema } from 'looprpt/internal/train/adamw.js';
 import { blendTowards } from 'looprpt/internal/train/blend.js';
@@ -146,7 +148,7 @@ async function train(
     gateLearningRateScale,
     weightDecay: recipe.weightDecay,
   });
-  using trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
+  using trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
   const record: TrainingRecord = { steps: recipe.steps, tokens: 0, lossTokens: 0, seconds: 0, skipped: 0, order: [] };
   const order = new OrderDigest();
   const { steps, schedule } = recipe;

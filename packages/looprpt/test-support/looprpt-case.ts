@@ -7,6 +7,7 @@ import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import type { TrainingBatch } from 'looprpt/internal/objectives/batch.js';
 import { type LoopRptConfig, loopRptConfigSchema } from 'looprpt/internal/objectives/looprpt/config.js';
 import { loopRptLoss } from 'looprpt/internal/objectives/looprpt/step.js';
+import type { RowKey } from 'looprpt/internal/objectives/row-key.js';
 import { FixedRandomness } from './fixed-randomness.js';
 import type { SlowParams } from './slow/slow-loop-lm.js';
 import { freezeLoopRpt } from './slow/slow-looprpt.js';
@@ -113,6 +114,7 @@ export interface ProductModels {
   student: LoopLM;
   teacher: LoopLM;
   batch: TrainingBatch;
+  rowKeys: readonly RowKey[];
 }
 
 /** Runs `body` with the product's models and batch for a case, and frees them. */
@@ -126,7 +128,8 @@ export function withModels<T>(
     teacher: modelOf({ config: student.config, params: teacher }, dtype),
   };
   try {
-    return scope(() => body({ ...models, batch: batchOf(slow.batch) }));
+    const rowKeys = slow.batch.ids.map((_, row): RowKey => ({ seed: 5, step: 1, row }));
+    return scope(() => body({ ...models, batch: batchOf(slow.batch), rowKeys }));
   } finally {
     models.student.dispose();
     models.teacher.dispose();

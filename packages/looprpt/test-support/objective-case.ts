@@ -1,7 +1,6 @@
 /** An objective's loss of a tiny model as numbers, with the gradients under their upstream names. */
 import type { DType } from '@looprpt/engine';
-import { type ObjectiveConfig, objectiveConfigSchema, objectiveLoss } from 'looprpt/internal/objectives/objective.js';
-import { FixedRandomness } from './fixed-randomness.js';
+import { type ObjectiveConfig, objectiveConfigSchema, objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { type LoopRptCase, withModels } from './looprpt-case.js';
 import { type UpstreamGradients, upstreamGradients } from './slow-bridge.js';
 
@@ -22,8 +21,7 @@ export function objectiveNumbers(
   return withModels(
     of,
     (models) => {
-      const random = new FixedRandomness({ noise: [], exits: [] }, []);
-      const { loss, parts, exitPdfKN } = objectiveLoss(objectiveConfigSchema.parse(config), { ...models, random });
+      const { loss, parts, exitPdfKN } = objectiveOf(objectiveConfigSchema.parse(config)).loss(models);
       return {
         loss: loss.item(),
         parts: Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.item()])),

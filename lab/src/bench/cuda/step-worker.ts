@@ -1,6 +1,8 @@
 /** One mode of ours on a device: what a training run does for every batch, timed until the device has done it. */
+
 import { deviceMemory, op, randn, scope, synchronize } from '@looprpt/engine';
 import type { PackedBatch } from 'looprpt/internal/data/loader/batch.js';
+import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { Trainer } from 'looprpt/internal/train/trainer.js';
 import { readBatches } from '../files.js';
 import { median } from '../statistics.js';
@@ -21,7 +23,7 @@ export class CudaStepWorker implements Disposable {
     const { objective, optimizer, teacherDecay, seed } = runConfigOf(job);
     const student = syntheticModel(modelConfigOf(job.model), job.device);
     student.checkpointLoops = job.checkpointLoops;
-    this.#trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
+    this.#trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
     this.#batches = readBatches(job.tokens, job.batch);
     this.#device = job.device;
     this.#learningRate = optimizer.learningRate;

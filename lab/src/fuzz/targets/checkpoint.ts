@@ -9,7 +9,7 @@ import { writeSafetensors } from 'looprpt/internal/checkpoint/safetensors/write.
 import { saveModel } from 'looprpt/internal/checkpoint/save-model.js';
 import type { LoopLMConfig } from 'looprpt/internal/model/config.js';
 import { LoopLM } from 'looprpt/internal/model/loop-lm.js';
-import { objectiveConfigSchema } from 'looprpt/internal/objectives/objective.js';
+import { objectiveConfigSchema, objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { adamWConfigSchema } from 'looprpt/internal/train/adamw.js';
 import { newestWholeCheckpoint, restoreCheckpoint } from 'looprpt/internal/train/state/run-state.js';
 import { Trainer } from 'looprpt/internal/train/trainer.js';
@@ -28,7 +28,13 @@ const FOLDER = 'checkpoints/step-2';
 function newTrainer(): Trainer {
   const objective = objectiveConfigSchema.parse({ kind: 'looprpt' });
   const student = LoopLM.create(MODEL, new Generator(1));
-  return new Trainer({ student, objective, optimizer: adamWConfigSchema.parse({}), teacherDecay: 0.9, seed: 0 });
+  return new Trainer({
+    student,
+    objective: objectiveOf(objective),
+    optimizer: adamWConfigSchema.parse({}),
+    teacherDecay: 0.9,
+    seed: 0,
+  });
 }
 
 export async function checkpoint(): Promise<FuzzTarget> {

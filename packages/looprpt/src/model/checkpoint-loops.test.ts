@@ -1,5 +1,5 @@
 /** Loops that are run again in the backward pass, against loops whose intermediate results are kept: the same loss and gradients. */
-import { backward, type DType, Generator, liveTensors, profile, scope } from '@looprpt/engine';
+import { backward, type DType, liveTensors, profile, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
 import {
   type LoopRptCase,
@@ -9,8 +9,7 @@ import {
   withModels,
 } from '../../test-support/looprpt-case.js';
 import { tinyModel } from '../../test-support/slow/tiny-model.js';
-import { LatentRandomness } from '../objectives/looprpt/randomness.js';
-import { type ObjectiveConfig, objectiveConfigSchema, objectiveLoss } from '../objectives/objective.js';
+import { type ObjectiveConfig, objectiveConfigSchema, objectiveOf } from '../objectives/objective.js';
 import type { Kernels } from './stack.js';
 
 interface Outcome {
@@ -38,10 +37,8 @@ const objectives: Record<string, object> = {
 function step(models: ProductModels, { objective, kernels }: Setting, checkpointLoops: boolean): Outcome {
   const { student } = models;
   Object.assign(student, { kernels, checkpointLoops });
-  const generators = { noise: new Generator(5), exits: new Generator(6) };
-  const outcome = scope(() => {
-    const random = new LatentRandomness(0.3, generators);
-    const { loss } = objectiveLoss(objective, { ...models, random });
+  return scope(() => {
+    const { loss } = objectiveOf(objective).loss(models);
     backward(loss);
     const gradients = student.parameters().map(({ name, tensor }): [string, Float64Array | null] => {
       const gradient = tensor.grad?.toNumbers() ?? null;
@@ -50,8 +47,6 @@ function step(models: ProductModels, { objective, kernels }: Setting, checkpoint
     });
     return { loss: loss.item(), gradients: new Map(gradients) };
   });
-  for (const generator of Object.values(generators)) generator.dispose();
-  return outcome;
 }
 
 function compare(of: LoopRptCase, setting: Setting, tolerance: number): void {

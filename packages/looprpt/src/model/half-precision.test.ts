@@ -2,12 +2,11 @@
  * A bfloat16 step by fused operators, which for half precision are libtorch's own put together (the way that other devices go),
  * against the same step in float64: loss and gradients are as near as those of plain operators.
  */
-import { backward, type DType, Generator, scope } from '@looprpt/engine';
+import { backward, type DType, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
 import { loopRptCase, mixedBatch, withModels } from '../../test-support/looprpt-case.js';
 import { tinyModel } from '../../test-support/slow/tiny-model.js';
-import { LatentRandomness } from '../objectives/looprpt/randomness.js';
-import { objectiveConfigSchema, objectiveLoss } from '../objectives/objective.js';
+import { objectiveConfigSchema, objectiveOf } from '../objectives/objective.js';
 import type { Kernels } from './stack.js';
 
 interface Outcome {
@@ -27,16 +26,13 @@ const objectives: Record<string, object> = {
 };
 
 function step(objective: object, dtype: DType, kernels: Kernels): Outcome {
-  const generators = { noise: new Generator(5), exits: new Generator(6) };
   return withModels(
     of,
     (models) => {
       for (const model of [models.student, models.teacher]) model.kernels = kernels;
-      const random = new LatentRandomness(0, generators);
-      const { loss } = objectiveLoss(objectiveConfigSchema.parse(objective), { ...models, random });
+      const { loss } = objectiveOf(objectiveConfigSchema.parse(objective)).loss(models);
       backward(loss);
       const gradient = models.student.parameters().flatMap(({ tensor }) => Array.from(tensor.grad?.toNumbers() ?? []));
-      for (const generator of Object.values(generators)) generator.dispose();
       return scope(() => ({ loss: loss.item(), gradient: Float64Array.from(gradient) }));
     },
     dtype,

@@ -13,10 +13,10 @@ import { z } from 'zod';
 import { exitPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import type { TrainingBatch } from './batch.js';
+import type { ObjectiveReport } from './contract.js';
 import { continueLoss, continueTargetSchema } from './gate.js';
 import { hardTokensOf, tokenSelectionSchema } from './looprpt/hard-tokens.js';
 import { gateLogitsByLoop, targetLogProbsByLoop } from './readout.js';
-import type { ObjectiveReport } from './report.js';
 
 const gateTraining = {
   gateWeight: z

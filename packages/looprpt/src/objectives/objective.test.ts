@@ -1,10 +1,9 @@
-import { backward, Generator, liveTensors, scope } from '@looprpt/engine';
+import { backward, liveTensors, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
 import { assertClose } from '../../test-support/close.js';
 import { batchWithSilentRow, loopRptCase, withModels } from '../../test-support/looprpt-case.js';
 import { objectiveNumbers } from '../../test-support/objective-case.js';
-import { LatentRandomness } from './looprpt/randomness.js';
-import { needsTeacher, type ObjectiveConfig, objectiveConfigSchema, objectiveLoss, trains } from './objective.js';
+import { type ObjectiveConfig, objectiveConfigSchema, objectiveOf } from './objective.js';
 
 const configs = [
   { kind: 'stage1' },
@@ -17,16 +16,14 @@ const configs = [
   { kind: 'looprpt', policy: 'closed' },
 ].map((config): ObjectiveConfig => objectiveConfigSchema.parse(config));
 
-const latent = () => new LatentRandomness(0.1, { noise: new Generator(1), exits: new Generator(2) });
-
 describe.each(configs)('%o', (config) => {
+  const objective = objectiveOf(config);
+
   test('leaves no tensor behind, and has no use for a teacher where it says so', () => {
-    withModels(loopRptCase(), ({ student, teacher, batch }) => {
-      const random = latent();
+    withModels(loopRptCase(), ({ teacher, ...inputs }) => {
       const step = (): number =>
         scope(() => {
-          const models = { student, teacher: needsTeacher(config) ? teacher : null };
-          const { loss } = objectiveLoss(config, { ...models, batch, random });
+          const { loss } = objective.loss({ ...inputs, teacher: objective.readsTeacher ? teacher : null });
           backward(loss);
           return loss.item();
         });
@@ -38,26 +35,26 @@ describe.each(configs)('%o', (config) => {
   });
 
   test('everything but the loss is detached, and the teacher gets no gradient', () => {
-    withModels(loopRptCase(), ({ student, teacher, batch }) => {
-      const report = objectiveLoss(config, { student, teacher, batch, random: latent() });
+    withModels(loopRptCase(), (inputs) => {
+      const report = objective.loss(inputs);
       expect(report.loss.requiresGrad).toBe(true);
       expect(report.loss.shape).toEqual([]);
       const logged = [...Object.values(report.parts), report.exitPdfKN, report.rewardKN, report.groupRewardsGN];
       for (const tensor of logged) expect(tensor?.requiresGrad ?? false).toBe(false);
       expect(report.rewardKN !== undefined).toBe(config.kind === 'looprpt');
       backward(report.loss);
-      for (const { tensor } of teacher.parameters()) expect(tensor.grad).toBeNull();
+      for (const { tensor } of inputs.teacher.parameters()) expect(tensor.grad).toBeNull();
     });
   });
 
   test('trains the weights that it says, and only those', () => {
-    withModels(loopRptCase(), ({ student, teacher, batch }) => {
-      student.setRequiresGrad((parameter) => trains(config, parameter));
-      backward(objectiveLoss(config, { student, teacher, batch, random: latent() }).loss);
-      for (const parameter of student.parameters()) {
+    withModels(loopRptCase(), (inputs) => {
+      inputs.student.setRequiresGrad((parameter) => objective.trains(parameter));
+      backward(objective.loss(inputs).loss);
+      for (const parameter of inputs.student.parameters()) {
         const gradient = parameter.tensor.grad;
         const trained = config.kind === 'gate' ? ['gateWeight', 'gateBias'].includes(parameter.name) : true;
-        expect([trains(config, parameter), gradient !== null], parameter.name).toEqual([trained, trained]);
+        expect([objective.trains(parameter), gradient !== null], parameter.name).toEqual([trained, trained]);
         if (gradient) expect(gradient.isfinite().all().item(), parameter.name).toBe(1);
       }
     });
@@ -81,11 +78,11 @@ test('a bfloat16 model has a finite loss and gradients in its own dtype', () => 
   for (const config of configs) {
     withModels(
       loopRptCase(),
-      ({ student, teacher, batch }) => {
-        const { loss } = objectiveLoss(config, { student, teacher, batch, random: latent() });
+      (inputs) => {
+        const { loss } = objectiveOf(config).loss(inputs);
         expect(loss.dtype).toBe('float32');
         backward(loss);
-        const { grad } = student.weights.gateWeight;
+        const { grad } = inputs.student.weights.gateWeight;
         expect(grad!.dtype).toBe('bfloat16');
         expect(grad!.isfinite().all().item()).toBe(1);
       },

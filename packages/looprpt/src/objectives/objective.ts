@@ -1,18 +1,20 @@
-/** The objectives that a run can have, and the one place that tells them apart. */
+/** The objectives that a run's configuration can name, and the one place that tells them apart. */
 import { z } from 'zod';
 import type { PackedBatch } from '../data/loader/batch.js';
-import type { LoopLM } from '../model/loop-lm.js';
-import type { NamedParameter } from '../model/weights.js';
-import type { TrainingBatch } from './batch.js';
-import { hardTokenCeConfigSchema, hardTokenCeLoss, uniformCeConfigSchema, uniformCeLoss } from './cross-entropy.js';
+import type { Objective, ObjectiveInputs, ObjectiveReport } from './contract.js';
+import {
+  type HardTokenCeConfig,
+  hardTokenCeConfigSchema,
+  hardTokenCeLoss,
+  uniformCeConfigSchema,
+  uniformCeLoss,
+} from './cross-entropy.js';
 import { gateConfigSchema, gateLoss } from './gate.js';
 import { joinBatchStatistics } from './looprpt/advantage.js';
-import { loopRptConfigSchema } from './looprpt/config.js';
-import { hardCount } from './looprpt/hard-tokens.js';
-import type { Randomness } from './looprpt/randomness.js';
+import { type LoopRptConfig, loopRptConfigSchema } from './looprpt/config.js';
+import { hardCount, type TokenSelection } from './looprpt/hard-tokens.js';
+import { RowRandomness } from './looprpt/row-randomness.js';
 import { loopRptLoss } from './looprpt/step.js';
-import type { Peers } from './peers.js';
-import type { ObjectiveReport } from './report.js';
 import { stage1ConfigSchema, stage1Loss } from './stage1.js';
 
 export const objectiveConfigSchema = z.discriminatedUnion('kind', [
@@ -24,60 +26,54 @@ export const objectiveConfigSchema = z.discriminatedUnion('kind', [
 ]);
 export type ObjectiveConfig = z.infer<typeof objectiveConfigSchema>;
 
-/** Whether a step reads a teacher. */
-export function needsTeacher({ kind }: ObjectiveConfig): boolean {
-  return kind === 'looprpt' || kind === 'hard-token-ce';
-}
-
-/** How many places of a batch the loss is a mean over: the weight of the batch in a step of several. */
-export function lossPlaces(config: ObjectiveConfig, { B, S, lossMask, lossTokens }: PackedBatch): number {
-  if (!('rho' in config)) return lossTokens;
-  let places = 0;
-  for (let b = 0; b < B; b++)
-    places += hardCount(
-      lossMask.subarray(b * S, (b + 1) * S).reduce((sum, flag) => sum + flag, 0),
-      config.rho,
-    );
-  return places;
-}
-
-/** What a rank without such places does while the others compute the loss. */
-export function idleInLoss(config: ObjectiveConfig, peers: Peers): void {
-  if (config.kind === 'looprpt') joinBatchStatistics(config, peers);
-}
-
-/** Which weights the objective trains. */
-export function trains({ kind }: ObjectiveConfig, { isGate }: NamedParameter): boolean {
-  return kind === 'gate' ? isGate : true;
-}
-
-export interface ObjectiveInputs {
-  student: LoopLM;
-  /** Only where `needsTeacher`; may be the student itself. */
-  teacher: LoopLM | null;
-  batch: TrainingBatch;
-  random: Randomness;
-  /** The other ranks of a data-parallel step; alone unless told. */
-  peers?: Peers;
-}
-
-/** The loss of one batch. All tensors it makes belong to the caller's scope. */
-export function objectiveLoss(
-  config: ObjectiveConfig,
-  { student, teacher, batch, random, peers }: ObjectiveInputs,
-): ObjectiveReport {
+export function objectiveOf(config: ObjectiveConfig): Objective {
   switch (config.kind) {
     case 'looprpt':
-      return loopRptLoss(student, teacher!, batch, config, random, peers);
+      return loopRpt(config);
     case 'stage1':
-      return stage1Loss(student, batch, config);
-    case 'gate':
-      return gateLoss(student, batch, config);
+      return onCountedPlaces(({ student, batch }) => stage1Loss(student, batch, config));
+    case 'gate': {
+      const objective = onCountedPlaces(({ student, batch }) => gateLoss(student, batch, config));
+      return { ...objective, trains: ({ isGate }) => isGate };
+    }
     case 'uniform-ce':
-      return uniformCeLoss(student, batch, config);
+      return onCountedPlaces(({ student, batch }) => uniformCeLoss(student, batch, config));
     case 'hard-token-ce':
-      return hardTokenCeLoss(student, teacher!, batch, config);
+      return hardTokenCe(config);
     default:
       return config satisfies never;
   }
+}
+
+/** A loss over every counted place, into all weights, without teacher or chance. */
+function onCountedPlaces(loss: (inputs: ObjectiveInputs) => ObjectiveReport): Objective {
+  return { readsTeacher: false, trains: () => true, lossPlaces: ({ lossTokens }) => lossTokens, loss, idle: () => {} };
+}
+
+function hardTokenCe(config: HardTokenCeConfig): Objective {
+  return {
+    readsTeacher: true,
+    trains: () => true,
+    lossPlaces: (batch) => hardPlaces(batch, config),
+    loss: ({ student, teacher, batch }) => hardTokenCeLoss(student, teacher!, batch, config),
+    idle: () => {},
+  };
+}
+
+function loopRpt(config: LoopRptConfig): Objective {
+  return {
+    readsTeacher: true,
+    trains: () => true,
+    lossPlaces: (batch) => hardPlaces(batch, config),
+    loss: ({ student, teacher, batch, rowKeys, peers }) => {
+      using random = new RowRandomness(config.sigma, rowKeys, student.device);
+      return loopRptLoss(student, teacher!, batch, config, random, peers);
+    },
+    idle: (peers) => joinBatchStatistics(config, peers),
+  };
+}
+
+function hardPlaces({ B, S, lossMask }: PackedBatch, { rho }: TokenSelection): number {
+  const counted = (b: number): number => lossMask.subarray(b * S, (b + 1) * S).reduce((sum, flag) => sum + flag, 0);
+  return Array.from({ length: B }, (_, b) => hardCount(counted(b), rho)).reduce((sum, n) => sum + n, 0);
 }

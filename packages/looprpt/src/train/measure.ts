@@ -4,7 +4,7 @@
  * Shapes: K loops, N places, G members of a group.
  */
 import { cat, noGrad, type Tensor } from '@looprpt/engine';
-import type { ObjectiveReport } from '../objectives/report.js';
+import type { ObjectiveReport } from '../objectives/contract.js';
 
 /** The measurements of one or more micro-batches, weighted by their counted places. */
 export interface Measurement {

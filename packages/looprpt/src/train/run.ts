@@ -6,10 +6,12 @@
  * trains, `run.lock`; with `blend` below 1, at the end `model/`. A run that is interrupted finishes its step, writes a checkpoint and reports it; one that is killed goes on
  * from the newest whole checkpoint and ends with the same weights, bit for bit.
  */
+
 import { join } from 'node:path';
 import { PeerError, type ProcessGroup, setThreads } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
+import { objectiveOf } from '../objectives/objective.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
 import { writeBlended } from './blend.js';
 import { joinPeers } from './distributed/join.js';
@@ -71,7 +73,7 @@ async function runWith(
   const student = source.open();
   const { objective, optimizer, teacherDecay, seed } = config;
   const ranks = group ? { group, config: config.distributed } : undefined;
-  const trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed, ranks });
+  const trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed, ranks });
   try {
     assertFinite(trainer, 'model', peers);
     using late = first && early === null ? startIn(config) : null;

@@ -8,12 +8,12 @@
  */
 import { noGrad, op, scope, type Tensor } from '@looprpt/engine';
 import type { LoopLM } from '../model/loop-lm.js';
-import { needsTeacher } from '../objectives/objective.js';
+import { objectiveOf } from '../objectives/objective.js';
 import type { RunConfig } from './run-config.js';
 
 /** Whether a run keeps a teacher beside its student. */
 export function keepsTeacher({ objective, teacherDecay }: Pick<RunConfig, 'objective' | 'teacherDecay'>): boolean {
-  return needsTeacher(objective) && teacherDecay > 0;
+  return objectiveOf(objective).readsTeacher && teacherDecay > 0;
 }
 
 /** What a trainer needs of a teacher, however it is kept. */

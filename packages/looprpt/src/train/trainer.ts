@@ -5,7 +5,7 @@
  * nothing of files, schedules or logs. A step whose loss or gradient is not finite changes nothing and says so.
  *
  * On several ranks each trainer has the rows of its own, and all together do what one would with the rows of all: the loss is the
- * mean over the places of all, chance belongs to rows (objectives/looprpt/row-randomness.ts), and every decision is taken from
+ * mean over the places of all, chance belongs to rows (objectives/row-key.ts), and every decision is taken from
  * numbers that are equal on all ranks. All call `step`, `tensors` and `restore` together.
  */
 import { backward, type ProcessGroup, scope, type Tensor } from '@looprpt/engine';
@@ -13,15 +13,15 @@ import { z } from 'zod';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { trainingBatch } from '../objectives/batch.js';
-import { type RowKey, RowRandomness } from '../objectives/looprpt/row-randomness.js';
-import { idleInLoss, lossPlaces, type ObjectiveConfig, objectiveLoss, trains } from '../objectives/objective.js';
+import type { Objective } from '../objectives/contract.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
+import type { RowKey } from '../objectives/row-key.js';
 import { AdamW, type AdamWConfig } from './adamw.js';
 import type { DistributedConfig } from './distributed/config.js';
 import { DataParallel } from './distributed/data-parallel.js';
 import { ShardedTeacher } from './distributed/sharded-teacher.js';
 import { combine, type Measurement, measure } from './measure.js';
-import { EmaTeacher, keepsTeacher, type Teacher } from './teacher.js';
+import { EmaTeacher, type Teacher } from './teacher.js';
 import {
   type StatePart,
   type StoredTensor,
@@ -43,7 +43,7 @@ export interface StepResult extends Measurement {
 
 export interface TrainerOptions {
   student: LoopLM;
-  objective: ObjectiveConfig;
+  objective: Objective;
   optimizer: AdamWConfig;
   /** φ of the EMA teacher; 0: the student is its own. */
   teacherDecay: number;
@@ -75,7 +75,7 @@ export class Trainer implements Disposable {
   /** Null where none is needed, or the student is its own. */
   readonly teacher: Teacher | null;
   readonly optimizer: AdamW;
-  readonly #objective: ObjectiveConfig;
+  readonly #objective: Objective;
   readonly #seed: number;
   readonly #ranks: DataParallel | null;
   readonly #peers: Peers;
@@ -84,15 +84,15 @@ export class Trainer implements Disposable {
   #steps = 0;
 
   constructor({ student, objective, optimizer, teacherDecay, seed, ranks }: TrainerOptions) {
-    this.student = student.setRequiresGrad((parameter) => trains(objective, parameter));
+    this.student = student.setRequiresGrad((parameter) => objective.trains(parameter));
     this.#objective = objective;
     this.#seed = seed;
-    const trained = student.parameters().filter((parameter) => trains(objective, parameter));
+    const trained = student.parameters().filter((parameter) => objective.trains(parameter));
     this.#ranks = ranks ? new DataParallel(ranks.group, student, trained, ranks.config) : null;
     this.#peers = ranks?.group ?? ALONE;
     this.optimizer = new AdamW(trained, optimizer, this.#ranks?.parts());
     const divided = ranks?.config.zero && !ranks.config.replicateTeacher ? ranks.group : null;
-    this.teacher = !keepsTeacher({ objective, teacherDecay })
+    this.teacher = !(objective.readsTeacher && teacherDecay > 0)
       ? null
       : divided
         ? new ShardedTeacher(student, teacherDecay, divided)
@@ -107,7 +107,7 @@ export class Trainer implements Disposable {
    */
   step(microBatches: readonly PackedBatch[], learningRate: number): StepResult {
     this.#steps++;
-    const places = microBatches.map((batch) => lossPlaces(this.#objective, batch));
+    const places = microBatches.map((batch) => this.#objective.lossPlaces(batch));
     const sum = (numbers: number[]): number => numbers.reduce((all, n) => all + n, 0);
     const [total, tokens, lossTokens] = this.#peers.sums([
       sum(places),
@@ -148,16 +148,15 @@ export class Trainer implements Disposable {
     if (weight === 0) {
       // The others may want to read the teacher, which takes all to gather, or to add up what they have.
       if (this.#teacherShards) this.teacher!.during(() => {});
-      idleInLoss(this.#objective, this.#peers);
+      this.#objective.idle(this.#peers);
       return [];
     }
-    using random = this.#randomness(index, packed.B);
     return scope(() => {
       const batch = trainingBatch(packed, this.student.device);
-      const inputs = { student: this.student, batch, random, peers: this.#peers };
+      const inputs = { student: this.student, batch, rowKeys: this.#rowKeys(index, packed.B), peers: this.#peers };
       const report = this.teacher
-        ? this.teacher.during((teacher) => objectiveLoss(this.#objective, { ...inputs, teacher }))
-        : objectiveLoss(this.#objective, { ...inputs, teacher: this.student });
+        ? this.teacher.during((teacher) => this.#objective.loss({ ...inputs, teacher }))
+        : this.#objective.loss({ ...inputs, teacher: this.student });
       if (last) this.#ranks?.lastBackward();
       backward(weight === 1 ? report.loss : report.loss.mul(weight));
       return [[measure(report), weight]];
@@ -165,14 +164,13 @@ export class Trainer implements Disposable {
   }
 
   /** Of the rows of this rank's micro-batch: with w ranks every w-th row of the step's, as the loader deals them. */
-  #randomness(index: number, B: number): RowRandomness {
+  #rowKeys(index: number, B: number): RowKey[] {
     const { rank, size } = this.#peers;
-    const keys = Array.from(
-      { length: B },
-      (_, b): RowKey => ({ seed: this.#seed, step: this.#steps, row: (index * B + b) * size + rank }),
-    );
-    const sigma = 'sigma' in this.#objective ? this.#objective.sigma : null;
-    return new RowRandomness(sigma ?? 0, sigma === null ? [] : keys, this.student.device);
+    return Array.from({ length: B }, (_, b) => ({
+      seed: this.#seed,
+      step: this.#steps,
+      row: (index * B + b) * size + rank,
+    }));
   }
 
   /**

@@ -15,9 +15,9 @@ import { runLoopQueries } from '../../model/stack.js';
 import type { TrainingBatch } from '../batch.js';
 import { inFloat32 } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
-import { Departures } from './departures.js';
 import type { HardTokens } from './hard-tokens.js';
 import type { Explored, RolloutInputs } from './rollout-types.js';
+import { SampledExits } from './sampled-exits.js';
 
 export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Explored {
   const { model, batch, hard, clean, random } = inputs;
@@ -28,7 +28,7 @@ export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Expl
   const states = (loop: number, body: () => Tensor): Tensor =>
     policyGradient === 'gate' || loop === loops - 1 ? noGrad(body) : body();
   const apart = (hidden: Tensor): Tensor => (model.checkpointLoops ? cut(hidden) : hidden);
-  const departures = new Departures([G, hard.placesN.size(0)], { loops, device: model.device });
+  const exits = new SampledExits([G, hard.placesN.size(0)], { loops, device: model.device });
   const placesBN = cat(
     Array.from({ length: G }, () => hard.placesBQ),
     1,
@@ -42,9 +42,9 @@ export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Expl
   let endsBNE: Tensor | null = rewardFrom === 'own' ? hiddenBRE.detach() : null;
   for (let loop = 0; loop < loops - 1; loop++) {
     const gateLogitsBR = inFloat32(model.gateLogits(hiddenBRE));
-    departures.after(loop, byRollout(spread(gateLogitsBR, queriesBR, G * Q), hard, G), random, hard);
+    exits.after(loop, byRollout(spread(gateLogitsBR, queriesBR, G * Q), hard, G), random, hard);
     if (loop === loops - 2 && rewardFrom === 'table') break;
-    const rest = onTheWay(departures.onTheWayGM, queriesBR, hard);
+    const rest = onTheWay(exits.runningGM, queriesBR, hard);
     if (rest === null) break;
     queriesBR = queriesBR.gather(1, rest.columns);
     const from = hiddenBRE;
@@ -58,7 +58,7 @@ export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Expl
     });
     if (endsBNE) endsBNE = replaced(endsBNE, queriesBR, hiddenBRE.detach(), rest.runs);
   }
-  const { exitsGM, logProbsGM } = departures;
+  const { exitsGM, logProbsGM } = exits;
   return { exitsGM, logProbsGM, statesGME: endsBNE && byRollout(endsBNE, hard, G) };
 }
 
@@ -112,13 +112,13 @@ interface Rest {
  * Columns of `queriesBR` that are on the way, in order, filled up to the fullest row's number; null for none. Elsewhere than on the CPU
  * that number would have to be waited for: there all go on.
  */
-function onTheWay(onTheWayGM: Tensor, queriesBR: Tensor, { placesBQ, cellsM }: HardTokens): Rest | null {
-  const { device } = onTheWayGM;
+function onTheWay(runningGM: Tensor, queriesBR: Tensor, { placesBQ, cellsM }: HardTokens): Rest | null {
+  const { device } = runningGM;
   const [B, R] = queriesBR.shape as [number, number];
-  const [G, Q] = [onTheWayGM.size(0), placesBQ.size(1)];
+  const [G, Q] = [runningGM.size(0), placesBQ.size(1)];
   const columns = arange(0, R, { device });
   const goesBN = zeros([G, B * Q], { device })
-    .indexCopy_(1, cellsM, onTheWayGM.to({ dtype: 'float32' }))
+    .indexCopy_(1, cellsM, runningGM.to({ dtype: 'float32' }))
     .view(G, B, Q)
     .transpose(0, 1)
     .reshape(B, G * Q);

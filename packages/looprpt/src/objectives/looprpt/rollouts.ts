@@ -13,9 +13,9 @@ import { cat, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
 import { atPlaces, inFloat32 } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
-import { Departures } from './departures.js';
 import { hardRollouts } from './hard-rollouts.js';
 import type { Explored, RolloutInputs } from './rollout-types.js';
+import { SampledExits } from './sampled-exits.js';
 
 /** An object, so that a profile can time it from outside. */
 export const exploration = {
@@ -29,10 +29,10 @@ function fullRollouts(inputs: RolloutInputs, config: LoopRptConfig): Explored {
   const { loops, hiddenSize: E } = model.config;
   const run = (): Tensor[] => fullStates(inputs, G, rewardFrom === 'own');
   const statesK = policyGradient === 'gate' ? noGrad(run) : run();
-  const departures = new Departures([G, hard.placesN.size(0)], { loops, device: model.device });
+  const exits = new SampledExits([G, hard.placesN.size(0)], { loops, device: model.device });
   for (let loop = 0; loop < loops - 1; loop++)
-    departures.after(loop, inFloat32(model.gateLogits(statesK[loop]!)), random, hard);
-  const { exitsGM, logProbsGM } = departures;
+    exits.after(loop, inFloat32(model.gateLogits(statesK[loop]!)), random, hard);
+  const { exitsGM, logProbsGM } = exits;
   const atExit = (): Tensor => atStep(stack(statesK), exitsGM.unsqueeze(-1).expand(-1, -1, E));
   return { exitsGM, logProbsGM, statesGME: rewardFrom === 'own' ? noGrad(atExit) : null };
 }

@@ -1,8 +1,9 @@
 import { liveTensors, scope, tensor, zeros } from '@looprpt/engine';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RowKey } from '../row-key.js';
 import type { HardTokens } from './hard-tokens.js';
-import { type RowKey, RowRandomness } from './row-randomness.js';
+import { RowRandomness } from './row-randomness.js';
 
 const key = (row: number, step = 3): RowKey => ({ seed: 7, step, row });
 const hard = (...perRow: number[]): HardTokens => ({ perRow: Int32Array.from(perRow) }) as HardTokens;

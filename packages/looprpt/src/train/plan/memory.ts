@@ -9,7 +9,7 @@
  */
 import type { LoopLMConfig } from '../../model/config.js';
 import { CHUNK_LOGITS } from '../../objectives/looprpt/reference-distillation.js';
-import { needsTeacher } from '../../objectives/objective.js';
+import { objectiveOf } from '../../objectives/objective.js';
 import type { RunConfig } from '../run-config.js';
 import { keepsTeacher } from '../teacher.js';
 import { readOutBytes, stackBytes, wayOf, widthsOf } from './operators.js';
@@ -97,7 +97,7 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
   return {
     activations: (config.memory.checkpointLoops ? light : K * places * loop.kept) + (gateOnly ? 0 : places * layer),
     logits: K * read.kept + (gateOnly ? 0 : read.backward) + distillationBytes(work, config, model),
-    teacherPass: needsTeacher(objective) ? pass + readOutBytes(model, config, counted, false).entropy : 0,
+    teacherPass: objectiveOf(objective).readsTeacher ? pass + readOutBytes(model, config, counted, false).entropy : 0,
     rollouts: rollouts ? rolloutBytes(rollouts, config, model, loop) + cleanRows(work, config, model) : 0,
   };
 }

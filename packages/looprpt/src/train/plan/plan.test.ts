@@ -2,11 +2,13 @@
  * The plan against slow counts: products enumerated one by one, operators' results listed one by one, and the bytes of a real
  * trainer's tensors.
  */
+
 import { Generator } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
 import type { LoopLMConfig } from '../../model/config.js';
 import { LoopLM } from '../../model/loop-lm.js';
 import type { ObjectiveConfig } from '../../objectives/objective.js';
+import { objectiveOf } from '../../objectives/objective.js';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../run-config.js';
 import { Trainer } from '../trainer.js';
 import { planRun } from './plan.js';
@@ -177,7 +179,7 @@ describe('memory that stays', () => {
     const config = configOf({ kind }, { dtype });
     const student = LoopLM.create(model, new Generator(1), { dtype });
     const { objective, optimizer, teacherDecay, seed } = config;
-    using trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed });
+    using trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
     const bytes = (names: RegExp): number =>
       [...trainer.tensors()].reduce((sum, [name, { nbytes }]) => sum + (names.test(name) ? nbytes : 0), 0);
     const sum = (tensors: { nbytes: number }[]): number => tensors.reduce((total, { nbytes }) => total + nbytes, 0);

@@ -2,20 +2,20 @@ import { backward, Generator, scope, type Tensor, tensor } from '@looprpt/engine
 import { expect, test } from 'vitest';
 import { random } from '../../../test-support/slow/tiny-model.js';
 import { exitLogPdf } from '../../model/exit.js';
-import { Departures } from './departures.js';
 import type { HardTokens } from './hard-tokens.js';
 import { LatentRandomness, type Randomness } from './randomness.js';
+import { SampledExits } from './sampled-exits.js';
 
 const NOBODY = {} as HardTokens;
 /** Standard errors that a correct draw may be off; the seeds are fixed, so the test passes always or never. */
 const Z = 5;
 
 /** All loops but the last. */
-function walk(gateLogitsKGM: Tensor, chance: Randomness): Departures {
+function walk(gateLogitsKGM: Tensor, chance: Randomness): SampledExits {
   const [K, G, M] = gateLogitsKGM.shape as [number, number, number];
-  const departures = new Departures([G, M], { loops: K, device: 'cpu' });
-  for (let loop = 0; loop < K - 1; loop++) departures.after(loop, gateLogitsKGM.select(0, loop), chance, NOBODY);
-  return departures;
+  const exits = new SampledExits([G, M], { loops: K, device: 'cpu' });
+  for (let loop = 0; loop < K - 1; loop++) exits.after(loop, gateLogitsKGM.select(0, loop), chance, NOBODY);
+  return exits;
 }
 
 const chance = (): LatentRandomness => new LatentRandomness(0, { noise: new Generator(1), exits: new Generator(2) });
@@ -57,14 +57,14 @@ test('the log-probability of the exit is that of the whole distribution, and so 
       return leaf;
     };
     const [ours, whole] = [logits(), logits()];
-    const { exitsGM, logProbsGM, onTheWayGM } = walk(ours, chance());
+    const { exitsGM, logProbsGM, runningGM } = walk(ours, chance());
     const chosenGM = exitLogPdf(whole).gather(0, exitsGM.unsqueeze(0)).squeeze(0);
     const apart = (a: Tensor, b: Tensor): number => a.sub(b).abs().flatten().amax(0).item();
     expect(apart(logProbsGM, chosenGM)).toBeLessThan(1e-12);
     backward(logProbsGM.sum());
     backward(chosenGM.sum());
     expect(apart(ours.grad!, whole.grad!)).toBeLessThan(1e-12);
-    expect(onTheWayGM.toArray()).toEqual(exitsGM.eq(3).toArray());
+    expect(runningGM.toArray()).toEqual(exitsGM.eq(3).toArray());
     expect(new Set(exitsGM.toNumbers()).size).toBe(4);
   });
 });
