@@ -32,7 +32,7 @@ export async function tokenizerFile(): Promise<FuzzTarget> {
       tokenizer.decode(ids, { skipSpecial: true });
       tokenizer.decode([0, 3, 2 ** 31, 7]);
       void tokenizer.padId;
-      tokenizer.stopIds({ chat: true });
+      tokenizer.stopIds({ chat: true, eosTokenIds: [] });
     },
   };
 }

@@ -39,8 +39,16 @@ export interface DecodeRequest {
   promptLogProbs?: number;
   /** Taken instead of what would be drawn, one after the other as far as they reach: teacher forcing, for measurements. */
   follow?: ArrayLike<number>;
-  /** Makes text of the tokens, and ends it before the first of these strings. */
-  text?: { stream: { push(id: number): string; end(): string }; stop?: readonly string[] };
+  /** Makes text of the tokens. */
+  text?: RequestedText;
+}
+
+export interface RequestedText {
+  stream: { push(id: number): string; end(): string };
+  /** The text ends before the first of these. */
+  stop?: readonly string[];
+  /** The text of an id that the decoder leaves out, for stop strings to see; null for the others. */
+  hidden?: (id: number) => string | null;
 }
 
 export type FinishReason = 'stop' | 'length' | 'cancelled';
@@ -218,10 +226,15 @@ export class Sequence implements Job {
     if (stopIds?.includes(choice.id)) return this.#end('stop', null, '');
     this.ids.push(choice.id);
     this.#counts.set(choice.id, 1 + (this.#counts.get(choice.id) ?? 0));
-    const piece = text ? this.#stops.push(text.stream.push(choice.id)) : '';
+    const piece = text ? this.#textOf(choice.id, text) : '';
     if (this.#stops.stopped) return this.#last('stop', choice, piece);
     if (this.ids.length === this.size.prompt + 1 + maxTokens) return this.#end('length', choice, piece);
     return { token: choice, text: piece, finish: null };
+  }
+
+  #textOf(id: number, { stream, hidden }: RequestedText): string {
+    const unseen = hidden?.(id) ?? null;
+    return unseen === null ? this.#stops.push(stream.push(id)) : this.#stops.push(unseen, { hidden: true });
   }
 
   cancel(): TokenEvent {

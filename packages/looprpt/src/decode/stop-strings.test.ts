@@ -32,6 +32,44 @@ describe('stop strings', () => {
     );
   });
 
+  it('see hidden pieces, which are never handed out', () => {
+    const piece = fc.record({ text: letters, hidden: fc.boolean() });
+    const some = fc.array(
+      letters.filter((stop) => stop !== ''),
+      { maxLength: 3 },
+    );
+    fc.assert(
+      fc.property(fc.array(piece), some, fc.boolean(), (pieces, stops, keep) => {
+        const filter = new StopStrings(stops, { keep });
+        let out = '';
+        let pushed = 0;
+        while (pushed < pieces.length && !filter.stopped) {
+          out += filter.push(pieces[pushed]!.text, pieces[pushed]!);
+          pushed++;
+        }
+        out += filter.end();
+        // Letter by letter, each with its place in the text with hidden pieces.
+        const seen = pieces
+          .slice(0, pushed)
+          .flatMap(({ text, hidden }) => [...text].map((letter) => ({ letter, hidden })));
+        const places = seen.flatMap(({ hidden }, i) => (hidden ? [] : [i]));
+        const joined = (letters: typeof seen): string => letters.map(({ letter }) => letter).join('');
+        const starts = stops.flatMap((stop) => {
+          const [inAll, inShown] = [joined(seen), joined(places.map((i) => seen[i]!))].map((text) =>
+            text.indexOf(stop),
+          );
+          return [inAll!, inShown! < 0 ? -1 : places[inShown!]!].filter((at) => at >= 0).map((at) => ({ stop, at }));
+        });
+        const first = Math.min(...starts.map(({ at }) => at));
+        expect(filter.stopped).toBe(starts.length > 0);
+        const before = joined(seen.slice(0, starts.length > 0 ? first : seen.length).filter(({ hidden }) => !hidden));
+        const stop = starts.find(({ at }) => at === first)?.stop ?? '';
+        expect(out).toBe(before + (keep ? stop : ''));
+        if (!keep) for (const stop of stops) expect(out).not.toContain(stop);
+      }),
+    );
+  });
+
   it('hold back no more than could still begin one', () => {
     const filter = new StopStrings(['###', '\nUser:']);
     expect([...'a#b##c\nUs.'].map((piece) => filter.push(piece))).toEqual([

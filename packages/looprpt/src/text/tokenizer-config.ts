@@ -26,6 +26,9 @@ const tokenizerConfig = z.object({
 
 export type TokenizerConfig = z.output<typeof tokenizerConfig>;
 
+const tokenId = z.int().nonnegative();
+const generationConfig = z.object({ eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish() });
+
 /** The text of `path`, or null when there is no such file. */
 export async function readOptional(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -67,4 +70,14 @@ export async function readTokenizerConfig(dir: string): Promise<TokenizerConfig>
     config = { ...config, ...Object.fromEntries(given) };
   }
   return config;
+}
+
+/** The end tokens that a folder's `generation_config.json` lists; none without that file. @throws UserError as above */
+export async function readGenerationEnds(dir: string): Promise<number[]> {
+  const path = join(dir, 'generation_config.json');
+  const text = await readOptional(path);
+  if (text === null) return [];
+  const parsed = generationConfig.safeParse(parseJson(path, text));
+  if (!parsed.success) throw new UserError(`${path}: eos_token_id: give the id of the end token, or several in a list`);
+  return [parsed.data.eos_token_id ?? []].flat();
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
@@ -67,7 +67,7 @@ test('special tokens are left out on request', async () => {
   const ids = await tokenizer.encode('<|im_start|>the<|im_end|>');
   expect(tokenizer.decode(ids, { skipSpecial: true })).toBe('the');
   expect(tokenizer.decode(ids)).toBe('<|im_start|>the<|im_end|>');
-  expect(tokenizer.isSpecial(ids[0]!)).toBe(true);
+  expect([ids[0]!, ids[1]!].map((id) => tokenizer.hiddenText(id))).toEqual(['<|im_start|>', null]);
 });
 
 test('truncation and padding in the file are ignored', async () => {
@@ -114,6 +114,27 @@ describe('a damaged folder gets one clear line', () => {
   });
 });
 
+test('end tokens come from every file that names some', async () => {
+  const eosTokenIds = [0, 7];
+  const dir = await folder({ 'generation_config.json': '{"eos_token_id": [2, 9]}' });
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) await cp(join(tokenizer.dir, name), join(dir, name));
+  const stopIds = async (chat: boolean) => (await Tokenizer.load(dir)).stopIds({ chat, eosTokenIds }).sort();
+  expect(await stopIds(false)).toEqual([0, 2, 7, 9]);
+  expect(await stopIds(true)).toEqual([0, 2, 7, 9]);
+  for (const [text, more] of [
+    ['{"eos_token_id": 5}', [5]],
+    ['{"eos_token_id": null}', []],
+    ['{}', []],
+  ] as const) {
+    await writeFile(join(dir, 'generation_config.json'), text);
+    expect(await stopIds(false)).toEqual([0, ...more, 7].sort());
+  }
+  for (const text of ['{"eos_token_id": "a"}', '{"eos_token_id": [-1]}', '[]', '{']) {
+    await writeFile(join(dir, 'generation_config.json'), text);
+    await expect(Tokenizer.load(dir)).rejects.toThrow(/generation_config\.json: (eos_token_id|not valid JSON)/);
+  }
+});
+
 describe('Ouro’s tokenizer', () => {
   const path = sharedData('tokenizer-ouro', 'cases.json');
   test('is exact on all cases, both ways and streamed', async ({ skip }) => {
@@ -130,8 +151,10 @@ describe('Ouro’s tokenizer', () => {
       expect(ids.map((id) => stream.push(id)).join('') + stream.end()).toBe(decoded);
     }
     expect(ouro.vocabSize).toBe(49152);
-    expect(ouro.stopIds({ chat: true })).toEqual([2, 0]);
-    expect(ouro.stopIds({ chat: false })).toEqual([0]);
+    expect(ouro.stopIds({ chat: true, eosTokenIds: [] })).toEqual([2, 0]);
+    expect(ouro.stopIds({ chat: false, eosTokenIds: [] })).toEqual([0]);
+    const spoken = await ouro.encode('<think>so</think><|im_end|>');
+    expect(ouro.decode(spoken, { skipSpecial: true })).toBe('<think>so</think>');
   });
 });
 

@@ -14,12 +14,22 @@ import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
 import { codePointToUtf16 } from './offsets.js';
 import { StreamDecoder } from './stream-decoder.js';
-import { oneLine, parseJson, readOptional, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.js';
+import {
+  oneLine,
+  parseJson,
+  readGenerationEnds,
+  readOptional,
+  readTokenizerConfig,
+  type TokenizerConfig,
+} from './tokenizer-config.js';
 import { tokenizerFault } from './tokenizer-limits.js';
 
 export const END_OF_TEXT = '<|endoftext|>';
 export const IM_START = '<|im_start|>';
 export const IM_END = '<|im_end|>';
+
+/** Marked special in Ouro's file, and yet part of what a model says: a reader parts the reasoning from the answer by them. */
+const SPOKEN = new Set(['<think>', '</think>', '<tool_call>', '</tool_call>']);
 
 /** Ids, and for each the half-open range of text that it covers (the ids of one character cover that whole character). */
 export interface EncodedText {
@@ -48,8 +58,11 @@ export class Tokenizer {
     readonly vocabSize: number,
     private readonly hf: HfTokenizer,
     private readonly decoder: Decoder | null,
-    private readonly special: ReadonlySet<number>,
+    /** Texts of the special tokens that `skipSpecial` leaves out. */
+    private readonly hidden: ReadonlyMap<number, string>,
     private readonly config: TokenizerConfig,
+    /** End tokens of `generation_config.json`. */
+    private readonly generationEnds: readonly number[],
   ) {}
 
   /** @throws UserError when the folder has no `tokenizer.json`, or one that cannot be used. */
@@ -81,9 +94,19 @@ export class Tokenizer {
     }
     hf.disableTruncation();
     hf.disablePadding();
-    const special = new Set(added.filter((token) => token.special).map((token) => token.id));
+    const hidden = added.filter(({ special, content }) => special && !SPOKEN.has(content));
+    const hiddenTexts = new Map(hidden.map(({ id, content }) => [id, content]));
     const hash = createHash('sha256').update(text).digest('hex');
-    return new Tokenizer(dir, hash, largest + 1, hf, hf.getDecoder(), special, config);
+    return new Tokenizer(
+      dir,
+      hash,
+      largest + 1,
+      hf,
+      hf.getDecoder(),
+      hiddenTexts,
+      config,
+      await readGenerationEnds(dir),
+    );
   }
 
   async encode(text: string): Promise<Int32Array> {
@@ -111,13 +134,13 @@ export class Tokenizer {
 
   /**
    * The text of `ids`. Bytes that are not UTF-8 become U+FFFD; ids outside the vocabulary are left out.
-   * @param options.skipSpecial leave special tokens out (default false)
+   * @param options.skipSpecial leave special tokens out, but for those of thinking and of tool calls (default false)
    */
   decode(ids: ArrayLike<number>, options: { skipSpecial?: boolean } = {}): string {
     const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
-      if (options.skipSpecial && this.special.has(id)) continue;
+      if (options.skipSpecial && this.hidden.has(id)) continue;
       const token = this.hf.idToToken(id);
       if (token !== null) tokens.push(token);
     }
@@ -134,8 +157,9 @@ export class Tokenizer {
     return this.hf.tokenToId(token) ?? undefined;
   }
 
-  isSpecial(id: number): boolean {
-    return this.special.has(id);
+  /** The text of a token that `skipSpecial` leaves out; null for all others. */
+  hiddenText(id: number): string | null {
+    return this.hidden.get(id) ?? null;
   }
 
   /** The id that ends a document: `<|endoftext|>`, else the file's eos token. */
@@ -151,12 +175,14 @@ export class Tokenizer {
   }
 
   /**
-   * The ids after which generation stops. In chat a turn ends with `<|im_end|>`, whatever eos the file names (Ouro's
-   * files name id 0, with which a chat would run on); the end of the document stops either way.
+   * The ids after which generation stops, of every file that names some: the model's config, `generation_config.json`, the
+   * tokenizer's end token and the end of a document. In chat a turn ends with `<|im_end|>` whatever they say (Ouro's files
+   * name id 0 alone, with which a chat would run on).
+   * @param options.eosTokenIds of the model's config
    */
-  stopIds({ chat }: { chat: boolean }): number[] {
-    const ids = [chat ? this.idOf(IM_END) : undefined, this.named('eos_token'), this.endOfTextId];
-    return [...new Set(ids.filter((id) => id !== undefined))];
+  stopIds({ chat, eosTokenIds }: { chat: boolean; eosTokenIds: readonly number[] }): number[] {
+    const own = [chat ? this.idOf(IM_END) : undefined, this.named('eos_token'), this.endOfTextId];
+    return [...new Set([...own.filter((id) => id !== undefined), ...this.generationEnds, ...eosTokenIds])];
   }
 
   private named(name: 'eos_token' | 'pad_token'): number | undefined {

@@ -27,8 +27,8 @@ test('any text round-trips', async () => {
 
 test('the special tokens have ids 0, 1, 2, every byte has one, and digits stay single', async () => {
   expect([...(await tokenizer.encode('<|endoftext|><|im_start|><|im_end|>'))]).toEqual([0, 1, 2]);
-  expect(tokenizer.stopIds({ chat: false })).toEqual([0]);
-  expect(tokenizer.stopIds({ chat: true })).toEqual([2, 0]);
+  expect(tokenizer.stopIds({ chat: false, eosTokenIds: [] })).toEqual([0]);
+  expect(tokenizer.stopIds({ chat: true, eosTokenIds: [] })).toEqual([2, 0]);
   expect(tokenizer.vocabSize).toBe(290);
   expect((await tokenizer.encode('12345')).length).toBe(5);
   expect((await tokenizer.encode(' the the')).length).toBe(2);

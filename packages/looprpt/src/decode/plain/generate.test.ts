@@ -26,7 +26,7 @@ describe('generate', () => {
     });
     expect(liveTensors()).toBe(before);
     expect(GenerationSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(result);
-    const stopIds = tokenizer.stopIds({ chat: false });
+    const stopIds = tokenizer.stopIds({ chat: false, ...model.config });
     const ids = await tokenizer.encode(prompt);
     const [row] = decode(model, [{ prompt: ids, maxTokens: 30, sampling, seed: 3, stopIds }], { exit });
     expect(result).toMatchObject({ tokens: row!.tokens, loops: row!.loops, finishReason: row!.finishReason });
@@ -42,7 +42,11 @@ describe('generate', () => {
     const options = { prompt: '', maxTokens: 2, exit: { threshold: null, maxLoops: 3 }, sampling: GREEDY };
     await expect(generate(model, tokenizer, options)).rejects.toThrow(/prompt is empty/);
     const withBos = new LoopLM({ ...model.config, bosTokenId: 1 }, model.weights);
-    const [row] = decode(model, [{ prompt: [1], maxTokens: 2, stopIds: tokenizer.stopIds({ chat: false }) }], options);
+    const [row] = decode(
+      model,
+      [{ prompt: [1], maxTokens: 2, stopIds: tokenizer.stopIds({ chat: false, ...model.config }) }],
+      options,
+    );
     expect((await generate(withBos, tokenizer, options)).tokens).toEqual(row!.tokens);
   });
 });

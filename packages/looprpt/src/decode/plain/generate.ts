@@ -43,7 +43,7 @@ export interface GenerateOptions {
 export async function generate(model: LoopLM, tokenizer: Tokenizer, options: GenerateOptions): Promise<Generation> {
   const { maxTokens, exit, sampling, seed = 0, chat = false, onText } = options;
   const prompt = await promptIds(model, tokenizer, options.prompt);
-  const stopIds = [...new Set([...tokenizer.stopIds({ chat }), ...model.config.eosTokenIds])];
+  const stopIds = tokenizer.stopIds({ chat, ...model.config });
   const text = tokenizer.stream({ skipSpecial: true });
   const pieces: string[] = [];
   const say = (piece: string, loop: number): void => {

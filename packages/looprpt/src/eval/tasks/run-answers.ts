@@ -55,7 +55,7 @@ async function solve(
 ): Promise<Decoded[]> {
   const prompts = await tokenizer.encodeBatch(items.map(({ prompt }) => prompt));
   const order = [...prompts.keys()].sort((a, b) => prompts[a]!.length - prompts[b]!.length);
-  const stopIds = tokenizer.stopIds({ chat: false });
+  const stopIds = tokenizer.stopIds({ chat: false, ...model.config });
   const stopWhen = (tokens: readonly number[]): boolean => tokenizer.decode(tokens.slice(-TAIL)).includes(NEXT_PROBLEM);
   const solutions = new Array<Decoded>(items.length);
   for (let start = 0; start < order.length; start += batchSize) {

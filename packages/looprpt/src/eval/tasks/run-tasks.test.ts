@@ -98,7 +98,7 @@ describe('runTasks', () => {
       { kind: 'fixed', step: 2 },
       { kind: 'threshold', threshold: 0.6 },
     ];
-    const stopIds = tokenizer.stopIds({ chat: false });
+    const stopIds = tokenizer.stopIds({ chat: false, ...model.config });
     const decoded = await Promise.all(
       problems.map(async (problem) => {
         const prompt = [...(await tokenizer.encode(`Problem: ${problem}\nSolution:`))];

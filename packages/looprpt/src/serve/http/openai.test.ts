@@ -248,6 +248,24 @@ describe('stop strings', () => {
     expect((choices as Reported<OpenAI.CompletionChoice>[]).flatMap(({ loops = [] }) => loops)).toHaveLength(24);
   });
 
+  it('may be special tokens, which the text does not show, alone or after text', async () => {
+    const end = tokenizer.idOf('<|im_end|>')!;
+    const [x] = await tokenizer.encode('x');
+    // Both in turn, as each makes itself less likely.
+    const fields = { logit_bias: { [x!]: 100, [end]: 100 }, frequency_penalty: 2, temperature: 0, max_tokens: 8 };
+    const unstopped = await client.completions.create({ ...base, ...fields, logprobs: 0 } as Completion);
+    const { text: shown, logprobs } = unstopped.choices[0]!;
+    const all = logprobs!.tokens!.join('');
+    const shownOf = (seen: string) => seen.replaceAll('<|im_end|>', '');
+    expect(shown).toBe(shownOf(all));
+    for (const stop of ['<|im_end|>', 'x<|im_', '|>x', '<|im_end|>x', 'x']) {
+      expect(all).toContain(stop);
+      const { choices } = await client.completions.create({ ...base, ...fields, stop } as Completion);
+      const cut = all.slice(0, all.indexOf(stop)).replace(/<\|im_end\|?$/, '');
+      expect(choices[0], stop).toMatchObject({ text: shownOf(cut), finish_reason: 'stop' });
+    }
+  });
+
   it('and stop tokens', async () => {
     const [id] = await tokenizer.encode('x');
     const body = { ...base, logit_bias: { [id!]: 100 }, stop_token_ids: [id] } as Completion;

@@ -119,7 +119,11 @@ export class DecoderHost implements Disposable {
       logitBias: new Map(job.logitBias),
       topLogProbs: job.logProbs ?? 0,
       ...(job.echo && job.logProbs !== null ? { promptLogProbs: job.logProbs } : {}),
-      text: { stream: tokenizer.stream({ skipSpecial: true }), stop: job.stop },
+      text: {
+        stream: tokenizer.stream({ skipSpecial: true }),
+        stop: job.stop,
+        hidden: (id) => tokenizer.hiddenText(id),
+      },
     };
   }
 

@@ -35,9 +35,6 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   const policy = exitPolicy(model.config, { threshold: exitThreshold, maxLoops });
   const tokenizer = await Tokenizer.load(folder);
   const template = await ChatTemplate.load(folder);
-  const stopIds = (chat: boolean): number[] => [
-    ...new Set([...tokenizer.stopIds({ chat }), ...model.config.eosTokenIds]),
-  ];
   const tokens = cacheTokens(model, config);
   const perToken = cache.decode === 'last' ? 1 : model.config.loops;
   const decoder = new Decoder(model, {
@@ -47,7 +44,10 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   const parameters = model.parameters().reduce((sum, { tensor }) => sum + tensor.numel, 0);
   return {
     ...{ decoder, model, tokenizer, template, defaults },
-    stopIds: { text: stopIds(false), chat: stopIds(true) },
+    stopIds: {
+      text: tokenizer.stopIds({ chat: false, ...model.config }),
+      chat: tokenizer.stopIds({ chat: true, ...model.config }),
+    },
     description: {
       ...{ name: config.model, parameters, dtype: model.dtype, device: model.device },
       ...{ loops: model.config.loops, vocabSize: model.config.vocabSize, maxLength, maxBatch },
