@@ -36,8 +36,11 @@ const KEEP_DAYS = 14;
  * @returns {EngineBuild | null} the addon in force
  */
 export function readEngineJson(buildDir) {
-  const file = path.join(buildDir, 'engine.json');
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+  try {
+    return JSON.parse(readFileSync(path.join(buildDir, 'engine.json'), 'utf8'));
+  } catch {
+    return null; // never built, or damaged: built again
+  }
 }
 
 /**

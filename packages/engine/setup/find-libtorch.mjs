@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { readLibtorchFolder } from './libtorch-folder.mjs';
-import { SetupError } from './setup-error.mjs';
+import { SettingError } from './setup-error.mjs';
 
 /** Prefixes of distributions and of Homebrew. @type {Partial<Record<NodeJS.Platform, string[]>>} */
 const SYSTEM_ROOTS = {
@@ -64,9 +64,10 @@ export function lookForLibtorch(surroundings = {}) {
   if (named) {
     const answer = readLibtorchFolder(path.resolve(named), machine);
     if ('folder' in answer) return { libtorch: { ...answer.folder, how: 'LIBTORCH' }, notes: [] };
-    throw new SetupError(
-      `LIBTORCH=${named} is not a usable libtorch: ${answer.reason}. ` +
-        'Set it to a libtorch folder, to the folder of a torch Python package, or to a prefix such as /usr; or unset it.',
+    throw new SettingError(
+      'LIBTORCH',
+      `LIBTORCH=${named} is not a usable libtorch: ${answer.reason}`,
+      'a libtorch folder, to the folder of a torch Python package, or to a prefix such as /usr',
     );
   }
 

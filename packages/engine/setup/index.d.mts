@@ -86,5 +86,5 @@ export function findLibtorch(): Libtorch | null;
 /** Brings the addon up to date and says where it is; quick when there is nothing to do. @throws SetupError */
 export function setupEngine(options?: SetupOptions): Promise<EngineBuild>;
 
-/** What is there and what is not; changes nothing. @throws SetupError as `findLibtorch` */
+/** What is there and what is not, settings of no use among it; changes nothing. */
 export function inspectEngine(): EngineReport;

@@ -14,9 +14,10 @@ import { planBuild } from './build-plan.mjs';
 import { lookForLibtorch } from './find-libtorch.mjs';
 import { install, NEED_TEXT, OTHER_WAYS, thisMachine } from './install.mjs';
 import { planAsText, planInstall } from './install-plan.mjs';
+import { complaintOfNode } from './node-version.mjs';
 import { findCompiler } from './programs.mjs';
 import { sayer } from './progress.mjs';
-import { SetupError } from './setup-error.mjs';
+import { asSetupError, SettingError, SetupError } from './setup-error.mjs';
 
 export { findLibtorch } from './find-libtorch.mjs';
 export { SetupError } from './setup-error.mjs';
@@ -51,7 +52,20 @@ function targetOf(libtorch, compiler) {
 /** @type {typeof import('./index.mjs').setupEngine} */
 export async function setupEngine({ yes = process.env.LOOPRPT_YES === '1', quiet = false } = {}) {
   if (process.platform === 'win32') throw new SetupError('Windows is not supported; use WSL 2.');
-  const say = sayer('engine', { quiet });
+  const complaint = complaintOfNode();
+  if (complaint !== null) throw new SetupError(complaint);
+  try {
+    return await bringUp({ yes, say: sayer('engine', { quiet }) });
+  } catch (error) {
+    throw asSetupError(error);
+  }
+}
+
+/**
+ * @param {{ yes: boolean, say: import('./progress.mjs').Say }} options
+ * @returns {Promise<import('./index.mjs').EngineBuild>}
+ */
+async function bringUp({ yes, say }) {
   const { buildDir, base } = buildPlace(packageDir, process.env);
   const { libtorch, notes, compiler } = await provideRequired({ yes, say });
   if (blasOf(libtorch) === 'reference') await improveBlas({ yes, say });
@@ -69,9 +83,7 @@ async function provideRequired({ yes, say }) {
   const before = look();
   if (before.libtorch !== null && before.compiler !== null)
     return { libtorch: before.libtorch, notes: before.notes, compiler: before.compiler };
-  if (before.compiler === null && process.env.CXX) {
-    throw new SetupError(`CXX=${process.env.CXX} does not run; set it to a C++ compiler or unset it.`);
-  }
+  for (const fault of before.faults) throw fault;
   for (const note of before.notes) say.line(`passed over: ${note}`);
   if ((await install(before.needs, { yes, logFile, say })) === 'declined') {
     throw new SetupError(`nothing was installed. Run the commands above yourself. ${OTHER_WAYS}`);
@@ -82,15 +94,34 @@ async function provideRequired({ yes, say }) {
   throw new SetupError(`the packages were installed, and still ${still}. ${notes.join('; ')}`);
 }
 
-/** What is there, and which of the two things without which nothing works is not. */
+/** What is there, which of the two things without which nothing works is not, and which settings name what is of no use. */
 function look() {
-  const { libtorch, notes } = lookForLibtorch();
-  const compiler = findCompiler();
+  /** @type {SettingError[]} */
+  const faults = [];
+  const { libtorch, notes } = orFault(faults, lookForLibtorch) ?? { libtorch: null, notes: [] };
+  const compiler = orFault(faults, findCompiler);
   /** @type {Need[]} */
   const needs = [];
-  if (libtorch === null) needs.push('libtorch');
-  if (compiler === null) needs.push('compiler');
-  return { libtorch, notes, compiler, needs };
+  const atFault = (/** @type {string} */ variable) => faults.some((fault) => fault.variable === variable);
+  if (libtorch === null && !atFault('LIBTORCH')) needs.push('libtorch');
+  if (compiler === null && !atFault('CXX')) needs.push('compiler');
+  return { libtorch, notes, compiler, needs, faults };
+}
+
+/**
+ * @template T
+ * @param {SettingError[]} faults gains the fault, if there is one
+ * @param {() => T} find
+ * @returns {T | null}
+ */
+function orFault(faults, find) {
+  try {
+    return find();
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    faults.push(error);
+    return null;
+  }
 }
 
 /**
@@ -116,8 +147,9 @@ async function improveBlas({ yes, say }) {
 
 /** @type {typeof import('./index.mjs').inspectEngine} */
 export function inspectEngine() {
-  const { buildDir, base } = buildPlace(packageDir, process.env);
-  const { libtorch, notes, compiler, needs } = look();
+  const { libtorch, notes, compiler, needs, faults } = look();
+  const place = orFault(faults, () => buildPlace(packageDir, process.env));
+  const { buildDir, base } = place ?? buildPlace(packageDir, {});
   const blas = blasOf(libtorch);
   const build = readEngineJson(buildDir);
   const current =
@@ -130,7 +162,8 @@ export function inspectEngine() {
   /** @type {Need[]} */
   const wanted = [...needs, ...(blas === 'reference' ? /** @type {Need[]} */ (['blas']) : [])];
   const mend = wanted.map((need) => ({ what: NEED_TEXT[need], command: planAsText(planInstall(machine, [need])) }));
-  if (addon !== 'ready') {
+  for (const { what, variable } of faults) mend.push({ what, command: `unset ${variable}` });
+  if (addon !== 'ready' && faults.length === 0) {
     const what =
       addon === 'stale' ? 'the addon was made for another libtorch or from other sources' : 'the addon is not compiled';
     mend.push({ what, command: `node ${fileURLToPath(import.meta.url)}` });

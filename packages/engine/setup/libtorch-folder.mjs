@@ -82,6 +82,16 @@ function readDistributed(root, folders, env) {
  * @returns {{ folder: LibtorchFolder } | { reason: string }} the libtorch, or what is missing
  */
 export function readLibtorchFolder(root, machine = {}) {
+  try {
+    return read(root, machine);
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return { reason: error.message };
+    throw error;
+  }
+}
+
+/** @type {typeof readLibtorchFolder} */
+function read(root, machine = {}) {
   const { platform = process.platform, arch = process.arch, env = process.env } = machine;
   const extension = platform === 'darwin' ? 'dylib' : 'so';
   /** @type {(folder: string, name: string) => string} */

@@ -4,15 +4,15 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
+import { SettingError } from './setup-error.mjs';
 
 /** @param {string} file */
 function isProgram(file) {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return false;
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    return statSync(file).isFile();
   } catch {
-    return false;
+    return false; // not there, or in a folder of PATH that cannot be read
   }
 }
 
@@ -28,10 +28,10 @@ export function which(name, env = process.env) {
 }
 
 /**
- * `CXX` (which may carry arguments, `ccache g++`), else the first of c++, g++, clang++ that answers. A `CXX` that does
- * not answer counts as no compiler: another one would be a surprise.
+ * `CXX` (which may carry arguments, `ccache g++`), else the first of c++, g++, clang++ that answers.
  * @param {NodeJS.ProcessEnv} env
  * @returns {import('./index.mjs').Compiler | null}
+ * @throws {SettingError} when `CXX` does not answer: another one would be a surprise
  */
 export function findCompiler(env = process.env) {
   const named = env.CXX?.trim();
@@ -42,5 +42,6 @@ export function findCompiler(env = process.env) {
     const answer = spawnSync(program, [...leading, '--version'], { env, encoding: 'utf8' });
     if (answer.status === 0) return { command, version: answer.stdout.split('\n')[0]?.trim() ?? '' };
   }
+  if (named) throw new SettingError('CXX', `CXX=${named} does not run`, 'a C++ compiler');
   return null;
 }

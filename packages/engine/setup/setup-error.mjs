@@ -13,3 +13,27 @@ export class SetupError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** A variable of the environment that names something of no use. */
+export class SettingError extends SetupError {
+  /**
+   * @param {string} variable
+   * @param {string} what is wrong with it, beginning with `VARIABLE=value`
+   * @param {string} choices what it can be set to
+   */
+  constructor(variable, what, choices) {
+    super(`${what}. Set it to ${choices}; or unset it.`);
+    this.variable = variable;
+    this.what = what;
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {unknown} faults of the machine (no permission, a full disk) as one line, all others as they are
+ */
+export function asSetupError(error) {
+  const { code, syscall } = /** @type {NodeJS.ErrnoException} */ (error);
+  if (!(error instanceof Error) || code === undefined || syscall === undefined) return error;
+  return new SetupError(`set-up cannot go on: ${error.message}`);
+}

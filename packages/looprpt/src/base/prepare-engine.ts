@@ -41,5 +41,5 @@ export function requireEngine(): void {
 
 export function engineIsBuilt(): boolean {
   const setup = createRequire(import.meta.url).resolve('@looprpt/engine/setup');
-  return existsSync(join(dirname(dirname(setup)), 'build', 'engine.json'));
+  return existsSync(process.env.LOOPRPT_ENGINE_BUILD || join(dirname(dirname(setup)), 'build', 'engine.json'));
 }

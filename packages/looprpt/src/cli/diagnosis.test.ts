@@ -1,6 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { EngineReport } from '@looprpt/engine/setup';
-import { expect, it, describe as suite, test } from 'vitest';
+import { join } from 'node:path';
+import { type EngineReport, inspectEngine } from '@looprpt/engine/setup';
+import { afterEach, expect, it, onTestFinished, describe as suite, test, vi } from 'vitest';
 import { z } from 'zod';
 import { spawnCli } from '../../test-support/run-cli.js';
 import { type Diagnosis, describe, doctorFacts, type Runtime } from './diagnosis.js';
@@ -94,4 +96,28 @@ test('doctor --json of the compiled program agrees with its exit code', async ()
     missing: z.array(z.object({ what: z.string(), command: z.string() })),
   });
   expect(code).toBe(shape.parse(JSON.parse(stdout)).ok ? 0 : 1);
+});
+
+suite('doctor where something is broken: the line that mends it, no stack, exit code 1', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  test('LIBTORCH names nothing', async () => {
+    vi.stubEnv('LIBTORCH', '/no/such/folder');
+    const { code, stdout, stderr } = await spawnCli(['doctor'], tmpdir()).ended;
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^missing +LIBTORCH=\/no\/such\/folder is not a usable libtorch.*: unset LIBTORCH$/m);
+    expect(code).toBe(1);
+  });
+
+  test('the addon does not load', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'looprpt-doctor-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, 'empty.node'), '');
+    writeFileSync(join(folder, 'engine.json'), JSON.stringify({ ...inspectEngine().build, addon: 'empty.node' }));
+    vi.stubEnv('LOOPRPT_ENGINE_BUILD', join(folder, 'engine.json'));
+    const { code, stdout, stderr } = await spawnCli(['doctor'], tmpdir()).ended;
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^missing +the addon does not load: .*empty\.node.*: install what it names/m);
+    expect(code).toBe(1);
+  });
 });

@@ -49,7 +49,21 @@ function distributedOf(libtorch: EngineReport['libtorch']): Diagnosis['distribut
 export async function diagnose(threads: number | undefined): Promise<Diagnosis> {
   const { inspectEngine } = await import('@looprpt/engine/setup');
   const report = inspectEngine();
-  return describe(report, threads, report.build === null ? null : await runtime(report, threads));
+  if (report.build === null) return describe(report, threads, null);
+  try {
+    return describe(report, threads, await runtime(threads));
+  } catch (error) {
+    if (!isLoadFailure(error) && report.addon === 'ready') throw error;
+    // An addon for another libtorch may not load any more; then `mend` says what to do already.
+    const message = error instanceof Error ? error.message : String(error);
+    const command = 'install what it names, or delete packages/engine/build, then `npm run setup`';
+    const mend = report.addon === 'ready' ? [{ what: `the addon does not load: ${message}`, command }] : [];
+    return describe({ ...report, mend: [...report.mend, ...mend] }, threads, null);
+  }
+}
+
+function isLoadFailure(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_FAILED';
 }
 
 export function describe(report: EngineReport, threads: number | undefined, running: Runtime | null): Diagnosis {
@@ -82,27 +96,21 @@ export function describe(report: EngineReport, threads: number | undefined, runn
   };
 }
 
-/** An addon for another libtorch may not load any more; then there is nothing to ask, and `missing` says what to do. */
-async function runtime(report: EngineReport, threads: number | undefined): Promise<Runtime | null> {
-  try {
-    const engine = await import('@looprpt/engine');
-    const { usableDType } = await import('../model/usable-dtype.js');
-    engine.setThreads(threads ?? defaultThreads(process.env));
-    const cudaDevices = engine.cudaDevices();
-    const devices = ['cpu', ...(cudaDevices > 0 ? ['cuda'] : [])];
-    const running = (dtype: 'bfloat16' | 'float16'): string[] =>
-      devices.filter((device) => usableDType(dtype, device) === dtype);
-    return {
-      version: engine.libtorchVersion(),
-      threads: engine.getThreads(),
-      cudaDevices,
-      bfloat16: running('bfloat16'),
-      float16: running('float16'),
-    };
-  } catch (error) {
-    if (report.addon === 'ready') throw error;
-    return null;
-  }
+async function runtime(threads: number | undefined): Promise<Runtime> {
+  const engine = await import('@looprpt/engine');
+  const { usableDType } = await import('../model/usable-dtype.js');
+  engine.setThreads(threads ?? defaultThreads(process.env));
+  const cudaDevices = engine.cudaDevices();
+  const devices = ['cpu', ...(cudaDevices > 0 ? ['cuda'] : [])];
+  const running = (dtype: 'bfloat16' | 'float16'): string[] =>
+    devices.filter((device) => usableDType(dtype, device) === dtype);
+  return {
+    version: engine.libtorchVersion(),
+    threads: engine.getThreads(),
+    cudaDevices,
+    bfloat16: running('bfloat16'),
+    float16: running('float16'),
+  };
 }
 
 export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
