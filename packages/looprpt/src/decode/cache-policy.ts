@@ -4,22 +4,30 @@
  */
 import { z } from 'zod';
 
-export const cachePolicyConfig = z.strictObject({
-  decode: z
-    .enum(['per-loop', 'last'])
-    .default('per-loop')
-    .describe(
-      'per-loop: a slot for every loop; above the loop at which a token left, its keys and values of that loop are seen ' +
-        'again. last: one slot, with the keys and values of the loop at which it left, seen at every loop: 1/K of the memory',
-    ),
-  prefill: z
-    .enum(['all', 'adaptive'])
-    .default('all')
-    .describe(
-      'all: every token of a prompt but the last, which decoding starts from, runs all loops. adaptive: each leaves by the ' +
-        "request's exit rule. While a prompt is read its tokens always see each other loop by loop",
-    ),
-});
+export const CACHES = ['per-loop', 'last', 'complete'] as const;
+
+export const cachePolicyConfig = z
+  .strictObject({
+    decode: z
+      .enum(CACHES)
+      .default('per-loop')
+      .describe(
+        'per-loop: a slot for every loop; above the loop at which a token left, its keys and values of that loop are seen ' +
+          'again. last: one slot, with the keys and values of the loop at which it left, seen at every loop: 1/K of the memory. ' +
+          'complete: every loop of every token runs, as upstream has it, and an early exit changes only where a prediction is read',
+      ),
+    prefill: z
+      .enum(['all', 'adaptive'])
+      .default('all')
+      .describe(
+        'all: every token of a prompt but the last, which decoding starts from, runs all loops. adaptive: each leaves by the ' +
+          "request's exit rule. While a prompt is read its tokens always see each other loop by loop",
+      ),
+  })
+  .refine(({ decode, prefill }) => decode !== 'complete' || prefill === 'all', {
+    error: 'a complete cache has all loops of the prompt too: prefill adaptive goes with per-loop and last only',
+    path: ['prefill'],
+  });
 
 export type CachePolicy = z.output<typeof cachePolicyConfig>;
 
@@ -33,5 +41,5 @@ export function pageNeed(
   pagesFor: (tokens: number) => number,
   { loops, prompt, capacity }: { loops: number; prompt: number; capacity: number },
 ): number {
-  return decode === 'per-loop' ? loops * pagesFor(capacity) : pagesFor(capacity) + (loops - 1) * pagesFor(prompt);
+  return decode === 'last' ? pagesFor(capacity) + (loops - 1) * pagesFor(prompt) : loops * pagesFor(capacity);
 }

@@ -103,9 +103,13 @@ const rules: ExitRule[] = [
   { rule: 'confidence', probability: 0.5 },
   { rule: 'replay', loops: [1, 3, 2, 2, 1] },
 ];
-const policies: CachePolicy[] = (['per-loop', 'last'] as const).flatMap((decode) =>
-  (['all', 'adaptive'] as const).map((prefill) => ({ decode, prefill })),
-);
+const policies: CachePolicy[] = [
+  { decode: 'per-loop', prefill: 'all' },
+  { decode: 'per-loop', prefill: 'adaptive' },
+  { decode: 'last', prefill: 'all' },
+  { decode: 'last', prefill: 'adaptive' },
+  { decode: 'complete', prefill: 'all' },
+];
 const sampled = samplingConfig.parse({ temperature: 1.3, topP: 0.95, repetitionPenalty: 1.1 });
 
 describe.each(policies)('the batched decoder with cache $decode, prefill $prefill', (cache) => {

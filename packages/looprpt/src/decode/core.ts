@@ -20,7 +20,7 @@ import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
 import { chooseTokens, readTokens } from './read-out.js';
 import { type DecodeRequest, Sequence, type TokenEvent } from './request.js';
-import { type PassRow, Scheduler } from './scheduler.js';
+import { type Outcome, type PassRow, Scheduler } from './scheduler.js';
 import { SequenceSlots } from './sequence-slots.js';
 import { Step } from './step.js';
 
@@ -34,7 +34,7 @@ export const decoderConfig = z.strictObject({
   prefixReuse: z
     .boolean()
     .default(true)
-    .describe('prompts that begin alike are read once as long as the cache has room; with per-loop slots only'),
+    .describe('prompts that begin alike are read once as long as the cache has room; with a slot for every loop only'),
   reproducible: z
     .boolean()
     .default(true)
@@ -114,15 +114,14 @@ export class DecoderCore implements Disposable {
   pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
     const rows = this.#scheduler.plan();
     if (rows.length === 0) return null;
-    const { stateNE, leaves, tokens } = noGrad(() => scope(() => this.#compute(rows)));
+    const { stateNE, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
     this.#stateNE?.dispose();
     this.#stateNE = stateNE;
     rows.forEach(({ job, position, loop }, n) => {
-      if (!leaves[n]) return;
-      job.slots!.leave(position, loop);
-      this.#decisions.get(job)!.delete(position);
+      if (outcomes[n]!.ends) job.slots!.leave(position, loop);
+      if (outcomes[n]!.exits) this.#decisions.get(job)!.delete(position);
     });
-    const settled = this.#scheduler.settle(rows, leaves);
+    const settled = this.#scheduler.settle(rows, outcomes);
     for (const sequence of settled.prompts) this.#promptRead(sequence);
     const events = tokens.map(([sequence, choice]): [Sequence, TokenEvent] => [sequence, sequence.take(choice)]);
     for (const [sequence] of events) if (sequence.finish !== null) this.#end(sequence);
@@ -156,7 +155,7 @@ export class DecoderCore implements Disposable {
   }
 
   get #reusesPrefixes(): boolean {
-    return this.config.prefixReuse && this.config.cache.decode === 'per-loop';
+    return this.config.prefixReuse && this.config.cache.decode !== 'last';
   }
 
   /** Prompts are the same only if they were read in the same way. */
@@ -182,19 +181,19 @@ export class DecoderCore implements Disposable {
     });
     const stateNE = this.#step.run(stepRows, this.#stateNE);
     const evidence = this.#evidence(rows, stateNE);
-    const leaves = rows.map((row, n) => this.#decision(row).leaves(row.loop + 1, evidence[n]!));
-    this.#readPrompts(rows, leaves, stateNE);
-    const read = [...rows.keys()].filter((n) => leaves[n] && !rows[n]!.isPrompt);
-    if (read.length === 0) return { stateNE: stateNE.persist(), leaves, tokens: [] };
+    const outcomes = rows.map((row, n) => this.#outcome(row, evidence[n]!));
+    this.#readPrompts(rows, outcomes, stateNE);
+    const read = [...rows.keys()].filter((n) => outcomes[n]!.exits && !rows[n]!.isPrompt);
+    if (read.length === 0) return { stateNE: stateNE.persist(), outcomes, tokens: [] };
     const readRows = read.map((n) => ({ sequence: rows[n]!.job, loop: rows[n]!.loop + 1 }));
     const choices = chooseTokens(readRows, this.#logits(stateNE, read));
     const tokens = readRows.map(({ sequence }, m) => [sequence, choices[m]!] as const);
-    return { stateNE: stateNE.persist(), leaves, tokens };
+    return { stateNE: stateNE.persist(), outcomes, tokens };
   }
 
   /** Scores the tokens that follow prompt tokens which leave, where that is wanted; within a prompt they leave in any order. */
-  #readPrompts(rows: readonly PassRow<Sequence>[], leaves: readonly boolean[], stateNE: Tensor): void {
-    const read = [...rows.keys()].filter((n) => leaves[n] && rows[n]!.isPrompt && rows[n]!.job.scoresPrompt);
+  #readPrompts(rows: readonly PassRow<Sequence>[], outcomes: readonly Outcome[], stateNE: Tensor): void {
+    const read = [...rows.keys()].filter((n) => outcomes[n]!.exits && rows[n]!.isPrompt && rows[n]!.job.scoresPrompt);
     if (read.length === 0) return;
     const wanted = read.map((n) => {
       const { job, position, loop } = rows[n]!;
@@ -204,24 +203,36 @@ export class DecoderCore implements Disposable {
     for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
   }
 
-  #decision({ job, position, isPrompt }: PassRow<Sequence>): ExitDecision {
+  #outcome(row: PassRow<Sequence>, evidence: number): Outcome {
+    const { job, loop, isOwed } = row;
+    const isLast = loop + 1 === job.size.loops;
+    if (isOwed || this.#runsAll(row)) return { exits: isLast && !isOwed, ends: isLast };
+    const exits = this.#decision(row).leaves(loop + 1, evidence);
+    return { exits, ends: this.config.cache.decode === 'complete' ? isLast : exits };
+  }
+
+  #decision({ job, position }: PassRow<Sequence>): ExitDecision {
     const decisions = this.#decisions.get(job)!;
     let decision = decisions.get(position);
     if (!decision) {
-      const { loops } = job.size;
-      const runsAll = isPrompt && this.config.cache.prefill === 'all';
-      decision = runsAll ? new ExitDecision({ rule: 'loops', loops }, loops, position) : job.decisionAt(position);
+      decision = job.decisionAt(position);
       decisions.set(position, decision);
     }
     return decision;
   }
 
+  /** Whether the exit rule is not asked, because it is a token of a prompt whose tokens run all loops. */
+  #runsAll({ isPrompt }: PassRow<Sequence>): boolean {
+    return isPrompt && this.config.cache.prefill === 'all';
+  }
+
   /** By row what its exit rule wants to know; 0 where it wants nothing. */
   #evidence(rows: readonly PassRow<Sequence>[], stateNE: Tensor): Float64Array {
     const evidence = new Float64Array(rows.length);
-    const wanted = rows.map(({ job, loop, isPrompt }) =>
-      loop + 1 === job.size.loops || (isPrompt && this.config.cache.prefill === 'all') ? 'none' : evidenceOf(job.exit),
-    );
+    const wanted = rows.map((row) => {
+      const isSettled = row.isOwed || row.loop + 1 === row.job.size.loops || this.#runsAll(row);
+      return isSettled ? 'none' : evidenceOf(row.job.exit);
+    });
     const fill = (kind: EvidenceKind, values: (which: number[]) => Float64Array): void => {
       const which = [...wanted.keys()].filter((n) => wanted[n] === kind);
       if (which.length === 0) return;

@@ -2,18 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Job, type PassRow, Scheduler } from './scheduler.js';
 
-/** A job with invented exits: token n of it runs `exits[n]` loops; it ends after the last. */
+/** A job with invented exits: token n of it is read off after `exits[n]` loops and runs `ends[n]`; the job ends with its last exit. */
 interface Replay extends Job {
   name: number;
   at: number;
   pages: number;
   exits: number[];
+  ends: number[];
 }
 
 interface Log {
   /** By pass, "job:position:loop" of every row. */
   passes: string[][];
-  /** By job, the pass at which each decoded token left. */
+  /** By job, the pass at which each decoded token exited. */
   left: number[][];
 }
 
@@ -47,8 +48,11 @@ function replay(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): L
       if (row.source === null) expect(row.loop).toBe(0);
       else expect(before![row.source]).toBe(label(row.job, row.position, row.loop - 1));
     log.passes.push(rows.map(name));
-    const leaves = rows.map(({ job, position, loop }) => loop + 1 === job.exits[position]);
-    for (const index of scheduler.settle(rows, leaves).tokens) {
+    const outcomes = rows.map(({ job, position, loop, isOwed }) => {
+      expect(isOwed).toBe(loop >= job.exits[position]!);
+      return { exits: loop + 1 === job.exits[position], ends: loop + 1 === job.ends[position] };
+    });
+    for (const index of scheduler.settle(rows, outcomes).tokens) {
       const { job, position } = rows[index]!;
       log.left[job.name]!.push(n);
       if (position < job.exits.length - 1) continue;
@@ -59,18 +63,26 @@ function replay(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): L
 }
 
 /**
- * By definition, a pass at a time: who is in; every decoding job's token moves; the prompts' tokens that are under way move,
- * then new chunks start where there is room, oldest job first.
+ * By definition, a pass at a time: who is in; every decoding job's token moves, and so do those that owe loops; the prompts' tokens
+ * that are under way move, then new chunks start where there is room, oldest job first.
  */
 function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): Log {
   const log: Log = { passes: [], left: jobs.map(() => []) };
   const queue: Replay[] = [];
-  const inside: { job: Replay; chunk: number[]; nextPrompt: number; position: number; loop: number }[] = [];
+  interface Inside {
+    job: Replay;
+    chunk: number[];
+    nextPrompt: number;
+    position: number;
+    loop: number;
+    owed: { position: number; loop: number }[];
+  }
+  const inside: Inside[] = [];
   for (let n = 0; ; n++) {
     queue.push(...jobs.filter(({ at }) => at === n));
     const used = () => inside.reduce((sum, { job }) => sum + job.pages, 0);
     while (queue.length > 0 && inside.length < maxSequences && used() + queue[0]!.pages <= pages)
-      inside.push({ job: queue[0]!, chunk: [], nextPrompt: queue.shift()!.promptBegun, position: -1, loop: 0 });
+      inside.push({ job: queue[0]!, chunk: [], nextPrompt: queue.shift()!.promptBegun, position: -1, loop: 0, owed: [] });
     for (const one of inside)
       if (one.position < 0 && one.nextPrompt === one.job.promptTokens && one.chunk.length === 0) {
         one.position = one.job.promptTokens;
@@ -86,15 +98,21 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
       }
     }
     const rows: string[] = [];
-    for (const { job, position, loop } of inside) if (position >= 0) rows.push(label(job, position, loop));
+    for (const { job, position, loop, owed } of inside) {
+      if (position >= 0) rows.push(label(job, position, loop));
+      for (const token of owed) rows.push(label(job, token.position, token.loop));
+    }
     for (const { job, chunk, loop } of inside) for (const position of chunk) rows.push(label(job, position, loop));
     if (rows.length === 0 && queue.length === 0 && !jobs.some(({ at }) => at > n)) return log;
     log.passes.push(rows.sort());
     for (const one of [...inside]) {
       one.loop++;
       one.chunk = one.chunk.filter((position) => one.job.exits[position]! > one.loop);
+      for (const token of one.owed) token.loop++;
+      one.owed = one.owed.filter(({ position, loop }) => one.job.ends[position]! > loop);
       if (one.position < 0 || one.job.exits[one.position]! > one.loop) continue;
       log.left[one.job.name]!.push(n);
+      if (one.job.ends[one.position]! > one.loop) one.owed.push({ position: one.position, loop: one.loop });
       one.loop = 0;
       if (++one.position === one.job.exits.length) inside.splice(inside.indexOf(one), 1);
     }
@@ -109,15 +127,18 @@ const jobsArbitrary = fc
       prompt: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 7 }),
       begun: fc.nat(7),
       text: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
+      // 0: every token ends with its exit.
+      least: fc.constantFrom(0, 0, 3, 4),
     }),
     { minLength: 1, maxLength: 7 },
   )
   .map((jobs) =>
     jobs
       .sort((a, b) => a.at - b.at)
-      .map(({ at, pages, prompt, begun, text }, name) => ({
+      .map(({ at, pages, prompt, begun, text, least }, name) => ({
         ...{ name, at, pages, promptTokens: prompt.length, promptBegun: Math.min(begun, prompt.length) },
         exits: [...prompt, ...text],
+        ends: [...prompt, ...text.map((loops) => Math.max(loops, least))],
       })),
   );
 const limitsArbitrary = fc.record({
@@ -160,17 +181,19 @@ describe('the scheduler', () => {
       promptTokens: 1,
       promptBegun: 0,
       exits: [2, 3, 3],
+      ends: [2, 3, 3],
     });
     const [a, b, c] = [job(0), job(1), job(2)] as const;
     const scheduler = new Scheduler<Replay>({ maxSequences: 2, prefillRows: 8, admit: () => true });
     for (const each of [a, b, c]) scheduler.add(each);
-    scheduler.settle(scheduler.plan(), [false, false]);
+    const goesOn = { exits: false, ends: false };
+    scheduler.settle(scheduler.plan(), [goesOn, goesOn]);
     expect([scheduler.running, scheduler.waiting]).toEqual([2, 1]);
     expect(scheduler.remove(c)).toBe(false);
     expect(scheduler.remove(a)).toBe(true);
     const rows = scheduler.plan();
-    expect(rows).toEqual([{ job: b, position: 0, loop: 1, isPrompt: true, source: 1 }]);
-    expect(scheduler.settle(rows, [true])).toEqual({ prompts: [b], tokens: [] });
+    expect(rows).toEqual([{ job: b, position: 0, loop: 1, isPrompt: true, source: 1, isOwed: false }]);
+    expect(scheduler.settle(rows, [{ exits: true, ends: true }])).toEqual({ prompts: [b], tokens: [] });
     expect(scheduler.remove(b)).toBe(true);
     expect(scheduler.plan()).toEqual([]);
   });

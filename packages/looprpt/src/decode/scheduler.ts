@@ -3,12 +3,16 @@
  * tested by replaying invented exits.
  *
  * A pass advances every sequence that is decoding by one loop, at whatever loop it stands, and up to `prefillRows` tokens of
- * prompts beside them, which run in chunks: the tokens of a chunk start together and each goes on until it leaves. A job's last
+ * prompts beside them, which run in chunks: the tokens of a chunk start together and each goes on until it ends. A job's last
  * prompt token is its first decoding step. Jobs start in the order in which they came; one that does not fit makes the later
  * ones wait, so none starves.
  *
- * Loops count from 0. Invariants: a decoding job has exactly one row in every pass, so it never waits for another's loop; rows of
- * prompts never exceed the limit; within a job, token n + 1 starts decoding in the pass after token n left.
+ * A token's exit, at which the next token is read off, and its end, after its last loop, may differ. Between the two it owes
+ * loops: it runs on beside its successors, for the keys and values that they will look for.
+ *
+ * Loops count from 0. Invariants: a decoding job has exactly one token that owes nothing in every pass, so it never waits for
+ * another's loop; rows of prompts never exceed the limit; within a job, token n + 1 starts in the pass after token n's exit, so a
+ * token is always at an earlier loop than those before it.
  */
 import assert from 'node:assert/strict';
 
@@ -27,13 +31,23 @@ export interface PassRow<J> {
   isPrompt: boolean;
   /** Row of the pass before that this one continues; null for a token at its first loop. */
   source: number | null;
+  /** The token after it has been read off. */
+  isOwed: boolean;
+}
+
+/** What became of a row's token in a pass. */
+export interface Outcome {
+  /** The token after it is read off here; never for one that owes. */
+  exits: boolean;
+  /** It ran its last loop. */
+  ends: boolean;
 }
 
 /** What a pass completed. */
 export interface Settled<J> {
   /** Jobs whose prompt has been read; they decode from the next pass on. */
   prompts: J[];
-  /** Rows of decoding jobs whose token left, as indices into the pass. */
+  /** Rows of decoding jobs whose token exited, as indices into the pass. */
   tokens: number[];
 }
 
@@ -45,16 +59,14 @@ export interface SchedulerOptions<J> {
   admit: (job: J) => boolean;
 }
 
-interface Token {
-  position: number;
-  loop: number;
-  source: number | null;
-}
+type Token = Pick<PassRow<unknown>, 'position' | 'loop' | 'source' | 'isOwed'>;
+
+const starting = (position: number): Token => ({ position, loop: 0, source: null, isOwed: false });
 
 interface Running {
   /** Prompt tokens that have been started. */
   started: number;
-  /** Tokens under way: those of a chunk, or the one that is decoded. */
+  /** Tokens under way: those of a chunk, or the one that is decoded and those that owe. */
   tokens: Token[];
 }
 
@@ -100,7 +112,7 @@ export class Scheduler<J extends Job> {
       const room = this.#options.prefillRows - prompts.length;
       const size = running.tokens.length === 0 ? Math.min(room, job.promptTokens - running.started) : 0;
       for (let i = 0; i < size; i++) {
-        const token = { position: running.started++, loop: 0, source: null };
+        const token = starting(running.started++);
         running.tokens.push(token);
         prompts.push({ job, isPrompt: true, ...token });
       }
@@ -108,18 +120,18 @@ export class Scheduler<J extends Job> {
     return [...decoding, ...prompts];
   }
 
-  /** Takes a pass's outcome. @param rows what `plan` gave @param leaves by row, whether its token ran its last loop */
-  settle(rows: readonly PassRow<J>[], leaves: readonly boolean[]): Settled<J> {
+  /** Takes a pass's outcomes. @param rows what `plan` gave */
+  settle(rows: readonly PassRow<J>[], outcomes: readonly Outcome[]): Settled<J> {
     const settled: Settled<J> = { prompts: [], tokens: [] };
     const byJob = new Map<J, Token[]>();
-    rows.forEach(({ job, position, loop, isPrompt }, source) => {
+    rows.forEach(({ job, position, loop, isPrompt, isOwed }, source) => {
+      const { exits, ends } = outcomes[source]!;
       const tokens = byJob.get(job) ?? [];
       byJob.set(job, tokens);
-      if (!leaves[source]) tokens.push({ position, loop: loop + 1, source });
-      else if (!isPrompt) {
-        settled.tokens.push(source);
-        tokens.push({ position: position + 1, loop: 0, source: null });
-      }
+      if (!ends) tokens.push({ position, loop: loop + 1, source, isOwed: isOwed || exits });
+      if (isPrompt || !exits) return;
+      settled.tokens.push(source);
+      tokens.push(starting(position + 1));
     });
     for (const [job, tokens] of byJob) {
       const running = this.#running.get(job);
@@ -127,7 +139,7 @@ export class Scheduler<J extends Job> {
       running.tokens = tokens;
       if (tokens.length > 0 || running.started < job.promptTokens) continue;
       settled.prompts.push(job);
-      running.tokens = [{ position: job.promptTokens, loop: 0, source: null }];
+      running.tokens = [starting(job.promptTokens)];
     }
     return settled;
   }
@@ -138,8 +150,7 @@ export class Scheduler<J extends Job> {
       if (job === undefined || !this.#options.admit(job)) return;
       this.#waiting.shift();
       const { promptTokens, promptBegun: started } = job;
-      const first = { position: promptTokens, loop: 0, source: null };
-      this.#running.set(job, { started, tokens: started === promptTokens ? [first] : [] });
+      this.#running.set(job, { started, tokens: started === promptTokens ? [starting(promptTokens)] : [] });
     }
   }
 }

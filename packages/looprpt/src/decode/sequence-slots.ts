@@ -66,7 +66,7 @@ export class SequenceSlots {
 
   /**
    * Slots for a sequence of at most this size, or null where the pool has not enough pages now.
-   * @param begun blocks that its prompt begins with, of policy `per-loop`; if it succeeds, it takes over the caller's hold on them
+   * @param begun blocks that its prompt begins with, not for the policy `last`; if it succeeds, it takes over the caller's hold on them
    */
   static reserve(
     pool: PagePool,
@@ -74,7 +74,7 @@ export class SequenceSlots {
     size: SequenceSize,
     begun: readonly PrefixBlock[] = [],
   ): SequenceSlots | null {
-    assert(begun.length === 0 || policy.decode === 'per-loop');
+    assert(begun.length === 0 || policy.decode !== 'last');
     const need = pageNeed(policy, (tokens) => pool.pagesFor(tokens), size) - begun.length * size.loops;
     return need > pool.free ? null : new SequenceSlots(pool, policy, size, begun);
   }
@@ -112,7 +112,7 @@ export class SequenceSlots {
     assert(this.#prefilling, 'the prompt ends once');
     this.#prefilling = false;
     const moves: SlotMoves = { from: [], to: [] };
-    if (this.#policy.decode === 'per-loop') return moves;
+    if (this.#policy.decode !== 'last') return moves;
     const last = this.size.loops - 1;
     for (const [position, loop] of this.#left.entries()) {
       if (loop === last) continue;

@@ -36,8 +36,12 @@ export function slowText(model: TinyModel, request: DecodeRequest, policy: Cache
     const isPrompt = position < prompt.length - 1;
     const rule: ExitRule =
       isPrompt && policy.prefill === 'all' ? { rule: 'loops', loops: mostLoops(model, exit) } : exit;
-    const seesLoops = isPrompt || policy.decode === 'per-loop';
-    const { states, memory } = runToken(model, ids[position]!, past, seesLoops, rule, position);
+    const { states, memory } = runToken(model, ids[position]!, past, {
+      rule,
+      position,
+      seesLoops: isPrompt || policy.decode !== 'last',
+      remembers: policy.decode === 'complete' ? mostLoops(model, exit) : 1,
+    });
     past.push(memory);
     const logProbs = logSoftmax(headLogits(config, params, states.at(-1)!));
     if (isPrompt) {
@@ -66,20 +70,29 @@ function mostLoops({ config }: TinyModel, exit: ExitRule): number {
   return exit.rule === 'replay' ? Math.max(...exit.loops) : (exit.maxLoops ?? config.loops);
 }
 
+interface TokenRun {
+  rule: ExitRule;
+  position: number;
+  /** Sees each earlier token at the loop where it stands itself. */
+  seesLoops: boolean;
+  /** Loops that it runs at least, for those that come after it. */
+  remembers: number;
+}
+
+/** @returns the states up to the exit */
 function runToken(
   model: TinyModel,
   id: number,
   past: readonly Memory[],
-  seesLoops: boolean,
-  rule: ExitRule,
-  position: number,
+  { rule, position, seesLoops, remembers }: TokenRun,
 ): { states: number[][]; memory: Memory } {
   const { config, params } = model;
   const E = config.hiddenSize;
   const embedded = Array.from(params['model.embed_tokens.weight']!.data.subarray(id * E, (id + 1) * E));
   const states: number[][] = [];
   const memory: Memory = [];
-  do {
+  let exit: number | null = null;
+  while (exit === null || states.length < remembers) {
     const loop = states.length;
     let x = states.at(-1) ?? embedded;
     memory.push([]);
@@ -92,8 +105,9 @@ function runToken(
       x = layerAt(config, params, layer, x, position, [...context, own]);
     }
     states.push(endOfLoop(config, params, x));
-  } while (!leaves(model, rule, states, embedded, position));
-  return { states, memory };
+    if (exit === null && leaves(model, rule, states, embedded, position)) exit = states.length;
+  }
+  return { states: states.slice(0, exit), memory };
 }
 
 function leaves(model: TinyModel, rule: ExitRule, states: number[][], embedded: number[], index: number): boolean {
