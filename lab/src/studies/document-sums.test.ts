@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { scoreAdaptive } from 'looprpt/internal/eval/adaptive.js';
 import { areaUnder } from 'looprpt/internal/eval/area.js';
-import { GATE, thresholdSettings } from 'looprpt/internal/eval/exit-rules.js';
 import { scorePerLoop } from 'looprpt/internal/eval/per-loop.js';
+import { thresholdSettings } from 'looprpt/internal/eval/rule-curves.js';
 import { scoreAt } from 'looprpt/internal/eval/score.js';
 import { selectTokens, sequenceCount, type TokenTable } from 'looprpt/internal/eval/token-table.js';
 import { describe, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ describe('measures', () => {
         const [adaptive] = scoreAdaptive(table, [TAU]);
         expect(measures.get('accuracy@τ')).toBeCloseTo(adaptive!.accuracy, 10);
         expect(measures.get('loops@τ')).toBeCloseTo(adaptive!.meanLoops, 10);
-        const curve = thresholdSettings(table, GATE).map(({ exits }) => scoreAt(table, exits));
+        const curve = thresholdSettings(table, 'gate').map(({ exits }) => scoreAt(table, exits));
         expect(measures.get('area')).toBeCloseTo(areaUnder(curve, table.loops), 10);
       }),
     );

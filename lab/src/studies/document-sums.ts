@@ -8,9 +8,9 @@
  */
 
 import { areaUnder } from 'looprpt/internal/eval/area.js';
-import { exitsByEvidence } from 'looprpt/internal/eval/evidence.js';
-import { GATE, thresholdSettings } from 'looprpt/internal/eval/exit-rules.js';
+import { thresholdSettings } from 'looprpt/internal/eval/rule-curves.js';
 import { type Exits, exitsAt } from 'looprpt/internal/eval/score.js';
+import { exitsBySignal } from 'looprpt/internal/eval/thresholds.js';
 import type { TokenTable } from 'looprpt/internal/eval/token-table.js';
 import { z } from 'zod';
 
@@ -45,8 +45,8 @@ export function documentSums(table: TokenTable, documents: number, points?: numb
   const isRight = (k: number, n: number): number => correct[k]![n]!;
   const fixed = Array.from({ length: K }, (_, k) => exitsAt(table, k + 1));
   const gate = [
-    exitsByEvidence(table.exitCdf, TAU),
-    ...thresholdSettings(table, GATE, points).map(({ exits }) => exits),
+    exitsBySignal(table.exitCdf, TAU),
+    ...thresholdSettings(table, 'gate', points).map(({ exits }) => exits),
   ];
   return {
     documents,

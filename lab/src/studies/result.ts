@@ -3,7 +3,7 @@
  * areas are fractions, cross-entropies nats, loops counted from 1.
  */
 
-import { ExitRuleSchema } from 'looprpt/internal/eval/result.js';
+import { CurveRuleSchema } from 'looprpt/internal/eval/result.js';
 import { z } from 'zod';
 import { ROLES } from './arm.js';
 import { BUDGETS } from './planner.js';
@@ -26,7 +26,7 @@ const breakdownSummary = z.object({
   ),
   curves: z.array(
     z.object({
-      rule: ExitRuleSchema,
+      rule: CurveRuleSchema,
       points: z.array(
         z.object({
           setting: z.number().exactOptional(),
@@ -37,7 +37,7 @@ const breakdownSummary = z.object({
       ),
     }),
   ),
-  area: z.partialRecord(ExitRuleSchema, spread),
+  area: z.partialRecord(CurveRuleSchema, spread),
 });
 
 export const modelSummarySchema = z.object({

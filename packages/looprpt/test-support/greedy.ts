@@ -1,8 +1,8 @@
 /** Greedy decoding with a cache by the model's own forward pass, in the plainest form, for tests. Steps count from 0. */
 import { noGrad, scope, tensor } from '@looprpt/engine';
-import { type ExitChoice, exitLogits } from 'looprpt/internal/model/exit-choice.js';
 import { KVCache } from 'looprpt/internal/model/kv-cache.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { type ExitChoice, exitLogits } from './upstream-exit.js';
 
 export interface Decoded {
   /** [b][n] each */

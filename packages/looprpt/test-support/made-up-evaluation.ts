@@ -1,5 +1,5 @@
 /** Evaluations and metrics with simple numbers that a test can recognise in a report. Never imported by the product. */
-import type { Breakdown, EvalResult, ExitRule } from 'looprpt/internal/eval/result.js';
+import type { Breakdown, CurveRule, EvalResult } from 'looprpt/internal/eval/result.js';
 import type { MetricsRecord } from 'looprpt/internal/train/metrics/record.js';
 
 /** Accuracy rises from `first` by 0.1 a loop; curves have a point at every half loop. */
@@ -9,7 +9,7 @@ function breakdown(first: number, loops: number, tokens: number): Breakdown {
     accuracy: first + 0.1 * k,
     crossEntropy: 2 - 0.25 * k,
   }));
-  const curve = (rule: ExitRule, lower: number) => ({
+  const curve = (rule: CurveRule, lower: number) => ({
     rule,
     points: Array.from({ length: 2 * loops - 1 }, (_, i) => ({
       setting: i,

@@ -8,8 +8,8 @@
 import { noGrad, scope, tensor } from '@looprpt/engine';
 import { type CachePolicy, type DecodeRequest, DecoderCore, type TokenEvent } from 'looprpt/internal/decode/index.js';
 import { decode } from 'looprpt/internal/decode/plain/decode.js';
-import { exitLogits } from 'looprpt/internal/model/exit-choice.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { exitLogits } from '../../../../packages/looprpt/test-support/dist/upstream-exit.js';
 import type { PolicyDocument, Question } from './documents.js';
 
 export type Policy = CachePolicy | 'complete';

@@ -99,8 +99,9 @@ const rules: ExitRule[] = [
   { rule: 'loops', loops: 1 },
   { rule: 'gate', threshold: 0.6 },
   { rule: 'gate', threshold: 0.5, maxLoops: 2 },
-  { rule: 'hidden-change', tolerance: 0.5 },
-  { rule: 'confidence', probability: 0.5 },
+  { rule: 'hidden-change', threshold: 0.5 },
+  { rule: 'confidence', threshold: 0.5 },
+  { rule: 'entropy', threshold: 1.5 },
   { rule: 'replay', loops: [1, 3, 2, 2, 1] },
 ];
 const policies: CachePolicy[] = [
@@ -198,7 +199,7 @@ describe('the batched decoder', () => {
     const exits: ExitRule[] = [
       { rule: 'loops', loops },
       { rule: 'gate', threshold: 1.01 },
-      { rule: 'hidden-change', tolerance: 0 },
+      { rule: 'hidden-change', threshold: 0 },
     ];
     for (const reproducible of [true, false]) {
       for (const exit of exits) {

@@ -12,7 +12,8 @@
 import { elementBytes, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
-import { type EvidenceKind, ExitDecision, evidenceOf } from '../model/exit-rule.js';
+import { type ExitDecision, type SignalRule, signalOf } from '../model/exit-rule.js';
+import { confidence, entropy, relativeChange } from '../model/exit-signal.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { cachePolicyConfig, pageNeed } from './cache-policy.js';
 import { KVMemory } from './kv-memory.js';
@@ -180,8 +181,8 @@ export class DecoderCore implements Disposable {
       return { id: job.ids[position]!, position, source, slot: slots.slot(position, loop), line: slots.line(loop) };
     });
     const stateNE = this.#step.run(stepRows, this.#stateNE);
-    const evidence = this.#evidence(rows, stateNE);
-    const outcomes = rows.map((row, n) => this.#outcome(row, evidence[n]!));
+    const signals = this.#signals(rows, stateNE);
+    const outcomes = rows.map((row, n) => this.#outcome(row, signals[n]!));
     this.#readPrompts(rows, outcomes, stateNE);
     const read = [...rows.keys()].filter((n) => outcomes[n]!.exits && !rows[n]!.isPrompt);
     if (read.length === 0) return { stateNE: stateNE.persist(), outcomes, tokens: [] };
@@ -203,11 +204,11 @@ export class DecoderCore implements Disposable {
     for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
   }
 
-  #outcome(row: PassRow<Sequence>, evidence: number): Outcome {
+  #outcome(row: PassRow<Sequence>, signal: number): Outcome {
     const { job, loop, isOwed } = row;
     const isLast = loop + 1 === job.size.loops;
     if (isOwed || this.#runsAll(row)) return { exits: isLast && !isOwed, ends: isLast };
-    const exits = this.#decision(row).leaves(loop + 1, evidence);
+    const exits = this.#decision(row).leaves(loop + 1, signal);
     return { exits, ends: this.config.cache.decode === 'complete' ? isLast : exits };
   }
 
@@ -226,42 +227,55 @@ export class DecoderCore implements Disposable {
     return isPrompt && this.config.cache.prefill === 'all';
   }
 
-  /** By row what its exit rule wants to know; 0 where it wants nothing. */
-  #evidence(rows: readonly PassRow<Sequence>[], stateNE: Tensor): Float64Array {
-    const evidence = new Float64Array(rows.length);
+  /** By row what its exit rule looks at, for the gate its logit; 0 where it looks at nothing. */
+  #signals(rows: readonly PassRow<Sequence>[], stateNE: Tensor): Float64Array {
+    const signals = new Float64Array(rows.length);
     const wanted = rows.map((row) => {
       const isSettled = row.isOwed || row.loop + 1 === row.job.size.loops || this.#runsAll(row);
-      return isSettled ? 'none' : evidenceOf(row.job.exit);
+      return isSettled ? null : signalOf(row.job.exit);
     });
-    const fill = (kind: EvidenceKind, values: (which: number[]) => Float64Array): void => {
-      const which = [...wanted.keys()].filter((n) => wanted[n] === kind);
-      if (which.length === 0) return;
-      const numbers = values(which);
+    for (const rule of new Set(wanted)) {
+      if (rule === null) continue;
+      const which = [...wanted.keys()].filter((n) => wanted[n] === rule);
+      const numbers = this.#signalsOf(rule, rows, which, stateNE);
       which.forEach((n, i) => {
-        evidence[n] = numbers[i]!;
+        signals[n] = numbers[i]!;
       });
-    };
-    const { gateWeight, gateBias } = this.#model.weights;
-    // One number a row: to leave some out would cost more than to ask for all.
-    fill('gate', (which) => {
-      const gateN = this.#step.product(stateNE, gateWeight).add(gateBias).toNumbers();
-      return Float64Array.from(which, (n) => gateN[n]!);
-    });
-    fill('change', (which) => this.#changes(rows, which, stateNE));
-    fill('confidence', (which) => this.#logits(stateNE, which).softmax(-1).amax(-1).toNumbers());
-    return evidence;
+    }
+    return signals;
   }
 
-  /** ‖h − h'‖ / ‖h‖ with the state h' before the loop, which at the first loop is the embedding. */
-  #changes(rows: readonly PassRow<Sequence>[], which: readonly number[], stateNE: Tensor): Float64Array {
+  #signalsOf(
+    rule: SignalRule,
+    rows: readonly PassRow<Sequence>[],
+    which: readonly number[],
+    stateNE: Tensor,
+  ): ArrayLike<number> {
+    switch (rule) {
+      case 'gate': {
+        // One number a row: to leave some out would cost more than to ask for all.
+        const { gateWeight, gateBias } = this.#model.weights;
+        const gateN = this.#step.product(stateNE, gateWeight).add(gateBias).toNumbers();
+        return which.map((n) => gateN[n]!);
+      }
+      case 'hidden-change':
+        return relativeChange(this.#rows(stateNE, which), this.#statesBefore(rows, which)).toNumbers();
+      case 'confidence':
+        return confidence(this.#logits(stateNE, which)).toNumbers();
+      case 'entropy':
+        return entropy(this.#logits(stateNE, which)).toNumbers();
+      default:
+        throw rule satisfies never;
+    }
+  }
+
+  /** States before the loop, which at the first loop are embeddings. */
+  #statesBefore(rows: readonly PassRow<Sequence>[], which: readonly number[]): Tensor {
     const stepRows = which.map((n) => {
       const { job, position, source } = rows[n]!;
       return { id: job.ids[position]!, source };
     });
-    const before = this.#step.states(stepRows, this.#stateNE).to({ dtype: 'float32' });
-    const after = this.#rows(stateNE, which).to({ dtype: 'float32' });
-    const norm = (x: Tensor): Tensor => x.square().sum(-1).sqrt();
-    return norm(after.sub(before)).div(norm(after)).toNumbers();
+    return this.#step.states(stepRows, this.#stateNE);
   }
 
   #logits(stateNE: Tensor, which: readonly number[]): Tensor {

@@ -82,7 +82,14 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
     queue.push(...jobs.filter(({ at }) => at === n));
     const used = () => inside.reduce((sum, { job }) => sum + job.pages, 0);
     while (queue.length > 0 && inside.length < maxSequences && used() + queue[0]!.pages <= pages)
-      inside.push({ job: queue[0]!, chunk: [], nextPrompt: queue.shift()!.promptBegun, position: -1, loop: 0, owed: [] });
+      inside.push({
+        job: queue[0]!,
+        chunk: [],
+        nextPrompt: queue.shift()!.promptBegun,
+        position: -1,
+        loop: 0,
+        owed: [],
+      });
     for (const one of inside)
       if (one.position < 0 && one.nextPrompt === one.job.promptTokens && one.chunk.length === 0) {
         one.position = one.job.promptTokens;

@@ -4,10 +4,10 @@ import { randomPair } from '../../test-support/random-table.js';
 import { Rng } from '../base/rng.js';
 import { areaUnder } from './area.js';
 import { pairedBootstrap } from './bootstrap.js';
-import { exitsByEvidence } from './evidence.js';
-import { GATE, thresholdSettings } from './exit-rules.js';
 import { scorePerLoop } from './per-loop.js';
+import { thresholdSettings } from './rule-curves.js';
 import { scoreAt } from './score.js';
+import { exitsBySignal } from './thresholds.js';
 import { selectTokens, type TokenTable } from './token-table.js';
 
 const several = (pair: [TokenTable, TokenTable]) => new Set(pair[0].sequence).size > 1;
@@ -23,9 +23,9 @@ describe('paired bootstrap', () => {
           { resamples, seed, points: 5 },
         );
 
-        const settings = [a, b].map((table) => thresholdSettings(table, GATE, 5).map(({ setting }) => setting));
+        const settings = [a, b].map((table) => thresholdSettings(table, 'gate', 5).map(({ setting }) => setting));
         const metrics = (table: TokenTable, model: number) => {
-          const curve = settings[model]!.map((tau) => scoreAt(table, exitsByEvidence(table.exitCdf, tau)));
+          const curve = settings[model]!.map((tau) => scoreAt(table, exitsBySignal(table.exitCdf, tau)));
           const perLoop = scorePerLoop(table);
           return [
             ...perLoop.map(({ accuracy }) => accuracy),

@@ -8,8 +8,8 @@ import assert from 'node:assert/strict';
 import { Rng } from '../base/rng.js';
 import { UserError } from '../base/user-error.js';
 import { areaUnder } from './area.js';
-import { GATE, GRID_POINTS, thresholdSettings } from './exit-rules.js';
 import type { ComparisonResult } from './result.js';
+import { GRID_POINTS, thresholdSettings } from './rule-curves.js';
 import { type Exits, exitsAt } from './score.js';
 import type { TokenTable } from './token-table.js';
 
@@ -95,7 +95,7 @@ function reader(table: TokenTable, clusters: Int32Array, C: number, points: numb
   const tokens = sums(fixed[0]!, () => 1);
   const right = fixed.map((exits) => sums(exits, correct));
   const loss = fixed.map((exits) => sums(exits, (k, n) => -table.logProb[k]![n]!));
-  const gate = thresholdSettings(table, GATE, points).map(({ exits }) => ({
+  const gate = thresholdSettings(table, 'gate', points).map(({ exits }) => ({
     right: sums(exits, correct),
     loops: sums(exits, (k) => k + 1),
   }));

@@ -7,9 +7,9 @@ import { scoreAdaptive } from './adaptive.js';
 import { areaUnder } from './area.js';
 import { splitByDifficulty, type Thresholds, tercileThresholds } from './buckets.js';
 import { exitCalibration } from './calibration.js';
-import { ruleCurves } from './exit-rules.js';
 import { peakOf, scorePerLoop } from './per-loop.js';
-import type { Breakdown, EvalResult, ExitRule } from './result.js';
+import type { Breakdown, CurveRule, EvalResult } from './result.js';
+import { ruleCurves } from './rule-curves.js';
 import type { TokenTable } from './token-table.js';
 
 export interface EvaluateOptions {
@@ -69,7 +69,7 @@ function breakDown(
     adaptive: scoreAdaptive(table, taus),
     rules,
     area: Object.fromEntries(rules.map((curve) => [curve.rule, areaUnder(curve.points, table.loops)])) as Partial<
-      Record<ExitRule, number>
+      Record<CurveRule, number>
     >,
   };
 }

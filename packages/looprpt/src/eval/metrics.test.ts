@@ -6,11 +6,11 @@ import { scoreAdaptive } from './adaptive.js';
 import { areaUnder } from './area.js';
 import { splitByDifficulty, tercileThresholds } from './buckets.js';
 import { exitCalibration } from './calibration.js';
-import { exitsByEvidence, nextAbove } from './evidence.js';
-import { GATE, ruleCurves, thresholdSettings } from './exit-rules.js';
 import { oracleExits } from './oracle.js';
 import { scorePerLoop } from './per-loop.js';
+import { ruleCurves, thresholdSettings } from './rule-curves.js';
 import { scoreAt } from './score.js';
+import { exitsBySignal, nextAbove } from './thresholds.js';
 import type { TokenTable } from './token-table.js';
 
 const noFlops = { perLoop: 0, head: 0 };
@@ -47,7 +47,7 @@ describe('scores', () => {
     // Cdf values of the slow version are float64; thresholds that none of them meets exactly.
     fc.assert(
       fc.property(randomTable(), fc.constantFrom(0.1234, 0.5678, 0.9321), (table, tau) => {
-        const exits = exitsByEvidence(table.exitCdf, tau);
+        const exits = exitsBySignal(table.exitCdf, tau);
         for (const n of indices(table)) {
           const cdf = table.exitCdf.map((column) => column[n]!);
           const pdf = cdf.map((c, k) => c - (cdf[k - 1] ?? 0));
@@ -75,7 +75,7 @@ describe('exit rules', () => {
     // Without ties the steps are even.
     const values = Float32Array.from({ length: 100 }, (_, n) => ((n * 37) % 100) / 100);
     const table = { ...emptyTable(2, 100), exitCdf: [values, new Float32Array(100).fill(1)] };
-    const settings = thresholdSettings(table, GATE, 11);
+    const settings = thresholdSettings(table, 'gate', 11);
     const reached = settings.map(({ exits }) => mean([...exits]));
     expect(reached.map((loops) => loops.toFixed(2))).toEqual(
       Array.from({ length: 11 }, (_, i) => (1 + i / 10).toFixed(2)),

@@ -27,11 +27,11 @@ export const AdaptiveScoreSchema = ScoreSchema.extend({
 });
 
 /**
- * How a token's exit loop was chosen. `gate` is the model's own exit CDF; `hidden-change`, `confidence` and `entropy`
- * need no training; `static` stops every token at the same loop; `oracle` stops at the first loop that is right if that is
+ * How a token's exit loop was chosen. `gate`, `hidden-change`, `confidence` and `entropy` are those of model/exit-rule.ts; `static`
+ * is its rule `loops` at 1..K, every token at the same loop; `oracle` stops at the first loop that is right if that is
  * within its setting, else at loop 1: what no rule can beat.
  */
-export const ExitRuleSchema = z.enum(['gate', 'hidden-change', 'confidence', 'entropy', 'static', 'oracle']);
+export const CurveRuleSchema = z.enum(['gate', 'hidden-change', 'confidence', 'entropy', 'static', 'oracle']);
 
 /** One point of an exit rule's curve; `setting` is the rule's threshold (for `static`, the loop). */
 export const RulePointSchema = ScoreSchema.extend({
@@ -40,7 +40,7 @@ export const RulePointSchema = ScoreSchema.extend({
   flopsPerToken: z.number(),
 });
 
-export const RuleCurveSchema = z.object({ rule: ExitRuleSchema, points: z.array(RulePointSchema) });
+export const RuleCurveSchema = z.object({ rule: CurveRuleSchema, points: z.array(RulePointSchema) });
 
 /**
  * Scores over one set of tokens. An empty set (`tokens` 0) has empty lists and zeros in `peak`.
@@ -54,7 +54,7 @@ const BreakdownSchema = z.object({
   peak: ScoreSchema,
   adaptive: z.array(AdaptiveScoreSchema),
   rules: z.array(RuleCurveSchema).optional(),
-  area: z.partialRecord(ExitRuleSchema, z.number()).optional(),
+  area: z.partialRecord(CurveRuleSchema, z.number()).optional(),
 });
 
 /** The gate's CDF before loop K as a forecast that the answer is ready; one bin of CDF values in [from, to). */
@@ -114,7 +114,7 @@ export const ComparisonResultSchema = z.object({
 export type Score = z.infer<typeof ScoreSchema>;
 export type LoopScore = z.infer<typeof LoopScoreSchema>;
 export type AdaptiveScore = z.infer<typeof AdaptiveScoreSchema>;
-export type ExitRule = z.infer<typeof ExitRuleSchema>;
+export type CurveRule = z.infer<typeof CurveRuleSchema>;
 export type RulePoint = z.infer<typeof RulePointSchema>;
 export type RuleCurve = z.infer<typeof RuleCurveSchema>;
 export type CalibrationBin = z.infer<typeof CalibrationBinSchema>;

@@ -20,8 +20,8 @@ import {
 } from '../../test-support/slow/slow-loop-lm.js';
 import { random, type TinyModel, tinyModel } from '../../test-support/slow/tiny-model.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { chosenStep, exitLogits } from '../../test-support/upstream-exit.js';
 import { loadModel } from '../checkpoint/folder.js';
-import { chosenStep, exitLogits } from './exit-choice.js';
 import { KVCache } from './kv-cache.js';
 import type { LoopLM, TokenBatch } from './loop-lm.js';
 

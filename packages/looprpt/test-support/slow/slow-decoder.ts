@@ -8,6 +8,7 @@ import type { DecodeRequest } from 'looprpt/internal/decode/request.js';
 import { GREEDY, sampleToken } from 'looprpt/internal/decode/sampling.js';
 import type { ExitRule } from 'looprpt/internal/model/exit-rule.js';
 import { exitStep } from './slow-decode.js';
+import { entropy } from './slow-exit.js';
 import { endOfLoop, headLogits, keyValueAt, layerAt, logSoftmax, type SlowKeyValue } from './slow-loop-lm.js';
 import type { TinyModel } from './tiny-model.js';
 
@@ -124,10 +125,12 @@ function leaves(model: TinyModel, rule: ExitRule, states: number[][], embedded: 
       return exitStep(params, [...states, state], { kind: 'threshold', threshold: rule.threshold }) < loops;
     case 'hidden-change': {
       const before = states.at(-2) ?? embedded;
-      return Math.hypot(...state.map((x, e) => x - before[e]!)) / Math.hypot(...state) <= rule.tolerance;
+      return Math.hypot(...state.map((x, e) => x - before[e]!)) / Math.hypot(...state) <= rule.threshold;
     }
     case 'confidence':
-      return Math.exp(Math.max(...logSoftmax(headLogits(config, params, state)))) >= rule.probability;
+      return Math.exp(Math.max(...logSoftmax(headLogits(config, params, state)))) >= rule.threshold;
+    case 'entropy':
+      return entropy(logSoftmax(headLogits(config, params, state)).map(Math.exp)) <= rule.threshold;
     default:
       return rule satisfies never;
   }

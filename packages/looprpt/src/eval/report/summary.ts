@@ -4,7 +4,7 @@
  * Nothing is recomputed from tokens here. Curves over mean loops differ in their points from seed to seed, so several
  * are first read off at the same mean loops, by linear interpolation between their own points.
  */
-import { type Breakdown, BUCKETS, type Bucket, type EvalResult, type ExitRule } from '../result.js';
+import { type Breakdown, BUCKETS, type Bucket, type CurveRule, type EvalResult } from '../result.js';
 import type { ReportRun } from './input.js';
 
 /** `sd` is the sample standard deviation over seeds; absent for one seed. */
@@ -37,7 +37,7 @@ export interface CurvePoint {
 
 /** Points in order of mean loops. */
 export interface Curve {
-  rule: ExitRule;
+  rule: CurveRule;
   points: CurvePoint[];
 }
 
@@ -47,7 +47,7 @@ export interface BreakdownSummary {
   adaptive: AdaptiveSummary[];
   /** The gate and the training-free rules; static loops are `perLoop`. */
   curves: Curve[];
-  area: Partial<Record<ExitRule, Spread>>;
+  area: Partial<Record<CurveRule, Spread>>;
 }
 
 export interface ModelSummary {
@@ -83,9 +83,9 @@ export function summarise(run: ReportRun): ModelSummary | undefined {
 function summariseBreakdown(parts: Breakdown[], flops: EvalResult['flops']): BreakdownSummary {
   const first = parts[0]!;
   const over = (pick: (part: Breakdown) => number | undefined): Spread => spread(parts.map(pick));
-  const rules: ExitRule[] = (first.rules ?? []).map(({ rule }) => rule).filter((rule) => rule !== 'static');
+  const rules: CurveRule[] = (first.rules ?? []).map(({ rule }) => rule).filter((rule) => rule !== 'static');
   if (!rules.includes('gate') && first.adaptive.length > 0) rules.unshift('gate');
-  const areas = Object.keys(first.area ?? {}) as ExitRule[];
+  const areas = Object.keys(first.area ?? {}) as CurveRule[];
   return {
     tokens: first.tokens,
     perLoop: first.perLoop.map(({ loop }, index) => ({
@@ -112,7 +112,7 @@ interface PlainPoint {
   flopsPerToken?: number;
 }
 
-function curveOf(part: Breakdown, rule: ExitRule, flops: EvalResult['flops']): PlainPoint[] {
+function curveOf(part: Breakdown, rule: CurveRule, flops: EvalResult['flops']): PlainPoint[] {
   const curve = part.rules?.find((candidate) => candidate.rule === rule);
   const points: PlainPoint[] = curve
     ? curve.points.map(({ setting, meanLoops, accuracy, flopsPerToken }) => ({

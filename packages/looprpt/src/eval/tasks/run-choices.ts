@@ -8,9 +8,9 @@ import { BatchRow, emptyBatch, type PackedBatch } from '../../data/loader/batch.
 import { type TokenDocument, tokenizeDocuments } from '../../data/shards/token-document.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
-import { exitsByEvidence } from '../evidence.js';
 import { exitsAt, scoreAt } from '../score.js';
 import { tableFromModel } from '../table-from-model.js';
+import { exitsBySignal } from '../thresholds.js';
 import { type Choice, type ChoiceItem, readChoiceItems } from './choice-items.js';
 import { type ChoiceRow, scoreChoices } from './choice-scores.js';
 import type { ChoiceTask, TaskConfig } from './task-config.js';
@@ -45,7 +45,7 @@ export async function runChoices(
     shots: config.examples === undefined ? 0 : config.shots,
     perLoop: Array.from({ length: table.loops }, (_, k) => ({ loop: k + 1, ...score(exitsAt(table, k + 1)) })),
     adaptive: config.taus.map((tau) => {
-      const exits = exitsByEvidence(table.exitCdf, tau);
+      const exits = exitsBySignal(table.exitCdf, tau);
       const { meanLoops, exitShare } = scoreAt(table, exits);
       return { tau, ...score(exits), meanLoops, exitShare };
     }),

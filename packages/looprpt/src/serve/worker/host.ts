@@ -22,7 +22,7 @@ import type {
   ToDecoder,
   TokenNews,
 } from './protocol.js';
-import { exitRule, type Served } from './served.js';
+import { requestRule, type Served } from './served.js';
 
 /** A request that cannot be met, with the field that is the reason. */
 class Refused extends Error {
@@ -110,7 +110,7 @@ export class DecoderHost implements Disposable {
     return {
       prompt,
       maxTokens: maxTokens(job, prompt.length, description.maxLength),
-      exit: exitRule(this.#served, job.loop),
+      exit: requestRule(this.#served, job.loop),
       sampling: job.sampling,
       presencePenalty: job.presencePenalty,
       frequencyPenalty: job.frequencyPenalty,

@@ -9,6 +9,7 @@
 
 import type { FinishReason } from '../../decode/index.js';
 import type { Sampling } from '../../decode/sampling.js';
+import type { ExitWish } from '../../model/exit-rule.js';
 import type { ChatMessage } from '../../text/chat-template.js';
 
 export type PromptInput =
@@ -16,21 +17,14 @@ export type PromptInput =
   | { kind: 'ids'; ids: number[] }
   | { kind: 'chat'; messages: ChatMessage[] };
 
-/** Which loops a request asks for; what it leaves open is the server's default. */
-export interface LoopWish {
-  rule?: 'gate' | 'hidden-change' | 'confidence' | 'loops' | undefined;
-  /** What the rule compares with: the gate's cdf, the relative change of the state, the probability of the likeliest token. */
-  threshold?: number | undefined;
-  maxLoops?: number | undefined;
-}
-
 export interface Job {
   prompts: PromptInput[];
   /** Texts for each prompt. */
   choices: number;
   /** null: as many as fit. */
   maxTokens: number | null;
-  loop: LoopWish;
+  /** What it leaves open is the server's default. */
+  loop: ExitWish;
   sampling: Sampling;
   presencePenalty: number;
   frequencyPenalty: number;

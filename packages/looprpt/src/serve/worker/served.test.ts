@@ -5,7 +5,7 @@ import { tinyModelFolder } from '../../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { choiceSeed } from './choice-seed.js';
 import { servedModelConfig } from './config.js';
-import { exitRule, type Served } from './served.js';
+import { requestRule, type Served } from './served.js';
 
 describe('a model for serving', () => {
   it('gets a cache that holds what was asked for, or half of all texts', async () => {
@@ -38,29 +38,26 @@ describe('the exit rule of a request', () => {
     ({ model: { config: { loops: 4, exitThreshold: 0.8, exitLoop: null } }, defaults }) as unknown as Served;
 
   it('takes what the request says, then what the server says, then what the model says', () => {
-    expect(exitRule(served({}), {})).toEqual({ rule: 'gate', threshold: 0.8, maxLoops: 4 });
-    expect(exitRule(served({ threshold: 0.5 }), {})).toEqual({ rule: 'gate', threshold: 0.5, maxLoops: 4 });
-    expect(exitRule(served({ threshold: 0.5 }), { threshold: 0.1, maxLoops: 2 })).toEqual({
-      rule: 'gate',
-      threshold: 0.1,
-      maxLoops: 2,
+    expect(requestRule(served({}), {})).toEqual({ rule: 'gate', threshold: 0.8 });
+    expect(requestRule(served({ threshold: 0.5 }), {})).toEqual({ rule: 'gate', threshold: 0.5 });
+    expect(requestRule(served({ threshold: 0.5 }), { threshold: 0.1, maxLoops: 2 })).toEqual({
+      ...{ rule: 'gate', threshold: 0.1, maxLoops: 2 },
     });
-    expect(exitRule(served({ maxLoops: 3 }), {})).toEqual({ rule: 'loops', loops: 3 });
-    expect(exitRule(served({ maxLoops: 3 }), { threshold: 0.1 })).toEqual({
-      rule: 'gate',
-      threshold: 0.1,
-      maxLoops: 3,
+    expect(requestRule(served({ maxLoops: 3 }), {})).toEqual({ rule: 'loops', loops: 3 });
+    expect(requestRule(served({ maxLoops: 3 }), { threshold: 0.1 })).toEqual({
+      ...{ rule: 'gate', threshold: 0.1, maxLoops: 3 },
     });
-    expect(exitRule(served({}), { maxLoops: 2 })).toEqual({ rule: 'loops', loops: 2 });
-    expect(exitRule(served({ maxLoops: 3 }), { rule: 'loops' })).toEqual({ rule: 'loops', loops: 3 });
-    expect(exitRule(served({}), { rule: 'loops' })).toEqual({ rule: 'loops', loops: 4 });
-    expect(exitRule(served({}), { rule: 'hidden-change', threshold: 0.1 })).toEqual({
-      rule: 'hidden-change',
-      tolerance: 0.1,
+    expect(requestRule(served({}), { maxLoops: 2 })).toEqual({ rule: 'loops', loops: 2 });
+    expect(requestRule(served({ maxLoops: 3 }), { rule: 'loops' })).toEqual({ rule: 'loops', loops: 3 });
+    expect(requestRule(served({ threshold: 0.5 }), { rule: 'loops' })).toEqual({ rule: 'loops', loops: 4 });
+    expect(requestRule(served({}), { rule: 'hidden-change', threshold: 0.1 })).toEqual({
+      ...{ rule: 'hidden-change', threshold: 0.1 },
     });
-    expect(exitRule(served({ maxLoops: 3 }), { rule: 'confidence', threshold: 0.1 })).toEqual({
-      ...{ rule: 'confidence', probability: 0.1, maxLoops: 3 },
+    expect(requestRule(served({ maxLoops: 3 }), { rule: 'confidence', threshold: 0.1 })).toEqual({
+      ...{ rule: 'confidence', threshold: 0.1, maxLoops: 3 },
     });
+    // The server's threshold is the gate's.
+    expect(() => requestRule(served({ threshold: 0.5 }), { rule: 'entropy' })).toThrow(/"entropy": needs/);
   });
 });
 

@@ -4,14 +4,14 @@
  */
 import { elementBytes } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
-import { Decoder, type ExitRule } from '../../decode/index.js';
+import { Decoder } from '../../decode/index.js';
 import { KVMemory } from '../../decode/kv-memory.js';
-import { exitPolicy } from '../../decode/plain/exit-policy.js';
+import { type ExitRule, type ExitWish, exitRuleOf, lastLoop } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { ChatTemplate } from '../../text/chat-template.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import type { ServedModelConfig } from './config.js';
-import type { LoopWish, ServedModel } from './protocol.js';
+import type { ServedModel } from './protocol.js';
 
 const PAGE = 16;
 /** Of cache, unless more is asked for. */
@@ -24,15 +24,15 @@ export interface Served extends Disposable {
   template: ChatTemplate | null;
   /** Ids that end a text, and a turn of a chat. */
   stopIds: { text: number[]; chat: number[] };
-  defaults: LoopWish;
+  defaults: ExitWish;
   description: ServedModel;
 }
 
 /** @param folder of the tokenizer @param model stays the caller's @throws UserError when these settings cannot be served */
 export async function serveModel(model: LoopLM, folder: string, config: ServedModelConfig): Promise<Served> {
   const { exitThreshold, maxLoops, maxBatch, maxLength, cache, prefixReuse, reproducible } = config;
-  const defaults: LoopWish = { threshold: exitThreshold, maxLoops };
-  const policy = exitPolicy(model.config, { threshold: exitThreshold, maxLoops });
+  const defaults: ExitWish = { threshold: exitThreshold, maxLoops };
+  const rule = exitRuleOf(model.config, defaults);
   const tokenizer = await Tokenizer.load(folder);
   const template = await ChatTemplate.load(folder);
   const tokens = cacheTokens(model, config);
@@ -54,8 +54,8 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
       cacheTokens: Math.floor((decoder.core.pool.pages * PAGE) / perToken),
       cacheBytes: decoder.core.cacheBytes,
       hasChat: template !== null,
-      exitThreshold: policy.threshold,
-      maxLoops: policy.maxLoops,
+      exitThreshold: rule.rule === 'gate' ? rule.threshold : null,
+      maxLoops: lastLoop(rule, model.config),
     },
     [Symbol.dispose]: () => decoder[Symbol.dispose](),
   };
@@ -74,30 +74,7 @@ function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }:
 }
 
 /** The rule of a request. @throws UserError for one that the model cannot follow */
-export function exitRule({ model, defaults }: Pick<Served, 'model' | 'defaults'>, wish: LoopWish): ExitRule {
-  const { rule = 'gate' } = wish;
-  const loops = wish.maxLoops ?? defaults.maxLoops;
-  const most = loops === undefined ? {} : { maxLoops: loops };
-  switch (rule) {
-    case 'gate': {
-      const { threshold, maxLoops } = exitPolicy(model.config, {
-        threshold: wish.threshold ?? defaults.threshold,
-        maxLoops: loops,
-      });
-      return threshold === null ? { rule: 'loops', loops: maxLoops } : { rule, threshold, maxLoops };
-    }
-    case 'loops':
-      return { rule, loops: loops ?? model.config.loops };
-    case 'hidden-change':
-      return { rule, tolerance: thresholdOf(rule, wish), ...most };
-    case 'confidence':
-      return { rule, probability: thresholdOf(rule, wish), ...most };
-    default:
-      throw rule satisfies never;
-  }
-}
-
-function thresholdOf(rule: string, { threshold }: LoopWish): number {
-  if (threshold !== undefined) return threshold;
-  throw new UserError(`loop: the exit rule "${rule}" needs an exit_threshold`);
+export function requestRule({ model, defaults }: Pick<Served, 'model' | 'defaults'>, wish: ExitWish): ExitRule {
+  const { rule = 'gate', threshold = rule === 'gate' ? defaults.threshold : undefined } = wish;
+  return exitRuleOf(model.config, { rule, threshold, maxLoops: wish.maxLoops ?? defaults.maxLoops });
 }

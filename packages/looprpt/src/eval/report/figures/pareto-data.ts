@@ -3,7 +3,7 @@
  * loops. Nothing here draws.
  */
 
-import type { ExitRule } from '../../result.js';
+import type { CurveRule } from '../../result.js';
 import type { BreakdownSummary, Curve, CurvePoint, ModelSummary } from '../summary.js';
 import type { PanelOptions } from './canvas.js';
 import type { Series } from './figure.js';
@@ -30,7 +30,7 @@ export interface Evaluated {
 }
 
 export const RULE_STYLE: Record<
-  Exclude<ExitRule, 'static'>,
+  Exclude<CurveRule, 'static'>,
   { label: string; stroke: string; dash?: string; width: number }
 > = {
   gate: { label: 'exit gate', stroke: color('series-1'), width: 2.4 },

@@ -4,7 +4,7 @@
  * against each other are in `exit-rules.ts`.
  */
 import type { Markish } from '@observablehq/plot';
-import { BUCKETS, type ExitRule } from '../../result.js';
+import { BUCKETS, type CurveRule } from '../../result.js';
 import { count, percent, siScale } from '../format.js';
 import type { CurvePoint, ModelSummary } from '../summary.js';
 import { type Canvas, drawSheet, type LegendEntry, type PanelOptions } from './canvas.js';
@@ -133,7 +133,7 @@ function bandMark(
   points: CurvePoint[],
   x: (point: CurvePoint) => number,
   fill: string,
-  rule: ExitRule,
+  rule: CurveRule,
 ): Markish {
   const known = rule === 'gate' ? points.filter(({ accuracy }) => accuracy.sd !== undefined) : [];
   return Plot.areaY(known, {

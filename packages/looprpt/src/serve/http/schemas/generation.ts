@@ -3,6 +3,7 @@
  * like it do; a known one of a wrong type is an error. `null` is as good as absent.
  */
 import { z } from '@hono/zod-openapi';
+import { EXIT_RULES } from '../../../model/exit-rule.js';
 
 const MOST_CHOICES = 128;
 const MOST_STOPS = 16;
@@ -13,15 +14,12 @@ const tokenId = z.int().min(0);
 
 export const loopFields = z
   .strictObject({
-    exit_rule: z
-      .enum(['gate', 'hidden-change', 'confidence', 'loops'])
-      .optional()
-      .describe('when a token stops looping; default gate'),
+    exit_rule: z.enum(EXIT_RULES).optional().describe('when a token stops looping; default gate'),
     exit_threshold: z
       .number()
       .optional()
       .describe(
-        "what the rule compares with: the exit gate's cdf (gate), the state's relative change (hidden-change), the likeliest token's probability (confidence)",
+        "what the rule compares with: the exit gate's cdf (gate), the state's relative change (hidden-change), the likeliest token's probability (confidence), the next token's entropy in nats (entropy)",
       ),
     max_loops: z.int().min(1).optional().describe('most loops of a token; with the rule `loops`, its loops'),
     report: z.boolean().optional().describe('tell the loops and the text of every token'),

@@ -7,9 +7,9 @@
  * Shapes: K loops, B batch, T positions, E hidden, V vocabulary.
  */
 import { full, stack, type Tensor } from '@looprpt/engine';
-import type { LoopLMConfig } from './config.js';
-import { atStep, exitCdf, exitPdf, exitStep } from './exit.js';
-import type { LoopLM } from './loop-lm.js';
+import type { LoopLMConfig } from 'looprpt/internal/model/config.js';
+import { atStep, exitCdf, exitPdf, exitStep } from 'looprpt/internal/model/exit.js';
+import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 
 export type ExitChoice =
   /** Σ_k π(k)·z_k, the mixture of all loops' logits. */

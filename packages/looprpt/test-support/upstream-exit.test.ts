@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { op, scope, type Tensor, tensor } from '@looprpt/engine';
+import { exitCdf, exitPdf } from 'looprpt/internal/model/exit.js';
 import { describe, expect, test } from 'vitest';
-import { goldenFolder } from '../../test-support/slow/golden.js';
-import { exitCdf, exitPdf } from './exit.js';
-import { chooseExit, chosenStep, expectedLogits } from './exit-choice.js';
+import { goldenFolder } from './slow/golden.js';
+import { chooseExit, chosenStep, expectedLogits } from './upstream-exit.js';
 
 interface ExitTable {
   K: number;
