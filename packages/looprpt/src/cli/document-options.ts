@@ -99,19 +99,3 @@ function recordFormat({ field, prompt, completion }: DocumentOptions, maskPrompt
 function withLineEnds(template: string): string {
   return template.replaceAll('\\n', '\n').replaceAll('\\t', '\t');
 }
-
-/** Where the documents come from, for manifests and messages. */
-export function sourceName(source: DocumentSourceConfig): string {
-  switch (source.kind) {
-    case 'files':
-      return source.paths.join(' ');
-    case 'named':
-      return `${source.name} ${source.split}${source.path === undefined ? ` (${source.revision} on the Hub)` : ` (${source.path})`}`;
-    case 'task':
-      return source.config.task;
-    case 'mixture':
-      return source.parts.map(sourceName).join(', ');
-    default:
-      return source satisfies never;
-  }
-}

@@ -2,9 +2,10 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { type Cli, printFacts, printJson, sayer } from '../../base/terminal/cli.js';
 import { tally } from '../../base/terminal/tally.js';
+import { sourceName } from '../../data/documents/source.js';
 import { modelFolder } from '../../train/state/model-folder.js';
 import { newCommand } from '../command.js';
-import { documentOptions, documentSource, sourceName } from '../document-options.js';
+import { documentOptions, documentSource } from '../document-options.js';
 import { integer } from '../values.js';
 
 export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {

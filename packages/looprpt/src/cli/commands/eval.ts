@@ -5,7 +5,7 @@ import { prepareEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
 import { assertWritable, writeWholeFile } from '../../base/write-file.js';
-import { isRunFolder } from '../../train/state/model-folder.js';
+import { isRunFolder, startOfRun } from '../../train/state/model-folder.js';
 import { newCommand } from '../command.js';
 import { documentOptions } from '../document-options.js';
 import { integer, numbers, repeated } from '../values.js';
@@ -61,27 +61,27 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       if ((data === undefined) === (tasks === undefined)) throw new UserError('eval: give either --data or --tasks');
       if (out !== undefined) assertWritable(out);
       const say = sayer(cli, options);
-      const device = await prepareEngine(options);
-      const common = { device, dtype: options.dtype, say };
       if (tasks !== undefined) {
         const { evaluateTasks, tasksTables } = await import('../task-evaluation.js');
-        const result = await evaluateTasks(cli, { ...options, ...common, tasks });
+        const device = await prepareEngine(options);
+        const result = await evaluateTasks(cli, { ...options, device, say, tasks });
         if (out !== undefined) writeWholeFile(out, `${JSON.stringify(result)}\n`);
         if (options.json) printJson(cli, result);
         else printLine(cli, tasksTables(result, cli.stdout.isTTY ?? false));
         return;
       }
-      const { evaluateText } = await import('../evaluation.js');
+      const { judge } = await import('../../eval/judge.js');
+      const { heldOutOf } = await import('../held-out.js');
       const { evaluationTables } = await import('../evaluation-tables.js');
       const { tally } = await import('../../base/terminal/tally.js');
       const counter = tally('evaluated', { stream: cli.stderr, quiet: options.quiet ?? false });
       let last = '';
-      const result = await evaluateText({
+      const result = await judge(options.model, {
         ...options,
-        ...common,
-        data: data!,
-        seed: options.seed ?? 0,
-        compare: options.compare ?? false,
+        say,
+        data: heldOutOf({ ...options, data: data! }),
+        dataName: data!,
+        compareWith: options.compare ? comparedWith(options) : undefined,
         buckets: options.buckets as [number, number] | undefined,
         onProgress: (model, tokens) => {
           last = `${model}, ${tokens.toLocaleString('en-US')} tokens`;
@@ -95,4 +95,16 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       if (options.json) printJson(cli, result);
       else printLine(cli, evaluationTables(result, cli.stdout.isTTY ?? false));
     });
+}
+
+/** Of a run, by default, the model that it started from. */
+function comparedWith({
+  model,
+  reference = startOfRun(model) ?? model,
+}: {
+  model: string;
+  reference?: string;
+}): string {
+  if (reference === model) throw new UserError('--compare needs --reference MODEL to compare with');
+  return reference;
 }

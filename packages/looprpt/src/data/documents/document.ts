@@ -19,6 +19,9 @@ export interface Document {
   readonly meta?: Readonly<Record<string, string | number>> | undefined;
 }
 
+/** Documents one after the other, read once. */
+export type Documents = Iterable<Document> | AsyncIterable<Document>;
+
 /** What is wrong with the ranges for a text of this many UTF-16 units; undefined when nothing is. */
 export function lossFault(ranges: readonly CharRange[], length: number): string | undefined {
   let previousEnd = 0;

@@ -6,7 +6,7 @@ import { generatedDocuments } from '../tasks/index.js';
 import { taskConfigSchema } from '../tasks/mixture.js';
 import { splits } from '../tasks/split.js';
 import { BrokenRecords } from './broken.js';
-import type { Document } from './document.js';
+import type { Documents } from './document.js';
 import { fileSourceSchema, readDocuments } from './files.js';
 import { namedSourceSchema, readNamed } from './named.js';
 
@@ -39,7 +39,7 @@ export type DocumentSourceConfig = z.output<typeof documentSourceSchema>;
 export type LeftOut = Pick<BrokenRecords, 'count' | 'examples'>;
 
 interface OpenSource {
-  readonly documents: AsyncIterable<Document> | Iterable<Document>;
+  readonly documents: Documents;
   readonly broken: LeftOut;
 }
 
@@ -83,6 +83,22 @@ function openSingle(source: SingleSource): OpenSource {
       const { config, seed, split, count } = source;
       return { documents: generatedDocuments(config, { seed, split, count }), broken: new BrokenRecords('stop') };
     }
+    default:
+      return source satisfies never;
+  }
+}
+
+/** Where the documents come from, for manifests and messages. */
+export function sourceName(source: DocumentSourceConfig): string {
+  switch (source.kind) {
+    case 'files':
+      return source.paths.join(' ');
+    case 'named':
+      return `${source.name} ${source.split}${source.path === undefined ? ` (${source.revision} on the Hub)` : ` (${source.path})`}`;
+    case 'task':
+      return source.config.task;
+    case 'mixture':
+      return source.parts.map(sourceName).join(', ');
     default:
       return source satisfies never;
   }

@@ -2,7 +2,7 @@
  * What `--model` may be: a model folder, the id of one on the Hub, or a run folder, which means its blended model where it has one, else
  * its newest whole checkpoint.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/user-error.js';
 
@@ -31,4 +31,12 @@ export async function modelFolder(reference: string, say: (line: string) => void
   return resolveModel(reference, {
     onFile: ({ name, bytes }) => say(`downloading ${reference}: ${name} (${(bytes / 1e6).toFixed(1)} MB)`),
   });
+}
+
+/** The model that a run was trained from, as its configuration names it; null for what is no run, or began from scratch. */
+export function startOfRun(reference: string): string | null {
+  if (!isRunFolder(reference)) return null;
+  const config = JSON.parse(readFileSync(join(reference, 'config.json'), 'utf8')) as { model?: { from?: unknown } };
+  const from = config.model?.from;
+  return typeof from === 'string' ? from : null;
 }

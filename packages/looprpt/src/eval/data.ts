@@ -1,0 +1,141 @@
+/**
+ * The data that models are judged on, as batches that come out the same each time, so that several models can be judged on the
+ * same tokens: token shards, files, a data set by name, a generated task, or documents that a program gives.
+ *
+ * Documents are not cut where they fit into a row, and are visited once, in order.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { explainConfigError } from '../base/settings/config-error.js';
+import { UserError } from '../base/user-error.js';
+import type { Document, Documents } from '../data/documents/document.js';
+import { documentSourceSchema, openDocuments, sourceName } from '../data/documents/source.js';
+import type { PackedBatch } from '../data/loader/batch.js';
+import type { DocumentSource } from '../data/loader/document-source.js';
+import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
+import { MANIFEST } from '../data/shards/manifest.js';
+import { ShardSet } from '../data/shards/shard-set.js';
+import { type TokenDocument, tokenizeDocuments } from '../data/shards/token-document.js';
+import { taskConfig } from '../data/tasks/index.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+
+/**
+ * A folder of token shards; a file or folder of JSONL, Parquet or text; `task:NAME` for 500 held-out documents of a generated
+ * task; a document source with its settings; or the documents themselves.
+ */
+export type HeldOut = string | z.input<typeof documentSourceSchema> | Documents;
+
+export interface HeldOutOptions {
+  /** Enough documents for so many counted tokens are read; default all. */
+  maxTokens?: number | undefined;
+  /** Tokens of a row; default: the longest document, at most 1024. */
+  sequenceLength?: number | undefined;
+  /** Rows of a batch; default: about 4096 tokens. */
+  rows?: number | undefined;
+}
+
+export interface HeldOutBatches {
+  /** Makes the batches afresh at each call. */
+  batches: () => AsyncIterable<PackedBatch>;
+  /** Records that could not be read and were left out. */
+  leftOut: number;
+}
+
+/** Documents of `task:NAME`. */
+const TASK_DOCUMENTS = 500;
+const LONGEST = 1024;
+const PLACES = 4096;
+const TASK = 'task:';
+
+/** What the data are called in a result. */
+export function heldOutName(data: HeldOut): string {
+  if (typeof data === 'string') return data;
+  return isDocuments(data) ? 'documents' : sourceName(parsed(data));
+}
+
+/** Whether a path is a folder of token shards. */
+export function isShardFolder(path: string): boolean {
+  return existsSync(join(path, MANIFEST));
+}
+
+/** @throws UserError when the data cannot be read, hold no text, or were tokenised for another model */
+export async function heldOutBatches(
+  data: HeldOut,
+  tokenizer: Tokenizer,
+  options: HeldOutOptions = {},
+): Promise<HeldOutBatches> {
+  const { source, leftOut } = await open(data, tokenizer, options.maxTokens);
+  const sequenceLength = options.sequenceLength ?? Math.max(1, Math.min(LONGEST, longest(source)));
+  const batchSize = options.rows ?? Math.max(1, Math.floor(PLACES / sequenceLength));
+  const shape = { batchSize, sequenceLength, pack: 'whole', shuffle: false, epochs: 1 };
+  const checked = loaderConfig.safeParse(shape);
+  if (!checked.success) throw new UserError(explainConfigError(loaderConfig, shape, checked.error));
+  return { batches: () => new PackedLoader(source, checked.data, { padId: tokenizer.padId }), leftOut };
+}
+
+type Opened = Omit<DocumentSource, 'tokens'> & { tokens(index: number): TokenDocument };
+
+async function open(
+  data: HeldOut,
+  tokenizer: Tokenizer,
+  maxTokens: number | undefined,
+): Promise<{ source: Opened; leftOut: number }> {
+  if (typeof data === 'string' && isShardFolder(data))
+    return { source: ShardSet.open(data, { tokenizerHash: tokenizer.hash }), leftOut: 0 };
+  const inMemory = (documents: Documents): Promise<Opened> =>
+    tokenized(heldOutName(data), tokenizer, documents, maxTokens);
+  if (typeof data !== 'string' && isDocuments(data)) return { source: await inMemory(data), leftOut: 0 };
+  const { documents, broken } = openDocuments(parsed(typeof data === 'string' ? sourceAt(data) : data));
+  return { source: await inMemory(documents), leftOut: broken.count };
+}
+
+function isDocuments(data: object): data is Documents {
+  return Symbol.asyncIterator in data || Symbol.iterator in data;
+}
+
+function sourceAt(place: string): z.input<typeof documentSourceSchema> {
+  if (!place.startsWith(TASK)) return { kind: 'files', paths: [place] };
+  const config = taskConfig(place.slice(TASK.length));
+  return { kind: 'task', config, split: 'heldout', count: TASK_DOCUMENTS };
+}
+
+function parsed(source: z.input<typeof documentSourceSchema>): z.output<typeof documentSourceSchema> {
+  const checked = documentSourceSchema.safeParse(source);
+  if (checked.success) return checked.data;
+  throw new UserError(`data: ${explainConfigError(documentSourceSchema, source, checked.error)}`);
+}
+
+const TOGETHER = 256;
+
+async function tokenized(
+  name: string,
+  tokenizer: Tokenizer,
+  documents: Documents,
+  maxTokens = Number.POSITIVE_INFINITY,
+): Promise<Opened> {
+  const made: TokenDocument[] = [];
+  let waiting: Document[] = [];
+  let counted = 0;
+  const take = async (): Promise<void> => {
+    for (const document of await tokenizeDocuments(tokenizer, waiting)) {
+      made.push(document);
+      counted += document.loss?.subarray(1).reduce((sum, mark) => sum + mark, 0) ?? document.ids.length - 1;
+    }
+    waiting = [];
+  };
+  for await (const document of documents) {
+    if (document.text !== '') waiting.push(document);
+    if (waiting.length >= TOGETHER) await take();
+    if (counted >= maxTokens) break;
+  }
+  await take();
+  if (made.length === 0) throw new UserError(`${name}: holds no text`);
+  return { id: name, length: made.length, tokens: (index) => made[index]! };
+}
+
+function longest(source: Opened): number {
+  let most = 0;
+  for (let index = 0; index < source.length; index++) most = Math.max(most, source.tokens(index).ids.length - 1);
+  return most;
+}

@@ -1,0 +1,100 @@
+/**
+ * A model judged on held-out text: next-token accuracy and cross-entropy after every loop, under every exit rule, by difficulty,
+ * and by intervals against another model. What `looprpt eval` prints.
+ *
+ * One model is in memory at a time, besides one that the caller opened.
+ */
+import { prepareEngine } from '../base/prepare-engine.js';
+import { UserError } from '../base/user-error.js';
+import { Tokenizer } from '../text/tokenizer.js';
+import { modelFolder, startOfRun } from '../train/state/model-folder.js';
+import { type OpenedModel, type OpenOptions, openModel } from '../train/state/open-model.js';
+import { type HeldOut, type HeldOutBatches, type HeldOutOptions, heldOutBatches, heldOutName } from './data.js';
+import type { ComparisonResult, EvalResult } from './result.js';
+import { tableFromModel } from './table-from-model.js';
+import { type Tabled, TableJudge } from './table-judge.js';
+
+export interface JudgeOptions extends HeldOutOptions, Partial<OpenOptions> {
+  data: HeldOut;
+  /** What results call the data; default: as it was named. */
+  dataName?: string | undefined;
+  /** Another model on the same tokens: adds paired bootstrap intervals of the model minus that one. */
+  compareWith?: string | undefined;
+  /** The model whose entropies tell easy from hard; default: `compareWith`, else what a run started from, else the model itself. */
+  reference?: string | undefined;
+  /** Entropies in nats at which easy and medium end; default: thirds of the tokens. */
+  buckets?: [number, number] | undefined;
+  /** Exit thresholds τ; default 0.1 to 1. */
+  thresholds?: readonly number[] | undefined;
+  /** Told after every batch how many tokens of which model are done. */
+  onProgress?: (model: string, tokens: number) => void;
+}
+
+/** Scores of a model; accuracies are fractions, entropies in nats, FLOPs per token. */
+export type Judgement = EvalResult & { comparisons?: ComparisonResult[] };
+
+/**
+ * Judges a model by its next-token predictions on held-out text.
+ * @param model an open model, a model folder, a Hub id or a run folder
+ * @throws UserError when a model or the data cannot be read, or two models cannot be compared
+ * @example
+ * const { adaptive } = await judge('runs/rpt', { data: 'heldout.jsonl', compareWith: 'runs/base' });
+ */
+export async function judge(model: string | OpenedModel, options: JudgeOptions): Promise<Judgement> {
+  const { data, dataName = heldOutName(data), compareWith, say = () => {} } = options;
+  const setting: Setting = { ...options, say, device: await prepareEngine(options) };
+  const own = typeof model === 'string' ? model : model.name;
+  const tokenizer = await tokenizerOf(model, setting);
+  const { batches, leftOut } = await heldOutBatches(data, tokenizer, options);
+  if (leftOut > 0) say(`${dataName}: ${leftOut} records that could not be read were left out`);
+  const reference = options.reference ?? compareWith ?? startOfRun(own) ?? own;
+  if (reference !== own && options.reference === undefined && compareWith === undefined)
+    say(`difficulty by ${reference}, from which ${own} was trained; another reference can be named`);
+  const tables = new Map<string, Tabled>();
+  for (const name of new Set([reference, compareWith ?? own])) {
+    if (name === own) continue;
+    await assertSameTokenizer(name, own, tokenizer, setting);
+    tables.set(name, await tabled(name, batches, setting));
+  }
+  const table = await tabled(model, batches, setting);
+  tables.set(own, table);
+  const other = compareWith === undefined ? undefined : tables.get(compareWith)!;
+  if (other && other.table.loops !== table.table.loops)
+    throw new UserError(
+      `${own} has ${table.table.loops} loops, ${other.name} has ${other.table.loops}: not comparable`,
+    );
+  const { buckets, thresholds: taus } = options;
+  const standard = new TableJudge(tables.get(reference)!, { data: dataName, buckets, taus });
+  const result = standard.evaluate(table);
+  return other ? { ...result, comparisons: standard.compare(table, other) } : result;
+}
+
+type Setting = JudgeOptions & OpenOptions;
+
+async function tokenizerOf(model: string | OpenedModel, { say }: Setting): Promise<Tokenizer> {
+  return Tokenizer.load(typeof model === 'string' ? await modelFolder(model, say) : model.folder);
+}
+
+async function assertSameTokenizer(name: string, own: string, tokenizer: Tokenizer, setting: Setting): Promise<void> {
+  if ((await tokenizerOf(name, setting)).hash !== tokenizer.hash)
+    throw new UserError(`${name}: has another tokenizer than ${own}, so it cannot judge the same tokens`);
+}
+
+async function tabled(
+  model: string | OpenedModel,
+  batches: HeldOutBatches['batches'],
+  setting: Setting,
+): Promise<Tabled> {
+  if (typeof model === 'string') {
+    using opened = await openModel(model, setting);
+    return await tabled(opened, batches, setting);
+  }
+  const { maxTokens, onProgress } = setting;
+  const { name, model: lm } = model;
+  const started = performance.now();
+  const table = await tableFromModel(lm, batches(), {
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    onProgress: (tokens) => onProgress?.(name, tokens),
+  });
+  return { name, table, config: lm.config, seconds: (performance.now() - started) / 1000 };
+}
