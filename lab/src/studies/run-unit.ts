@@ -7,9 +7,8 @@ import { join, relative } from 'node:path';
 import { setThreads } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import type { PackedBatch } from 'looprpt/internal/data/loader/batch.js';
-import { difficultyOf, splitByDifficulty } from 'looprpt/internal/eval/buckets.js';
-import { evaluate } from 'looprpt/internal/eval/evaluate.js';
 import { tableFromModel } from 'looprpt/internal/eval/table-from-model.js';
+import { TableJudge } from 'looprpt/internal/eval/table-judge.js';
 import { sequenceCount, type TokenTable } from 'looprpt/internal/eval/token-table.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
@@ -116,16 +115,11 @@ async function runArm(
   const training = settings ? await train(model, unit, settings, stream, onProgress) : null;
   if (settings?.blend !== undefined) drawBack(model, folder, settings.blend);
   const table = settings ? await tableFromModel(model, heldOut) : baseTable;
-  const entropy = difficultyOf(baseTable);
-  const evaluation = evaluate(table, {
-    model: 'arm',
-    data: 'held-out documents',
-    config: model.config,
-    reference: { name: 'base', entropy },
-  });
+  const judge = new TableJudge({ name: 'base', table: baseTable }, { data: 'held-out documents' });
+  const evaluation = judge.evaluate({ name: 'arm', table, config: model.config });
   model.dispose();
   const documents = sequenceCount(table);
-  const { hard } = splitByDifficulty(table, entropy, evaluation.thresholds);
+  const hard = judge.hard(table);
   return {
     key: keyOf(unit),
     start,

@@ -65,13 +65,14 @@ export async function heldOutBatches(
   tokenizer: Tokenizer,
   options: HeldOutOptions = {},
 ): Promise<HeldOutBatches> {
+  for (const name of ['rows', 'sequenceLength', 'maxTokens'] as const)
+    if (options[name] !== undefined && !(Number.isInteger(options[name]) && options[name] >= 1))
+      throw new UserError(`${name}: ${options[name]} is no whole number from 1`);
   const { source, leftOut } = await open(data, tokenizer, options.maxTokens);
   const sequenceLength = options.sequenceLength ?? Math.max(1, Math.min(LONGEST, longest(source)));
   const batchSize = options.rows ?? Math.max(1, Math.floor(PLACES / sequenceLength));
-  const shape = { batchSize, sequenceLength, pack: 'whole', shuffle: false, epochs: 1 };
-  const checked = loaderConfig.safeParse(shape);
-  if (!checked.success) throw new UserError(explainConfigError(loaderConfig, shape, checked.error));
-  return { batches: () => new PackedLoader(source, checked.data, { padId: tokenizer.padId }), leftOut };
+  const config = loaderConfig.parse({ batchSize, sequenceLength, pack: 'whole', shuffle: false, epochs: 1 });
+  return { batches: () => new PackedLoader(source, config, { padId: tokenizer.padId }), leftOut };
 }
 
 type Opened = Omit<DocumentSource, 'tokens'> & { tokens(index: number): TokenDocument };

@@ -1,12 +1,8 @@
 /** Base and arms judged on the same held-out documents, and against each other by paired bootstrap. */
 import { loadModel } from '../checkpoint/load-model.js';
-import { pairedBootstrap } from '../eval/bootstrap.js';
-import { difficultyOf, splitByDifficulty } from '../eval/buckets.js';
-import { evaluate } from '../eval/evaluate.js';
 import type { ComparisonResult, EvalResult } from '../eval/result.js';
 import { tableFromModel } from '../eval/table-from-model.js';
-import type { TokenTable } from '../eval/token-table.js';
-import type { LoopLMConfig } from '../model/config.js';
+import { type Tabled, TableJudge } from '../eval/table-judge.js';
 import type { Setting } from './setting.js';
 
 export interface Judged {
@@ -27,31 +23,17 @@ export async function compareModels(
   { heldOut, dataName: data }: Setting,
 ): Promise<Comparison> {
   const batches = await heldOut();
-  const tables: { name: string; role: Judged['role']; table: TokenTable; config: LoopLMConfig }[] = [];
+  const tables: (Tabled & Pick<Judged, 'role'>)[] = [];
   for (const { name, role, model: folder } of models) {
     const model = loadModel(folder);
     tables.push({ name, role, table: await tableFromModel(model, batches), config: model.config });
     model.dispose();
   }
-  const base = tables[0]!;
-  const entropy = difficultyOf(base.table);
-  const evaluations = tables.map(({ name, table, config }) =>
-    evaluate(table, { model: name, data, config, reference: { name: base.name, entropy } }),
-  );
-  const { thresholds } = evaluations[0]!;
-  const hard = ({ name, table }: (typeof tables)[number]) => ({
-    name,
-    table: splitByDifficulty(table, entropy, thresholds).hard,
-  });
-  const comparisons = tables
-    .filter(({ role }) => role === 'arm')
-    .flatMap((arm) =>
-      tables
-        .filter(({ role }) => role !== 'arm')
-        .flatMap((other) => [
-          ...pairedBootstrap(arm, other),
-          ...pairedBootstrap(hard(arm), hard(other), { suffix: ' (hard)' }),
-        ]),
-    );
-  return { evaluations, comparisons };
+  const judge = new TableJudge(tables[0]!, { data });
+  const arms = tables.filter(({ role }) => role === 'arm');
+  const others = tables.filter(({ role }) => role !== 'arm');
+  return {
+    evaluations: tables.map((table) => judge.evaluate(table)),
+    comparisons: arms.flatMap((arm) => others.flatMap((other) => judge.compare(arm, other))),
+  };
 }
