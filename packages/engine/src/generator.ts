@@ -2,13 +2,12 @@
  * Random number generators with a state that can be saved and set, one per purpose (weights, noise, samples), so that
  * a resumed run draws what an uninterrupted one would have drawn.
  */
-import type { GeneratorHandle } from './generator-handle.js';
+import { NativeTensor } from './memory.js';
 import { native } from './native.js';
-import { Tensor } from './tensor.js';
 
 const collector = new FinalizationRegistry<number>((handle) => native.releaseGenerator(handle));
 
-export class Generator implements GeneratorHandle, Disposable {
+export class Generator implements Disposable {
   readonly device: string;
   #handle: number;
 
@@ -24,13 +23,15 @@ export class Generator implements GeneratorHandle, Disposable {
   }
 
   getState(): Uint8Array {
-    using state = new Tensor(native.generatorState(this.#handle));
-    return state.toTyped() as Uint8Array;
+    using state = new NativeTensor(native.generatorState(this.#handle));
+    const bytes = new Uint8Array(native.sizes(state.handle)[0]!);
+    native.readBytes(state.handle, bytes);
+    return bytes;
   }
 
   /** @param state what `getState` returned for a generator on the same kind of device */
   setState(state: Uint8Array): void {
-    using tensor = new Tensor(native.fromBytes(state, 'uint8', [state.length], 'uint8', 'cpu'));
+    using tensor = new NativeTensor(native.fromBytes(state, 'uint8', [state.length], 'uint8', 'cpu'));
     native.setGeneratorState(this.#handle, tensor.handle);
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Tensor } from './index.js';
+import { TensorData } from './tensor-data.js';
 import { elementwise } from './testing/elementwise-table.js';
 import { objects } from './testing/object-table.js';
 import { reductions } from './testing/reduction-table.js';
@@ -8,8 +9,10 @@ import { selections } from './testing/selection-table.js';
 const table: Record<string, () => void> = { ...elementwise, ...reductions, ...selections, ...objects };
 
 describe('Tensor', () => {
-  test('every member of Tensor.prototype is in the table', () => {
-    const members = Object.getOwnPropertyNames(Tensor.prototype).filter((name) => name !== 'constructor');
+  test('every member of Tensor and TensorData is in the table', () => {
+    const members = [Tensor, TensorData]
+      .flatMap((type) => Object.getOwnPropertyNames(type.prototype))
+      .filter((name) => name !== 'constructor');
     expect(Object.keys(table).sort()).toEqual(members.sort());
   });
 

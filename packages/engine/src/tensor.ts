@@ -2,93 +2,18 @@
  * A tensor of libtorch with the operators that the system uses as typed methods. Any other operator of libtorch is
  * behind `op()` (operator.ts). Methods that end in `_` work in place and return `this`.
  *
- * Not here: who frees it (memory.ts), functions over several tensors (functions.ts), gradients (autograd.ts).
+ * Not here: what it is and its values (tensor-data.ts), who frees it (memory.ts), functions over several tensors
+ * (functions.ts), gradients (autograd.ts).
  */
-import { arrayFor, type DType, type TypedArray } from './dtype.js';
-import type { GeneratorHandle } from './generator-handle.js';
-import { NativeTensor } from './memory.js';
+import type { DType } from './dtype.js';
+import type { Generator } from './generator.js';
 import { type Handle, native } from './native.js';
 import { OP } from './operators.js';
+import { TensorData } from './tensor-data.js';
 
 type Operand = Tensor | number;
 
-export class Tensor extends NativeTensor {
-  #shape: readonly number[] | undefined;
-  #dtype: DType | undefined;
-
-  // ------------------------------------------------------------------------------------------ what it is
-  get shape(): readonly number[] {
-    this.#shape ??= native.sizes(this.handle);
-    return this.#shape;
-  }
-  /** The size along `dim`; negative counts from the end. */
-  size(dim: number): number {
-    const size = this.shape.at(dim);
-    if (size === undefined) throw new RangeError(`a tensor of shape [${this.shape}] has no dimension ${dim}`);
-    return size;
-  }
-  get dim(): number {
-    return this.shape.length;
-  }
-  get numel(): number {
-    return this.shape.reduce((product, size) => product * size, 1);
-  }
-  get dtype(): DType {
-    this.#dtype ??= native.dtype(this.handle) as DType;
-    return this.#dtype;
-  }
-  get device(): string {
-    return native.device(this.handle);
-  }
-  get nbytes(): number {
-    return this.numel * arrayFor(this.dtype).BYTES_PER_ELEMENT;
-  }
-  get isContiguous(): boolean {
-    return native.isContiguous(this.handle);
-  }
-  /** For `op()`, whose operators in place may change the shape: it is asked for again when next wanted. */
-  forgetShape(): void {
-    this.#shape = undefined;
-  }
-  override toString(): string {
-    return `Tensor([${this.shape}], ${this.dtype}, ${this.device})`;
-  }
-
-  // ------------------------------------------------------------------------------------------ values out and in
-  /** The value of a tensor with one element. */
-  item(): number {
-    return native.item(this.handle);
-  }
-  /** The elements in row-major order, in the array type of the dtype (half precision: the bits); a copy. */
-  toTyped(): TypedArray {
-    const array = new (arrayFor(this.dtype))(this.numel);
-    native.readBytes(this.handle, array);
-    return array;
-  }
-  /** The elements in row-major order as numbers, whatever the dtype; a copy. */
-  toNumbers(): Float64Array {
-    const array = new Float64Array(this.numel);
-    native.readNumbers(this.handle, array);
-    return array;
-  }
-  /** Nested arrays of numbers of the tensor's shape; a bare number for a tensor without dimensions. */
-  toArray<T = unknown>(): T {
-    const flat = this.toNumbers();
-    let at = 0;
-    const build = (dim: number): unknown =>
-      dim === this.shape.length ? flat[at++] : Array.from({ length: this.shape[dim]! }, () => build(dim + 1));
-    return build(0) as T;
-  }
-  /** The tensor's own memory (contiguous, CPU), not a copy. It stays valid after the tensor is disposed of. */
-  viewTyped(): TypedArray {
-    return new (arrayFor(this.dtype))(native.viewBytes(this.handle));
-  }
-  /** Overwrites the elements (contiguous, CPU, same number of bytes; bool: zeros and ones). */
-  write(from: TypedArray): this {
-    native.writeBytes(this.handle, from);
-    return this;
-  }
-
+export class Tensor extends TensorData {
   // ------------------------------------------------------------------------------------------ arithmetic
   #binary(tensorOp: number, scalarOp: number, other: Operand): Tensor {
     const result =
@@ -252,10 +177,10 @@ export class Tensor extends NativeTensor {
   zero_(): this {
     return this.#inPlace(OP.zeroInPlace);
   }
-  normal_(mean: number, std: number, generator?: GeneratorHandle): this {
+  normal_(mean: number, std: number, generator?: Generator): this {
     return this.#inPlace(OP.normalInPlace, mean, std, generator?.handle ?? null);
   }
-  uniform_(from: number, to: number, generator?: GeneratorHandle): this {
+  uniform_(from: number, to: number, generator?: Generator): this {
     return this.#inPlace(OP.uniformInPlace, from, to, generator?.handle ?? null);
   }
   indexCopy_(dim: number, index: Tensor, source: Tensor): this {
@@ -316,7 +241,7 @@ export class Tensor extends NativeTensor {
     return new Tensor(native.call(OP.logsumexp, this.handle, [dim], keepDim) as Handle);
   }
   /** Draws column indices with the rows' weights, int64 [rows, samples]. */
-  multinomial(samples: number, replacement: boolean, generator?: GeneratorHandle): Tensor {
+  multinomial(samples: number, replacement: boolean, generator?: Generator): Tensor {
     const handle = native.call(OP.multinomial, this.handle, samples, replacement, generator?.handle);
     return new Tensor(handle as Handle);
   }
@@ -385,15 +310,6 @@ export class Tensor extends NativeTensor {
   }
 
   // ------------------------------------------------------------------------------------------ gradients
-  get requiresGrad(): boolean {
-    return native.requiresGrad(this.handle);
-  }
-  set requiresGrad(on: boolean) {
-    native.setRequiresGrad(this.handle, on);
-  }
-  get isLeaf(): boolean {
-    return native.isLeaf(this.handle);
-  }
   /** The gradient that `backward` accumulated on this leaf; each read makes a new handle to it. */
   get grad(): Tensor | null {
     const handle = native.gradientOf(this.handle);
