@@ -8,7 +8,7 @@ const OP = {
   stack: id('stack'),
   where: id('where', 'self'),
   linear: id('linear'),
-  embedding: id('embedding'),
+  embedding: native.resolve('looprpt::embedding', ''),
   addcmul: id('addcmul'),
   bce: id('binary_cross_entropy_with_logits'),
 } as const;
@@ -33,7 +33,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return new Tensor(native.call(OP.linear, x.handle, weight.handle, bias?.handle) as Handle);
 }
 
-/** Rows of `weight` [V, E] at int64 `ids` [...] → [..., E]. */
+/**
+ * Rows of `weight` [V, E] at int64 `ids` [...] → [..., E]. The gradients of equal ids are added up in float32 in half precision too,
+ * where libtorch's own sum stands still at 256 equal contributions.
+ */
 export function embedding(weight: Tensor, ids: Tensor): Tensor {
   return new Tensor(native.call(OP.embedding, weight.handle, ids.handle) as Handle);
 }

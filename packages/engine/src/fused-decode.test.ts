@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   fusedPagedAttention,
+  fusedReadTokens,
   fusedRowLinear,
   getThreads,
   linear,
@@ -11,6 +12,7 @@ import {
   setThreads,
   type Tensor,
   tensor,
+  type WantedToken,
   zeros,
 } from './index.js';
 
@@ -258,4 +260,111 @@ describe('fusedPagedAttention', () => {
       expect(call([2, 0, 0], [0, 7, 1])).toThrow(/slot 7 does not exist/);
     });
   });
+});
+
+describe('fusedReadTokens', () => {
+  const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
+  const ways: WantedToken[] = [
+    { temperature: 0, uniform: 0 },
+    { temperature: 1, uniform: 0.5 },
+    { temperature: 0.7, uniform: 0 },
+    { temperature: 2, uniform: 1 - 2 ** -53 },
+  ];
+  // Below a vector, one block of ids, several.
+  const sizes = [1, 7, 384, 1031];
+
+  /** By definition, in float64; −1 and NaN where the logits make no distribution. */
+  function slow(logits: readonly number[], wanted: WantedToken): [id: number, logProb: number] {
+    const largest = Math.max(...logits);
+    const given = 'id' in wanted ? wanted.id : null;
+    if (!Number.isFinite(largest)) return [given ?? -1, nan];
+    const weigh = (t: number): number[] => logits.map((x) => Math.exp((x - largest) / t));
+    const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+    const pick = ({ temperature, uniform }: { temperature: number; uniform: number }): number => {
+      if (temperature === 0) return logits.indexOf(largest);
+      const weights = weigh(temperature);
+      const most = uniform * sum(weights);
+      return weights.findIndex((_, v) => sum(weights.slice(0, v + 1)) > most);
+    };
+    const id = given ?? pick(wanted as { temperature: number; uniform: number });
+    return [id, logits[id]! - largest - Math.log(sum(weigh(1)))];
+  }
+
+  it('draws as the definition says, with ids ruled out', () => {
+    const logit = fc.oneof({ weight: 5, arbitrary: fc.integer({ min: -40, max: 40 }) }, fc.constant(-inf));
+    const draw = fc.record({
+      temperature: fc.constantFrom(0, 0.5, 1, 3),
+      uniform: fc.integer({ min: 0, max: 999 }).map((n) => (n + 0.123) / 1000),
+    });
+    fc.assert(
+      fc.property(fc.array(logit, { minLength: 1, maxLength: 90 }), draw, (quarters, wanted) =>
+        scope(() => {
+          const logits = quarters.map((q) => q / 4);
+          const [id, logProb] = fusedReadTokens(tensor([logits]), [wanted]);
+          const [slowId, slowLogProb] = slow(logits, wanted);
+          expect(id).toBe(slowId);
+          if (Number.isNaN(slowLogProb)) expect(logProb).toBeNaN();
+          else expect(logProb).toBeCloseTo(slowLogProb, 4);
+        }),
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it.each(sizes)('of %i logits that make no distribution draws nothing, and says so', (V) => {
+    const rows: Record<string, (v: number) => number> = {
+      'all NaN': () => nan,
+      'the first NaN': (v) => (v === 0 ? nan : 1),
+      'the last NaN': (v) => (v === V - 1 ? nan : -v),
+      'all ruled out': () => -inf,
+      'ruled out or NaN': (v) => (v % 2 === 0 ? nan : -inf),
+      'one infinite': (v) => (v === V >> 1 ? inf : 0),
+      'all infinite': () => inf,
+    };
+    for (const [name, logit] of Object.entries(rows))
+      for (const wanted of ways)
+        scope(() => {
+          const logits = tensor([Array.from({ length: V }, (_, v) => logit(v))]);
+          expect([...fusedReadTokens(logits, [wanted])], name).toEqual([-1, nan]);
+          expect([...fusedReadTokens(logits, [{ id: V - 1 }])], name).toEqual([V - 1, nan]);
+        });
+  });
+
+  it('a broken row does not change its neighbours', () =>
+    scope(() => {
+      const V = 300;
+      const row = [...randn([V]).toNumbers()];
+      for (const wanted of ways) {
+        const alone = fusedReadTokens(tensor([row]), [wanted]);
+        const between = fusedReadTokens(tensor([new Array(V).fill(nan), row, new Array(V).fill(-inf)]), [
+          wanted,
+          wanted,
+          wanted,
+        ]);
+        expect([...between]).toEqual([-1, nan, ...alone, -1, nan]);
+      }
+    }));
+
+  it('at a temperature that is next to nothing draws the likeliest', () =>
+    scope(() => {
+      const logits = tensor([[0, 3, -inf, 2.999]]);
+      for (const temperature of [1e-5, 1e-30, 1e-45, Number.MIN_VALUE])
+        expect(fusedReadTokens(logits, [{ temperature, uniform: 0.999 }])[0]).toBe(1);
+    }));
+
+  it('refuses numbers that are none', () =>
+    scope(() => {
+      const logits = zeros([1, 3]);
+      const refused: WantedToken[] = [
+        { id: 3 },
+        { id: -2 },
+        { id: nan },
+        { temperature: -1, uniform: 0 },
+        { temperature: nan, uniform: 0 },
+        { temperature: inf, uniform: 0 },
+        { temperature: 1, uniform: 1 },
+        { temperature: 1, uniform: nan },
+      ];
+      for (const wanted of refused) expect(() => fusedReadTokens(logits, [wanted])).toThrow(/row 0: no such id/);
+    }));
 });

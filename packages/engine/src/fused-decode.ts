@@ -67,8 +67,10 @@ export type WantedToken = { id: number } | { temperature: number; uniform: numbe
 /**
  * A token from every row: the id that is given, or the first at which the running sum of exp(logit / temperature) exceeds
  * `uniform` times the whole sum.
- * @param logits [N, V]
- * @returns by row the id and its log-probability at temperature 1, one after the other: 2·N numbers
+ * @param logits [N, V]; −∞ rules an id out
+ * @returns by row the id and its log-probability at temperature 1, one after the other: 2·N numbers. A row that makes no
+ * distribution (a logit is NaN or +∞, or all are −∞) has the log-probability NaN and, unless its id was given, the id −1; rows
+ * beside it are as always
  */
 export function fusedReadTokens(logits: Tensor, wanted: readonly WantedToken[]): Float64Array {
   const table = new Float64Array(3 * wanted.length);

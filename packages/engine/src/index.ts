@@ -14,6 +14,7 @@ export { type Bucket, GradientReducer, type Piece, type ReducedParameter } from 
 export { tcpBytesSent } from './distributed/traffic.js';
 export { type DType, elementBytes, isFloating, type TypedArray } from './dtype.js';
 export { MappedFile, mapFile } from './files.js';
+export { allFinite, firstNonFinite } from './finite.js';
 export { foreachAdd_, foreachAddcmul_, foreachMul_ } from './foreach.js';
 export { addcmul, binaryCrossEntropyWithLogits, cat, embedding, linear, stack, where } from './functions.js';
 export {

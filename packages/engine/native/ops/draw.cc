@@ -5,7 +5,10 @@
 // A row of `wanted` is (id, temperature, uniform). An id ≥ 0 is taken as it is. Else, at temperature 0, the likeliest id, of equals the
 // lowest; above it the first id at which Σ exp(logit / temperature) exceeds `uniform`, in [0, 1), times the sum over all ids. A row of
 // the result is (id, log-probability at temperature 1). What a row gives depends on that row alone, to the last bit, and on no number
-// of threads. logits float32 on the CPU, contiguous.
+// of threads. logits float32 on the CPU, contiguous; −∞ rules an id out.
+//
+// Logits that make no distribution (one of them NaN or +∞, or all −∞) give (−1, NaN) where a token was to be drawn, else (id, NaN):
+// an error of that row, of which its company does not notice anything.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -37,7 +40,7 @@ struct Sums {
   double drawn;  // of the weights
 };
 
-// The first largest.
+// The first largest; 0 where no logit is above −∞.
 int64_t likeliest(const float* logits, int64_t V) {
   Vec most = splat(-std::numeric_limits<float>::infinity());
   int64_t v = 0;
@@ -47,7 +50,8 @@ int64_t likeliest(const float* logits, int64_t V) {
   }
   float largest = simd::max(most);
   for (; v < V; ++v) largest = std::max(largest, logits[v]);
-  return std::find(logits, logits + V, largest) - logits;
+  const int64_t found = std::find(logits, logits + V, largest) - logits;
+  return found < V ? found : 0;  // all NaN: none equals anything
 }
 
 inline Vec weightOf(Vec below) { return select(below < kNothing, Vec{}, simd::exp(below)); }
@@ -100,8 +104,16 @@ void readRow(const float* logits, int64_t V, const double* wanted, Scratch& scra
   const int64_t top = likeliest(logits, V);
   int64_t id = static_cast<int64_t>(wanted[0]);
   if (id < 0 && temperature == 0) id = top;
-  const float scale = id < 0 ? static_cast<float>(1 / temperature) : 1.0f;
+  // Finite, or the likeliest id's own weight would be 0·∞.
+  constexpr double kMostScale = std::numeric_limits<float>::max();
+  const float scale = id < 0 ? static_cast<float>(std::min(1 / temperature, kMostScale)) : 1.0f;
   const Sums sums = weigh(logits, V, logits[top], scale, scratch);
+  // Anything that is not a number, +∞ as well, comes through both sums.
+  if (!std::isfinite(sums.model)) {
+    result[0] = wanted[0] < 0 ? -1 : wanted[0];
+    result[1] = std::numeric_limits<double>::quiet_NaN();
+    return;
+  }
   if (id < 0) id = pick(scratch, V, wanted[2] * sums.drawn);
   result[0] = static_cast<double>(id);
   result[1] = static_cast<double>(logits[id]) - logits[top] - std::log(sums.model);
@@ -118,8 +130,9 @@ Tensor readTokens(const Tensor& logits, const Tensor& wanted) {
   const double* asked = wanted.data_ptr<double>();
   for (int64_t m = 0; m < M; ++m) {
     const double *row = asked + 3 * m;
-    TORCH_CHECK(row[0] < static_cast<double>(V) && row[1] >= 0 && row[2] >= 0 && row[2] < 1, "read_tokens: row ", m,
-                ": no such id, temperature or uniform number");
+    TORCH_CHECK(row[0] >= -1 && row[0] < static_cast<double>(V) && row[1] >= 0 && std::isfinite(row[1]) && row[2] >= 0 &&
+                    row[2] < 1,
+                "read_tokens: row ", m, ": no such id, temperature or uniform number");
   }
   Tensor out = at::empty({M, 2}, wanted.options());
   const float* from = logits.data_ptr<float>();
