@@ -401,6 +401,43 @@ describe('attention', () => {
       expect(q.grad).not.toBeNull();
     }));
 
+  it.each([null, 5])('a query that is not a number gives none, and changes no other; window %s', (window) =>
+    scope(() => {
+      const [T, heads] = [70, { heads: 2, kvHeads: 1, window }];
+      const qkv = normal(1, T, 4 * 6);
+      const clean = fusedAttention(qkv, anglesOf(1, T, 6), null, heads).toNumbers();
+      // One element of the second head's query at place 66.
+      const broken = [...qkv.toNumbers()];
+      broken[66 * 24 + 6] = Number.NaN;
+      const out = fusedAttention(tensor(broken).view(1, T, 24), anglesOf(1, T, 6), null, heads).toNumbers();
+      const hit = (i: number): boolean => i >= 66 * 12 + 6 && i < 67 * 12;
+      expect([...out]).toEqual([...clean].map((value, i) => (hit(i) ? Number.NaN : value)));
+    }),
+  );
+
+  it('refuses places that do not lie among the keys', () =>
+    scope(() => {
+      const shape = { heads: 1, kvHeads: 1, window: null };
+      const [q, qkv] = [normal(1, 2, 4), normal(1, 3, 12)];
+      const at = (last: number[], first: number[] | null) => () =>
+        fusedQueryAttention(
+          q,
+          qkv,
+          anglesOf(1, 2, 4),
+          anglesOf(1, 3, 4),
+          {
+            last: tensor([last], { dtype: 'int64' }),
+            first: first && tensor([first], { dtype: 'int64' }),
+          },
+          shape,
+        );
+      expect(at([0, 3], null)).toThrow('last: 3 does not lie between -1 and 2');
+      expect(at([-2, 0], null)).toThrow('last: -2 does not lie between -1 and 2');
+      expect(at([0, 2], [-1, 0])).toThrow('first: -1 does not lie between 0 and 3');
+      expect(at([0, 2], [0, 4])).toThrow('first: 4 does not lie between 0 and 3');
+      expect([...at([-1, 2], [0, 3])().toNumbers()]).toEqual(new Array(8).fill(0)); // neither sees a key
+    }));
+
   it('refuses rows that do not hold the heads', () =>
     scope(() => {
       const shape = { heads: 2, kvHeads: 1, window: null };

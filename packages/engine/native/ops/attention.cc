@@ -30,11 +30,21 @@ Rope ropeOf(const Tensor& cos, const Tensor& sin, int64_t places, int64_t P) {
   return {floats(cos), floats(sin), cos.size(0) == 1 ? 0 : places * P};
 }
 
-// Which inputs an operator was called with, undefined where it has none.
+// What an operator was called with; tensors that it does not have are undefined.
 struct Inputs {
   Tensor q, kv, queryCos, querySin, keyCos, keySin, last, first;
   int64_t heads, kvHeads, window;
 };
+
+// Every element of `places` [B, C] lies between `least` and `most`: the kernel reads keys by them.
+void checkPlaces(const Tensor& places, int64_t B, int64_t C, int64_t least, int64_t most, const char* name) {
+  if (!places.defined()) return;
+  TORCH_CHECK(places.dim() == 2 && places.size(0) == B && places.size(1) == C, name, " must be [", B, ", ", C, "], not ",
+              places.sizes());
+  const int64_t* data = placesOrNull(places);
+  for (int64_t i = 0; i < B * C; ++i)
+    TORCH_CHECK(data[i] >= least && data[i] <= most, name, ": ", data[i], " does not lie between ", least, " and ", most);
+}
 
 AttentionProblem problemOf(const Inputs& in, bool joined) {
   check(in.q, at::kFloat, "q");
@@ -46,9 +56,8 @@ AttentionProblem problemOf(const Inputs& in, bool joined) {
               "a width of ", width, " does not hold ", in.heads, " + 2·", in.kvHeads, " heads");
   const int64_t B = in.q.size(0), C = in.q.size(1), S = in.kv.size(1);
   TORCH_CHECK(in.kv.size(0) == B && in.q.size(2) == (joined ? width : in.heads * D), "q and kv do not belong together");
-  for (const Tensor* places : {&in.last, &in.first})
-    TORCH_CHECK(!places->defined() || (places->dim() == 2 && places->size(0) == B && places->size(1) == C),
-                "places must be [", B, ", ", C, "], not ", places->sizes());
+  checkPlaces(in.last, B, C, -1, S - 1, "last");  // −1: a query that sees nothing
+  checkPlaces(in.first, B, C, 0, S, "first");
   const Rows q{floats(in.q), C * in.q.size(2), in.q.size(2)};
   const Rows k{floats(in.kv) + in.heads * D, S * width, width};
   const Rows v{floats(in.kv) + (in.heads + in.kvHeads) * D, S * width, width};
@@ -57,51 +66,62 @@ AttentionProblem problemOf(const Inputs& in, bool joined) {
           placesOrNull(in.last), placesOrNull(in.first), in.window};
 }
 
-struct Forward {
+struct Saved {
+  Inputs in;
   Tensor out, logSumExp;
+  auto fields() {
+    return std::tie(in.q, in.kv, in.queryCos, in.querySin, in.keyCos, in.keySin, in.last, in.first, out, logSumExp);
+  }
 };
 
-Forward forward(const AttentionProblem& p, const Tensor& like) {
-  Forward result{at::empty({p.B, p.C, p.H * p.D}, like.options()), at::empty({p.B, p.H, p.C}, like.options())};
-  attentionForward(p, result.out.data_ptr<float>(), result.logSumExp.data_ptr<float>());
-  return result;
-}
-
-variable_list savedFor(const Inputs& in, const Forward& result) {
-  return {in.q, in.kv, in.queryCos, in.querySin, in.keyCos, in.keySin, in.last, in.first, result.out, result.logSumExp};
-}
-
-Inputs restored(const AutogradContext* ctx, const variable_list& saved) {
-  return {saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], saved[6], saved[7],
-          ctx->saved_data.at("heads").toInt(), ctx->saved_data.at("kv_heads").toInt(), ctx->saved_data.at("window").toInt()};
-}
-
-Tensor run(AutogradContext* ctx, const Inputs& in, bool joined) {
-  const Forward result = forward(problemOf(in, joined), in.q);
-  ctx->save_for_backward(savedFor(in, result));
+Tensor forward(AutogradContext* ctx, const Inputs& in, bool joined) {
+  const AttentionProblem p = problemOf(in, joined);
+  const auto options = in.q.options();
+  const Saved saved{in, at::empty({p.B, p.C, p.H * p.D}, options), at::empty({p.B, p.H, p.C}, options)};
+  attentionForward(p, saved.out.data_ptr<float>(), saved.logSumExp.data_ptr<float>());
+  save(ctx, saved);
   ctx->saved_data["heads"] = in.heads;
   ctx->saved_data["kv_heads"] = in.kvHeads;
   ctx->saved_data["window"] = in.window;
-  return result.out;
+  return saved.out;
+}
+
+Saved restored(const AutogradContext* ctx) {
+  Saved saved = savedIn<Saved>(ctx);
+  saved.in.heads = ctx->saved_data.at("heads").toInt();
+  saved.in.kvHeads = ctx->saved_data.at("kv_heads").toInt();
+  saved.in.window = ctx->saved_data.at("window").toInt();
+  return saved;
+}
+
+void backward(const AttentionProblem& p, const Saved& saved, const Tensor& dOut, MutableRows dq, MutableRows dk, MutableRows dv) {
+  const Tensor rows = dOut.contiguous();
+  attentionBackward(p, floats(saved.out), floats(saved.logSumExp), floats(rows), dq, dk, dv);
+}
+
+// `count` absent gradients after those given, for inputs that are constants.
+variable_list withConstants(const Tensor& gradient, size_t count) {
+  variable_list gradients(count + 1);
+  gradients[0] = gradient;
+  return gradients;
 }
 
 struct SelfAttention : Function<SelfAttention> {
   static Variable forward(AutogradContext* ctx, const Variable& qkv, const Variable& cos, const Variable& sin,
                           const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
-    return run(ctx, {qkv, qkv, cos, sin, cos, sin, Tensor(), orUndefined(first), heads, kvHeads, window}, true);
+    return looprpt::forward(ctx, {qkv, qkv, cos, sin, cos, sin, Tensor(), orUndefined(first), heads, kvHeads, window}, true);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Inputs in = restored(ctx, saved);
-    const AttentionProblem p = problemOf(in, true);
-    Tensor dQkv = at::empty_like(in.q);
-    const int64_t width = in.q.size(2);
-    float* data = dQkv.data_ptr<float>();
-    const Tensor dOut = gradients[0].contiguous();
-    attentionBackward(p, floats(saved[8]), floats(saved[9]), floats(dOut), {data, p.C * width, width},
-                      {data + p.H * p.D, p.C * width, width}, {data + (p.H + p.G) * p.D, p.C * width, width});
-    return {dQkv, Variable(), Variable(), Variable(), Variable(), Variable(), Variable()};
+    refuseSecondDerivative("attention");
+    const Saved saved = restored(ctx);
+    const AttentionProblem p = problemOf(saved.in, true);
+    const Tensor dQkv = at::empty_like(saved.in.q);
+    const int64_t width = dQkv.size(2);
+    float* dq = dQkv.data_ptr<float>();
+    float *dk = dq + p.H * p.D, *dv = dk + p.G * p.D;
+    looprpt::backward(p, saved, gradients[0], {dq, p.C * width, width}, {dk, p.C * width, width}, {dv, p.C * width, width});
+    return withConstants(dQkv, 6);
   }
 };
 
@@ -109,19 +129,19 @@ struct QueryAttention : Function<QueryAttention> {
   static Variable forward(AutogradContext* ctx, const Variable& q, const Variable& kv, const Variable& queryCos,
                           const Variable& querySin, const Variable& keyCos, const Variable& keySin, const Variable& last,
                           const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
-    return run(ctx, {q, kv, queryCos, querySin, keyCos, keySin, last, orUndefined(first), heads, kvHeads, window}, false);
+    return looprpt::forward(
+        ctx, {q, kv, queryCos, querySin, keyCos, keySin, last, orUndefined(first), heads, kvHeads, window}, false);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Inputs in = restored(ctx, saved);
-    const AttentionProblem p = problemOf(in, false);
-    Tensor dQ = at::empty_like(in.q);
-    const Tensor dOut = gradients[0].contiguous();
-    attentionBackward(p, floats(saved[8]), floats(saved[9]), floats(dOut), {dQ.data_ptr<float>(), p.C * in.q.size(2), in.q.size(2)},
-                      {nullptr, 0, 0}, {nullptr, 0, 0});
-    return {dQ,         Variable(), Variable(), Variable(), Variable(), Variable(),
-            Variable(), Variable(), Variable(), Variable(), Variable()};
+    refuseSecondDerivative("query_attention");
+    const Saved saved = restored(ctx);
+    const AttentionProblem p = problemOf(saved.in, false);
+    const Tensor dQ = at::empty_like(saved.in.q);
+    const int64_t width = dQ.size(2);
+    const MutableRows none{nullptr, 0, 0};
+    looprpt::backward(p, saved, gradients[0], {dQ.data_ptr<float>(), p.C * width, width}, none, none);
+    return withConstants(dQ, 10);
   }
 };
 

@@ -52,7 +52,8 @@ float exponentiate(float* scores, float shift, int64_t firstKey, int64_t keyEnd)
   Vec total{};
   for (int64_t j = firstKey; j < keyEnd; j += kLanes) {
     const Vec s = load(scores + j);
-    const Vec e = select(s > kHiddenBelow, simd::exp(s - shift), Vec{});
+    // Asked this way round, a score that is not a number stays one: it must not pass for a hidden key.
+    const Vec e = select(s < kHiddenBelow, Vec{}, simd::exp(s - shift));
     store(scores + j, e);
     total += e;
   }
@@ -103,112 +104,177 @@ KeyRange queriesSeeing(const QueryBlock& block, int64_t j) {
   return seeing;
 }
 
+// Calls body(b, g) for every key head g of every row b, shared out among the threads.
+template <typename Body>
+void forKeyHeads(const AttentionProblem& p, const Body& body) {
+  at::parallel_for(0, p.B * p.G, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) body(task / p.G, task % p.G);
+  });
+}
+
+// Calls body(h, from) for every block of queries, from `from` on, of every query head h that reads key head g.
+template <typename Body>
+void forQueryBlocks(const AttentionProblem& p, int64_t g, const Body& body) {
+  const int64_t R = p.H / p.G;
+  for (int64_t h = g * R; h < (g + 1) * R; ++h)
+    for (int64_t from = 0; from < p.C; from += kBlock) body(h, from);
+}
+
+// One query head's part of a tensor [B, C, H·D]: its row of query c is D floats.
+template <typename Float>
+struct HeadRows {
+  Float* data;
+  int64_t stride;
+  Float* row(int64_t c) const { return data + c * stride; }
+};
+
+template <typename Float>
+HeadRows<Float> headOf(const AttentionProblem& p, Float* all, int64_t b, int64_t h) {
+  return {all + (b * p.C * p.H + h) * p.D, p.H * p.D};
+}
+
+// The softmax of one tile row, not yet divided by its sum.
+struct RowWeights {
+  float largest, total;
+};
+
+RowWeights weighKeys(const QueryBlock& block, const Padded& pad, int64_t i, float* scores) {
+  const KeyRange keys = block.tileKeys[i / kRows];
+  const int64_t end = keys.from + keys.columns();
+  float* row = scores + i * pad.S;
+  const float largest = hideAndMax(row, block.views[i], keys.from, end);
+  return {largest, exponentiate(row, largest, keys.from, end)};
+}
+
+void forwardBlock(const AttentionProblem& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
+                  const HeadRows<float>& out, float* logSumExp) {
+  float* scores = threadScratch().get(kScores, kBlock * pad.S);
+  float* result = threadScratch().get(kOut, kBlock * pad.D);
+  float scale[kBlock] = {};
+  scoreBlock(block, pad, block.rows, tables.keysT, p.D, scores);
+  for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
+    const RowWeights row = weighKeys(block, pad, i, scores);
+    if (i >= block.count) continue;
+    // A query that sees nothing (left padding) gives zeros.
+    const bool sees = row.total != 0;
+    scale[i] = sees ? 1.0f / row.total : 0.0f;
+    logSumExp[block.from + i] = sees ? row.largest + std::log(row.total) : 0.0f;
+  }
+  weighBlock(block, pad, scores, tables.values, result);
+  for (int64_t i = 0; i < block.count; ++i)
+    for (int64_t d = 0; d < p.D; ++d) out.row(block.from + i)[d] = result[i * pad.D + d] * scale[i];
+}
+
+// What the backward pass has of one query head.
+struct HeadResults {
+  HeadRows<const float> out, dOut;
+  const float* logSumExp;
+};
+
+// Of one block of queries: probabilities and the gradients of scores, [kBlock][pad.S], and of results, [kBlock][pad.D].
+struct BlockGradients {
+  float *probabilities, *dScores, *dRows;
+};
+
+// P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ) with δ = dO·O
+BlockGradients scoreGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
+                              const HeadResults& head) {
+  Scratch& scratch = threadScratch();
+  const BlockGradients d{scratch.get(kScores, kBlock * pad.S), scratch.get(kDScores, kBlock * pad.S),
+                         scratch.get(kDOut, kBlock * pad.D)};
+  float delta[kBlock] = {}, logSumExp[kBlock] = {};
+  clearPadding(pad, p.D, block.count, roundUp(block.count, kRows), d.dRows);
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t c = block.from + i;
+    delta[i] = copyAndDot(head.dOut.row(c), head.out.row(c), p.D, d.dRows + i * pad.D);
+    logSumExp[i] = head.logSumExp[c];
+  }
+  scoreBlock(block, pad, block.rows, tables.keysT, p.D, d.probabilities);
+  scoreBlock(block, pad, d.dRows, tables.valuesT, p.D, d.dScores);
+  for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
+    float *probability = d.probabilities + i * pad.S, *dScore = d.dScores + i * pad.S;
+    const KeyRange keys = block.tileKeys[i / kRows];
+    const int64_t end = keys.from + keys.columns();
+    hideAndMax(probability, block.views[i], keys.from, end);
+    exponentiate(probability, logSumExp[i], keys.from, end);
+    for (int64_t j = keys.from; j < end; j += kLanes)
+      store(dScore + j, load(probability + j) * (load(dScore + j) - delta[i]));
+  }
+  return d;
+}
+
+void writeQueryGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
+                         const BlockGradients& d, int64_t b, int64_t h, const MutableRows& dq) {
+  const int64_t P = p.D / 2;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
+  float* dQueries = threadScratch().get(kDQueries, kBlock * pad.D);
+  weighBlock(block, pad, d.dScores, tables.keys, dQueries);
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t c = block.from + i;
+    rotate<Turn::kBack>(dQueries + i * pad.D, p.queryRope.at(b, c, P), P, scale,
+                        dq.data + b * dq.batchStride + c * dq.placeStride + h * p.D);
+  }
+}
+
+// Sums over all queries of one key head, [pad.S][pad.D]: keys still rotated.
+struct KeyGradients {
+  float *keys, *values;
+};
+
+void addKeyGradients(const Padded& pad, const QueryBlock& block, const BlockGradients& d, const KeyGradients& sums) {
+  clearOutside(block, pad, d.probabilities);
+  clearOutside(block, pad, d.dScores);
+  for (int64_t j = block.keys.from; j < block.keys.end; j += kRows) {
+    const KeyRange seeing = queriesSeeing(block, j);
+    if (seeing.from >= seeing.end) continue;
+    const int64_t rows = seeing.end - seeing.from, first = seeing.from * pad.S + j, at = seeing.from * pad.D;
+    rowsTimes(d.probabilities + first, 1, pad.S, d.dRows + at, pad.D, rows, sums.values + j * pad.D, pad.D, pad.D, true);
+    rowsTimes(d.dScores + first, 1, pad.S, block.rows + at, pad.D, rows, sums.keys + j * pad.D, pad.D, pad.D, true);
+  }
+}
+
+void writeKeyGradients(const AttentionProblem& p, const Padded& pad, const KeyGradients& sums, int64_t b, int64_t g,
+                       const MutableRows& dk, const MutableRows& dv) {
+  for (int64_t s = 0; s < p.S; ++s) {
+    const float *key = sums.keys + s * pad.D, *value = sums.values + s * pad.D;
+    rotate<Turn::kBack>(key, p.keyRope.at(b, s, p.D / 2), p.D / 2, 1.0f,
+                        dk.data + b * dk.batchStride + s * dk.placeStride + g * p.D);
+    std::copy(value, value + p.D, dv.data + b * dv.batchStride + s * dv.placeStride + g * p.D);
+  }
+}
+
 }  // namespace
 
 void attentionForward(const AttentionProblem& p, float* out, float* logSumExp) {
   const Padded pad = paddingFor(p);
-  const int64_t R = p.H / p.G;
-  at::parallel_for(0, p.B * p.G, 1, [&](int64_t begin, int64_t end) {
-    Scratch& scratch = threadScratch();
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t b = task / p.G, g = task % p.G;
-      const HeadTables tables = packHead(p, pad, b, g, false);
-      float* scores = scratch.get(kScores, kBlock * pad.S);
-      float* result = scratch.get(kOut, kBlock * pad.D);
+  forKeyHeads(p, [&](int64_t b, int64_t g) {
+    const HeadTables tables = packHead(p, pad, b, g, false);
+    forQueryBlocks(p, g, [&](int64_t h, int64_t from) {
       QueryBlock block;
-      for (int64_t h = g * R; h < (g + 1) * R; ++h) {
-        for (int64_t from = 0; from < p.C; from += kBlock) {
-          packQueries(p, pad, b, h, from, block);
-          scoreBlock(block, pad, block.rows, tables.keysT, p.D, scores);
-          float scale[kBlock] = {};
-          for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
-            float* row = scores + i * pad.S;
-            const KeyRange keys = block.tileKeys[i / kRows];
-            const int64_t keyEnd = keys.from + keys.columns();
-            const float most = hideAndMax(row, block.views[i], keys.from, keyEnd);
-            const float total = exponentiate(row, most, keys.from, keyEnd);
-            if (i >= block.count) continue;
-            // A query that sees nothing (left padding) gives zeros.
-            scale[i] = total > 0 ? 1.0f / total : 0.0f;
-            logSumExp[(b * p.H + h) * p.C + from + i] = total > 0 ? most + std::log(total) : 0.0f;
-          }
-          weighBlock(block, pad, scores, tables.values, result);
-          for (int64_t i = 0; i < block.count; ++i) {
-            float* to = out + ((b * p.C + from + i) * p.H + h) * p.D;
-            for (int64_t d = 0; d < p.D; ++d) to[d] = result[i * pad.D + d] * scale[i];
-          }
-        }
-      }
-    }
+      packQueries(p, pad, b, h, from, block);
+      forwardBlock(p, pad, tables, block, headOf(p, out, b, h), logSumExp + (b * p.H + h) * p.C);
+    });
   });
 }
 
 void attentionBackward(const AttentionProblem& p, const float* out, const float* logSumExp, const float* dOut, MutableRows dq,
                        MutableRows dk, MutableRows dv) {
   const Padded pad = paddingFor(p);
-  const int64_t R = p.H / p.G, P = p.D / 2;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   const bool constantKeys = dk.data == nullptr;
-  at::parallel_for(0, p.B * p.G, 1, [&](int64_t begin, int64_t end) {
+  forKeyHeads(p, [&](int64_t b, int64_t g) {
     Scratch& scratch = threadScratch();
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t b = task / p.G, g = task % p.G;
-      const HeadTables tables = packHead(p, pad, b, g, true);
-      float* probabilities = scratch.get(kScores, kBlock * pad.S);
-      float* dScores = scratch.get(kDScores, kBlock * pad.S);
-      float* dQueries = scratch.get(kDQueries, kBlock * pad.D);
-      float* dKeys = constantKeys ? nullptr : scratch.zeros(kDKeys, pad.S * pad.D);
-      float* dValues = constantKeys ? nullptr : scratch.zeros(kDValues, pad.S * pad.D);
+    const HeadTables tables = packHead(p, pad, b, g, true);
+    KeyGradients sums{nullptr, nullptr};
+    if (!constantKeys) sums = {scratch.zeros(kDKeys, pad.S * pad.D), scratch.zeros(kDValues, pad.S * pad.D)};
+    forQueryBlocks(p, g, [&](int64_t h, int64_t from) {
       QueryBlock block;
-      for (int64_t h = g * R; h < (g + 1) * R; ++h) {
-        for (int64_t from = 0; from < p.C; from += kBlock) {
-          packQueries(p, pad, b, h, from, block);
-          float* dRows = scratch.get(kDOut, kBlock * pad.D);
-          clearPadding(pad, p.D, block.count, roundUp(block.count, kRows), dRows);
-          float delta[kBlock] = {};
-          for (int64_t i = 0; i < block.count; ++i) {
-            const int64_t at = ((b * p.C + from + i) * p.H + h) * p.D;
-            delta[i] = copyAndDot(dOut + at, out + at, p.D, dRows + i * pad.D);
-          }
-          // P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ)
-          scoreBlock(block, pad, block.rows, tables.keysT, p.D, probabilities);
-          scoreBlock(block, pad, dRows, tables.valuesT, p.D, dScores);
-          for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
-            float* probability = probabilities + i * pad.S;
-            float* dScore = dScores + i * pad.S;
-            const KeyRange keys = block.tileKeys[i / kRows];
-            const int64_t keyEnd = keys.from + keys.columns();
-            hideAndMax(probability, block.views[i], keys.from, keyEnd);
-            exponentiate(probability, i < block.count ? logSumExp[(b * p.H + h) * p.C + from + i] : 0.0f, keys.from, keyEnd);
-            for (int64_t j = keys.from; j < keyEnd; j += kLanes)
-              store(dScore + j, load(probability + j) * (load(dScore + j) - delta[i]));
-          }
-          weighBlock(block, pad, dScores, tables.keys, dQueries);
-          for (int64_t i = 0; i < block.count; ++i) {
-            const int64_t c = from + i;
-            rotate(dQueries + i * pad.D, ropeRow(p.queryRope.cos, p.queryRope, b, c, P),
-                   ropeRow(p.queryRope.sin, p.queryRope, b, c, P), P, scale, -1.0f,
-                   dq.data + b * dq.batchStride + c * dq.placeStride + h * p.D);
-          }
-          if (constantKeys) continue;
-          clearOutside(block, pad, probabilities);
-          clearOutside(block, pad, dScores);
-          for (int64_t j = block.keys.from; j < block.keys.end; j += kRows) {
-            const KeyRange seeing = queriesSeeing(block, j);
-            if (seeing.from >= seeing.end) continue;
-            const int64_t rows = seeing.end - seeing.from, first = seeing.from * pad.S + j;
-            rowsTimes(probabilities + first, 1, pad.S, dRows + seeing.from * pad.D, pad.D, rows, dValues + j * pad.D, pad.D, pad.D, true);
-            rowsTimes(dScores + first, 1, pad.S, block.rows + seeing.from * pad.D, pad.D, rows, dKeys + j * pad.D, pad.D, pad.D, true);
-          }
-        }
-      }
-      if (constantKeys) continue;
-      for (int64_t s = 0; s < p.S; ++s) {
-        rotate(dKeys + s * pad.D, ropeRow(p.keyRope.cos, p.keyRope, b, s, P), ropeRow(p.keyRope.sin, p.keyRope, b, s, P), P, 1.0f,
-               -1.0f, dk.data + b * dk.batchStride + s * dk.placeStride + g * p.D);
-        std::copy(dValues + s * pad.D, dValues + s * pad.D + p.D, dv.data + b * dv.batchStride + s * dv.placeStride + g * p.D);
-      }
-    }
+      packQueries(p, pad, b, h, from, block);
+      const HeadResults head{headOf(p, out, b, h), headOf(p, dOut, b, h), logSumExp + (b * p.H + h) * p.C};
+      const BlockGradients d = scoreGradients(p, pad, tables, block, head);
+      writeQueryGradients(p, pad, tables, block, d, b, h, dq);
+      if (!constantKeys) addKeyGradients(pad, block, d, sums);
+    });
+    if (!constantKeys) writeKeyGradients(p, pad, sums, b, g, dk, dv);
   });
 }
 

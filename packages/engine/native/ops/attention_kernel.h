@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "rotation.h"
+
 namespace looprpt {
 
 // One operand: element (b, s, head, d) is at data[b·batchStride + s·placeStride + head·D + d].
@@ -21,13 +23,6 @@ struct MutableRows {
   float* data;
   int64_t batchStride;
   int64_t placeStride;
-};
-
-// cos and sin of every place, [B or 1, places, P]; batchStride 0 shares one table.
-struct Rope {
-  const float* cos;
-  const float* sin;
-  int64_t batchStride;
 };
 
 struct AttentionProblem {

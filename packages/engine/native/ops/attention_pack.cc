@@ -13,19 +13,6 @@ Scratch& threadScratch() {
 
 Padded paddingFor(const AttentionProblem& p) { return {roundUp(p.D, kLanes), roundUp(p.S, 2 * kLanes) + 2 * kLanes}; }
 
-const float* ropeRow(const float* table, const Rope& rope, int64_t b, int64_t place, int64_t P) {
-  return table + b * rope.batchStride + place * P;
-}
-
-void rotate(const float* __restrict x, const float* __restrict cos, const float* __restrict sin, int64_t P, float scale, float sign,
-            float* __restrict to) {
-  for (int64_t j = 0; j < P; ++j) {
-    const float a = x[j], b = x[j + P], s = sign * sin[j];
-    to[j] = scale * (a * cos[j] - b * s);
-    to[j + P] = scale * (b * cos[j] + a * s);
-  }
-}
-
 namespace {
 
 // The keys that query c of row b sees.
@@ -75,7 +62,7 @@ HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int
     const float* k = p.k.data + b * p.k.batchStride + s * p.k.placeStride + g * p.D;
     const float* v = p.v.data + b * p.v.batchStride + s * p.v.placeStride + g * p.D;
     float* key = t.keys + s * pad.D;
-    rotate(k, ropeRow(p.keyRope.cos, p.keyRope, b, s, P), ropeRow(p.keyRope.sin, p.keyRope, b, s, P), P, 1.0f, 1.0f, key);
+    rotate(k, p.keyRope.at(b, s, P), P, 1.0f, key);
     std::copy(v, v + p.D, t.values + s * pad.D);
   }
   for (float* table : {t.keys, t.values}) clearPadding(pad, p.D, p.S, pad.S, table);
@@ -95,8 +82,7 @@ void packQueries(const AttentionProblem& p, const Padded& pad, int64_t b, int64_
     const int64_t c = from + i;
     block.views[i] = viewOf(p, b, c);
     const float* q = p.q.data + b * p.q.batchStride + c * p.q.placeStride + h * p.D;
-    rotate(q, ropeRow(p.queryRope.cos, p.queryRope, b, c, P), ropeRow(p.queryRope.sin, p.queryRope, b, c, P), P, scale, 1.0f,
-           block.rows + i * pad.D);
+    rotate(q, p.queryRope.at(b, c, P), P, scale, block.rows + i * pad.D);
   }
   for (int64_t i = block.count; i < kBlock; ++i) block.views[i] = {0, -1};  // padding sees nothing
   block.keys = rangeOf(block.views, block.count);

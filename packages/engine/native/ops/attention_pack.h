@@ -48,11 +48,6 @@ struct Padded {
 
 Padded paddingFor(const AttentionProblem& problem);
 
-const float* ropeRow(const float* table, const Rope& rope, int64_t b, int64_t place, int64_t P);
-
-// Rotates one head by its place; `sign` −1 rotates back.
-void rotate(const float* x, const float* cos, const float* sin, int64_t P, float scale, float sign, float* to);
-
 // Zeros columns D and up of rows 0..end, and all of the rows after them up to `padded`.
 void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, float* rows);
 

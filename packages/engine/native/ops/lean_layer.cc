@@ -31,18 +31,23 @@ Tensor libtorchNorm(const Tensor& x, const Tensor& weight, double eps) {
 // At least float32.
 at::ScalarType wide(const Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
 
+struct SavedByNorm {
+  Tensor x, weight, inverse;
+  auto fields() { return std::tie(x, weight, inverse); }
+};
+
 // Rounded to the dtype before the product with the weight, as Ouro does.
 struct RmsNorm : Function<RmsNorm> {
   static Variable forward(AutogradContext* ctx, const Variable& x, const Variable& weight, double eps) {
     const Tensor norm = at::linalg_vector_norm(x, 2, at::IntArrayRef({-1}), true, wide(x));
     const Tensor inverse = norm.square().div_(x.size(-1)).add_(eps).rsqrt_();
-    ctx->save_for_backward({x, weight, inverse});
+    save(ctx, SavedByNorm{x, weight, inverse});
     return x.mul(inverse).to(x.scalar_type()).mul_(weight);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], &inverse = saved[2];
+    refuseSecondDerivative("rms_norm");
+    const auto [x, weight, inverse] = savedIn<SavedByNorm>(ctx);
     const int64_t E = x.size(-1);
     const Tensor xhat = x.mul(inverse);
     const Tensor dy = gradients[0].to(xhat.scalar_type());
@@ -54,15 +59,22 @@ struct RmsNorm : Function<RmsNorm> {
   }
 };
 
+struct SavedBySwiGlu {
+  Tensor joined;
+  auto fields() { return std::tie(joined); }
+};
+
 struct SwiGlu : Function<SwiGlu> {
   static Variable forward(AutogradContext* ctx, const Variable& joined) {
-    ctx->save_for_backward({joined});
+    save(ctx, SavedBySwiGlu{joined});
     const auto halves = joined.chunk(2, -1);
     return at::silu(halves[0]).mul_(halves[1]);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const Tensor joined = ctx->get_saved_variables()[0], dy = gradients[0];
+    refuseSecondDerivative("swiglu");
+    const auto [joined] = savedIn<SavedBySwiGlu>(ctx);
+    const Tensor& dy = gradients[0];
     const auto halves = joined.chunk(2, -1);
     Tensor dJoined = at::empty_like(joined);
     const auto into = dJoined.chunk(2, -1);
@@ -84,6 +96,11 @@ void rotateInto(const Tensor& to, const Tensor& x, const Tensor& cos, const Tens
   into[1].addcmul_(from[0], s, direction);
 }
 
+struct SavedBySplitRotate {
+  Tensor cos, sin;
+  auto fields() { return std::tie(cos, sin); }
+};
+
 struct SplitRotate : Function<SplitRotate> {
   static variable_list forward(AutogradContext* ctx, const Variable& qkv, const Variable& cos, const Variable& sin, int64_t heads,
                                int64_t kvHeads) {
@@ -93,22 +110,25 @@ struct SplitRotate : Function<SplitRotate> {
     const Tensor q = at::empty({B, T, heads, D}, qkv.options()), k = at::empty({B, T, kvHeads, D}, qkv.options());
     rotateInto(q, rows.narrow(2, 0, heads), cos, sin, 1);
     rotateInto(k, rows.narrow(2, heads, kvHeads), cos, sin, 1);
-    ctx->save_for_backward({cos, sin});
+    save(ctx, SavedBySplitRotate{cos, sin});
     ctx->saved_data["heads"] = heads;
     ctx->saved_data["kv_heads"] = kvHeads;
     return {q, k, rows.narrow(2, heads + kvHeads, kvHeads).contiguous()};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
+    refuseSecondDerivative("split_rotate");
+    const auto [cos, sin] = savedIn<SavedBySplitRotate>(ctx);
+    const Tensor &q = gradients[0], &k = gradients[1], &v = gradients[2];
     const int64_t H = ctx->saved_data.at("heads").toInt(), G = ctx->saved_data.at("kv_heads").toInt();
-    const Tensor& some = gradients[0].defined() ? gradients[0] : gradients[1].defined() ? gradients[1] : gradients[2];
+    const Tensor& some = q.defined() ? q : k.defined() ? k : v;
     const int64_t B = some.size(0), T = some.size(1), D = some.size(3);
     Tensor dQkv = at::empty({B, T, H + 2 * G, D}, some.options());
     const Tensor dQ = dQkv.narrow(2, 0, H), dK = dQkv.narrow(2, H, G), dV = dQkv.narrow(2, H + G, G);
-    if (gradients[0].defined()) rotateInto(dQ, gradients[0], saved[0], saved[1], -1); else dQ.zero_();
-    if (gradients[1].defined()) rotateInto(dK, gradients[1], saved[0], saved[1], -1); else dK.zero_();
-    if (gradients[2].defined()) dV.copy_(gradients[2]); else dV.zero_();
+    if (!q.defined() || !k.defined() || !v.defined()) dQkv.zero_();
+    if (q.defined()) rotateInto(dQ, q, cos, sin, -1);
+    if (k.defined()) rotateInto(dK, k, cos, sin, -1);
+    if (v.defined()) dV.copy_(v);
     return {dQkv.view({B, T, (H + 2 * G) * D}), Variable(), Variable(), Variable(), Variable()};
   }
 };

@@ -15,6 +15,11 @@ int64_t rowsPerChunk(const Tensor& hidden, const Tensor& weight) {
 
 at::ScalarType wide(const Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
 
+struct Saved {
+  Tensor hidden, weight, targets, logSum;
+  auto fields() { return std::tie(hidden, weight, targets, logSum); }
+};
+
 struct TargetLogProb : Function<TargetLogProb> {
   static Variable forward(AutogradContext* ctx, const Variable& hidden, const Variable& weight, const Variable& targets) {
     const int64_t N = hidden.size(0), chunk = rowsPerChunk(hidden, weight);
@@ -27,13 +32,13 @@ struct TargetLogProb : Function<TargetLogProb> {
       logSum.narrow(0, from, n).copy_(sums);
       logProb.narrow(0, from, n).copy_(logits.gather(1, targets.narrow(0, from, n).unsqueeze(1)).squeeze(1).sub_(sums));
     }
-    ctx->save_for_backward({hidden, weight, targets, logSum});
+    save(ctx, Saved{hidden, weight, targets, logSum});
     return logProb;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Tensor &hidden = saved[0], &weight = saved[1], &targets = saved[2], &logSum = saved[3];
+    refuseSecondDerivative("target_log_prob");
+    const auto [hidden, weight, targets, logSum] = savedIn<Saved>(ctx);
     const int64_t N = hidden.size(0), chunk = rowsPerChunk(hidden, weight);
     const Tensor g = gradients[0].unsqueeze(1);
     const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1);

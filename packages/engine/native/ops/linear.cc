@@ -7,6 +7,11 @@
 namespace looprpt {
 namespace {
 
+struct Saved {
+  Tensor x, weight;
+  auto fields() { return std::tie(x, weight); }
+};
+
 struct Linear : Function<Linear> {
   static Variable forward(AutogradContext* ctx, const Variable& x, const Variable& weight) {
     TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && weight.dim() == 2 &&
@@ -17,13 +22,14 @@ struct Linear : Function<Linear> {
     shape.back() = out;
     Tensor y = at::empty(shape, x.options());
     gemm(false, true, rows, out, in, x.data_ptr<float>(), weight.data_ptr<float>(), y.data_ptr<float>(), false);
-    ctx->save_for_backward({x, weight});
+    save(ctx, Saved{x, weight});
     return y;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
+    refuseSecondDerivative("linear");
+    const auto [x, weight] = savedIn<Saved>(ctx);
+    const Tensor dy = gradients[0].contiguous();
     const int64_t in = weight.size(1), out = weight.size(0), rows = x.numel() / in;
     Tensor dx, dWeight;
     if (ctx->needs_input_grad(0)) {

@@ -66,6 +66,11 @@ Tensor partialSums(int64_t rows, int64_t E, const Tensor& like) {
   return at::zeros({(rows + kRowBlock - 1) / kRowBlock, E}, like.options());
 }
 
+struct SavedByNorm {
+  Tensor x, weight, inverse;
+  auto fields() { return std::tie(x, weight, inverse); }
+};
+
 struct RmsNorm : Function<RmsNorm> {
   static Variable forward(AutogradContext* ctx, const Variable& x, const Variable& weight, double eps) {
     check(x, weight);
@@ -79,16 +84,17 @@ struct RmsNorm : Function<RmsNorm> {
         for (int64_t j = 0; j < E; ++j) out[i * E + j] = in[i * E + j] * r[i] * w[j];
       }
     });
-    ctx->save_for_backward({x, weight, inverse});
+    save(ctx, SavedByNorm{x, weight, inverse});
     return y;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
+    refuseSecondDerivative("rms_norm");
+    const auto [x, weight, inverse] = savedIn<SavedByNorm>(ctx);
+    const Tensor dy = gradients[0].contiguous();
     const int64_t E = x.size(-1), rows = x.numel() / E;
     Tensor dx = at::empty_like(x), partial = partialSums(rows, E, x);
-    const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = saved[2].data_ptr<float>(), *g = dy.data_ptr<float>();
+    const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = inverse.data_ptr<float>(), *g = dy.data_ptr<float>();
     float *to = dx.data_ptr<float>(), *dw = partial.data_ptr<float>();
     forRowBlocks(rows, [&](int64_t block, int64_t from, int64_t end) {
       for (int64_t i = from; i < end; ++i)
@@ -96,6 +102,12 @@ struct RmsNorm : Function<RmsNorm> {
     });
     return {dx, partial.sum(0), Variable()};
   }
+};
+
+struct SavedByResidualNorm {
+  Tensor branch, sum, branchWeight, nextWeight;
+  Tensor inverses;  // [2, rows]: of the branch, of the sum
+  auto fields() { return std::tie(branch, sum, branchWeight, nextWeight, inverses); }
 };
 
 struct ResidualNorm : Function<ResidualNorm> {
@@ -122,21 +134,21 @@ struct ResidualNorm : Function<ResidualNorm> {
         for (int64_t j = 0; j < E; ++j) ni[j] = ai[j] * rSum[i] * wNext[j];
       }
     });
-    ctx->save_for_backward({branch, sum, branchWeight, nextWeight, inverses});
+    save(ctx, SavedByResidualNorm{branch, sum, branchWeight, nextWeight, inverses});
     return {sum, normed};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Tensor &branch = saved[0], &sum = saved[1];
+    refuseSecondDerivative("residual_norm");
+    const auto [branch, sum, branchWeight, nextWeight, inverses] = savedIn<SavedByResidualNorm>(ctx);
     const int64_t E = branch.size(-1), rows = branch.numel() / E;
     const Tensor dSum = gradients[0].defined() ? gradients[0].contiguous() : Tensor();
     const Tensor dNormed = gradients[1].defined() ? gradients[1].contiguous() : Tensor();
     Tensor dBranch = at::empty_like(branch), dResidual = at::empty_like(branch);
     Tensor partialBranch = partialSums(rows, E, branch), partialNext = partialSums(rows, E, branch);
     const float *u = branch.data_ptr<float>(), *a = sum.data_ptr<float>();
-    const float *wBranch = saved[2].data_ptr<float>(), *wNext = saved[3].data_ptr<float>();
-    const float *rBranch = saved[4].data_ptr<float>(), *rSum = rBranch + rows;
+    const float *wBranch = branchWeight.data_ptr<float>(), *wNext = nextWeight.data_ptr<float>();
+    const float *rBranch = inverses.data_ptr<float>(), *rSum = rBranch + rows;
     const float* ga = dSum.defined() ? dSum.data_ptr<float>() : nullptr;
     const float* gn = dNormed.defined() ? dNormed.data_ptr<float>() : nullptr;
     float *du = dBranch.data_ptr<float>(), *dx = dResidual.data_ptr<float>();

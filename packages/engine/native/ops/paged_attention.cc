@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "lane_sums.h"
+#include "rotation.h"
 
 namespace looprpt {
 namespace {
@@ -33,7 +34,8 @@ struct Row {
 };
 
 struct Problem {
-  const float *qkv, *cos, *sin;
+  const float* qkv;
+  Rope rope;
   float *keys, *values;
   const Row* rows;
   const int32_t* lines;
@@ -41,21 +43,13 @@ struct Problem {
   int64_t width() const { return (H + 2 * G) * D; }
 };
 
-void rotate(const float* x, const float* cos, const float* sin, int64_t P, float scale, float* to) {
-  for (int64_t j = 0; j < P; ++j) {
-    const float a = x[j], b = x[j + P];
-    to[j] = scale * (a * cos[j] - b * sin[j]);
-    to[j + P] = scale * (b * cos[j] + a * sin[j]);
-  }
-}
-
 void writeRow(const Problem& p, int64_t n) {
   const Row& row = p.rows[n];
   const int64_t P = p.D / 2;
   const float* k = p.qkv + n * p.width() + p.H * p.D;
   const float* v = k + p.G * p.D;
   for (int64_t g = 0; g < p.G; ++g)
-    rotate(k + g * p.D, p.cos + row.position * P, p.sin + row.position * P, P, 1.0f, p.keys + (row.slot * p.G + g) * p.D);
+    rotate(k + g * p.D, p.rope.at(0, row.position, P), P, 1.0f, p.keys + (row.slot * p.G + g) * p.D);
   std::copy(v, v + p.G * p.D, p.values + row.slot * p.G * p.D);
 }
 
@@ -139,8 +133,7 @@ void attend(const Problem& p, int64_t n, int64_t from, int64_t to, std::vector<f
   float* result = out + (n * p.H + from * R) * p.D;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   for (int64_t h = 0; h < heads; ++h)
-    rotate(p.qkv + n * p.width() + (from * R + h) * p.D, p.cos + row.position * P, p.sin + row.position * P, P, scale,
-           queries + h * p.D);
+    rotate(p.qkv + n * p.width() + (from * R + h) * p.D, p.rope.at(0, row.position, P), P, scale, queries + h * p.D);
   for (int64_t s = 0; s < count; s += kLanes)
     for (int64_t g = from; g < to; ++g) {
       if (s + kLanes < count) prefetch(p, p.keys, line + s + kLanes, count - s - kLanes, g);
@@ -197,8 +190,7 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
                   cos.sizes() == sin.sizes() && rows.dim() == 2 && rows.size(0) == N && rows.size(1) == 3 && lines.dim() == 1,
               "paged_decode_attention: the shapes do not belong together");
   const Problem p{qkv.data_ptr<float>(),
-                  cos.data_ptr<float>(),
-                  sin.data_ptr<float>(),
+                  {cos.data_ptr<float>(), sin.data_ptr<float>(), 0},
                   keys.data_ptr<float>(),
                   values.data_ptr<float>(),
                   reinterpret_cast<const Row*>(rows.data_ptr<int32_t>()),

@@ -121,6 +121,13 @@ void addRow(const float* from, float factor, int64_t E, float* to) {
   for (int64_t j = 0; j < E; ++j) to[j] += factor * from[j];
 }
 
+struct Saved {
+  Tensor hidden, weight, targets;
+  Tensor exponentials;  // of every block, one behind the other; empty where they are made again
+  Tensor factor;        // [blocks, N]: exp(m − largest) / s
+  auto fields() { return std::tie(hidden, weight, targets, exponentials, factor); }
+};
+
 struct TargetLogProb : Function<TargetLogProb> {
   static Variable forward(AutogradContext* ctx, const Variable& hidden, const Variable& weight, const Variable& targets,
                           bool differentiable) {
@@ -158,17 +165,18 @@ struct TargetLogProb : Function<TargetLogProb> {
         to[i] -= most + std::log(whole);
       }
     });
-    ctx->save_for_backward({hidden, weight, targets, kept, factor});
+    save(ctx, Saved{hidden, weight, targets, kept, factor});
     return logProb;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const Tensor &hidden = saved[0], &weight = saved[1], &kept = saved[3];
+    refuseSecondDerivative("target_log_prob");
+    const Saved saved = savedIn<Saved>(ctx);
+    const Tensor &hidden = saved.hidden, &weight = saved.weight, &kept = saved.exponentials;
     const Head head(hidden, weight);
     const int64_t N = head.N, E = head.E;
-    const int64_t* targets = saved[2].data_ptr<int64_t>();
-    const Tensor g = gradients[0].contiguous(), factor = saved[4].mul(g).neg_();
+    const int64_t* targets = saved.targets.data_ptr<int64_t>();
+    const Tensor g = gradients[0].contiguous(), factor = saved.factor.mul(g).neg_();
     const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1), isKept = kept.numel() > 0;
     Tensor dHidden = wantHidden ? at::zeros_like(hidden) : Tensor(), part = wantHidden ? at::empty_like(hidden) : Tensor();
     Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor(), scaled = wantWeight ? at::empty_like(hidden) : Tensor();

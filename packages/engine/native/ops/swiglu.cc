@@ -31,6 +31,11 @@ void overRow(const float* const (&in)[Inputs], float* const (&out)[Outputs], int
   for (int k = 0; k < Outputs; ++k) std::memcpy(out[k] + i, &to[k], bytes);
 }
 
+struct Saved {
+  Tensor joined;
+  auto fields() { return std::tie(joined); }
+};
+
 struct SwiGlu : Function<SwiGlu> {
   static Variable forward(AutogradContext* ctx, const Variable& joined) {
     TORCH_CHECK(joined.is_cpu() && joined.scalar_type() == at::kFloat && joined.size(-1) % 2 == 0,
@@ -46,12 +51,14 @@ struct SwiGlu : Function<SwiGlu> {
         overRow<2, 1>({in + 2 * i * F, in + (2 * i + 1) * F}, {out + i * F}, F,
                       [](const Vec(&x)[2], Vec(&to)[1]) { to[0] = x[0] * sigmoid(x[0]) * x[1]; });
     });
-    ctx->save_for_backward({joined});
+    save(ctx, Saved{joined});
     return y;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const Tensor joined = ctx->get_saved_variables()[0], dy = gradients[0].contiguous();
+    refuseSecondDerivative("swiglu");
+    const auto [joined] = savedIn<Saved>(ctx);
+    const Tensor dy = gradients[0].contiguous();
     const int64_t F = joined.size(-1) / 2, rows = joined.numel() / (2 * F);
     Tensor dJoined = at::empty_like(joined);
     const float *in = joined.data_ptr<float>(), *g = dy.data_ptr<float>();
