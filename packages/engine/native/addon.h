@@ -33,8 +33,8 @@ class HandleTable {
     return handle;
   }
   T& at(int32_t handle) {
-    TORCH_CHECK(handle > 0 && static_cast<size_t>(handle) <= slots_.size() && alive(slots_[handle - 1]),
-                "this ", name(slots_), " was already disposed of");
+    TORCH_CHECK(handle > 0 && static_cast<size_t>(handle) <= slots_.size() && alive(slots_[handle - 1]), "this ",
+                name(slots_), " was already disposed of");
     return slots_[handle - 1];
   }
   void release(int32_t handle) {
@@ -48,11 +48,15 @@ class HandleTable {
   static bool alive(const at::Tensor& t) { return t.defined(); }
   static bool alive(const at::Generator& g) { return g.defined(); }
   template <typename U>
-  static bool alive(const std::shared_ptr<U>& p) { return p != nullptr; }
+  static bool alive(const std::shared_ptr<U>& p) {
+    return p != nullptr;
+  }
   static const char* name(const std::vector<at::Tensor>&) { return "tensor"; }
   static const char* name(const std::vector<at::Generator>&) { return "generator"; }
   template <typename U>
-  static const char* name(const std::vector<std::shared_ptr<U>>&) { return U::kName; }
+  static const char* name(const std::vector<std::shared_ptr<U>>&) {
+    return U::kName;
+  }
   std::vector<T> slots_;
   std::vector<int32_t> free_;
   int64_t live_ = 0;

@@ -61,8 +61,10 @@ static napi_value setGradient(const Call& call) {
   const int32_t handle = call.int32(1);
   at::Tensor& leaf = call.tensor(0);
   const at::Tensor gradient = handle == 0 ? at::Tensor() : call.addon.tensors.at(handle);
-  TORCH_CHECK(!gradient.defined() || (gradient.sizes() == leaf.sizes() && gradient.options().type_equal(leaf.options())),
-              "a gradient must have the shape, dtype and device of its tensor: ", summaryOf(leaf), ", not ", summaryOf(gradient));
+  TORCH_CHECK(
+      !gradient.defined() || (gradient.sizes() == leaf.sizes() && gradient.options().type_equal(leaf.options())),
+      "a gradient must have the shape, dtype and device of its tensor: ", summaryOf(leaf), ", not ",
+      summaryOf(gradient));
   leaf.mutable_grad() = gradient;
   return call.undefined();
 }

@@ -1,5 +1,5 @@
-// Entry points of process groups (c10d_group.h) and gradient reducers (c10d_reducer.h). Where libtorch is without them only
-// `distributedBackends` is there, and gives none.
+// Entry points of process groups (c10d_group.h) and gradient reducers (c10d_reducer.h). Where libtorch is without them
+// only `distributedBackends` is there, and gives none.
 #ifdef USE_C10D_GLOO
 #include "c10d_reducer.h"
 #else
@@ -23,15 +23,16 @@ static napi_value strings(const Call& call, const std::vector<std::string>& valu
   return array;
 }
 
-// tcpBytesSent() -> bytes that the open TCP connections of this process have sent and the other side has confirmed; -1 where
-// the system does not count them
+// tcpBytesSent() -> bytes that the open TCP connections of this process have sent and the other side has confirmed; -1
+// where the system does not count them
 static napi_value tcpBytesSent(const Call& call) {
 #ifdef __linux__
   double bytes = 0;
   for (int handle = 0; handle < 4096; ++handle) {
     tcp_info info{};
     socklen_t length = sizeof info;
-    if (getsockopt(handle, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) bytes += static_cast<double>(info.tcpi_bytes_acked);
+    if (getsockopt(handle, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+      bytes += static_cast<double>(info.tcpi_bytes_acked);
   }
   return call.fromNumber(bytes);
 #else

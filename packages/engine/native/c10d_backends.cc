@@ -1,4 +1,5 @@
-// The two backends: Gloo between CPUs, NCCL between CUDA devices where libtorch was made with it and its headers are there.
+// The two backends: Gloo between CPUs, NCCL between CUDA devices where libtorch was made with it and its headers are
+// there.
 #ifdef USE_C10D_GLOO
 #include "c10d_group.h"
 
@@ -18,8 +19,8 @@
 
 namespace looprpt {
 
-// The address under which this machine speaks to `host`, as the system's routes have it; empty where it cannot be told. The
-// name that a machine gives itself often leads to an address that others do not reach.
+// The address under which this machine speaks to `host`, as the system's routes have it; empty where it cannot be told.
+// The name that a machine gives itself often leads to an address that others do not reach.
 static std::string addressTowards(const std::string& host, int64_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
@@ -57,11 +58,14 @@ static std::vector<std::shared_ptr<::gloo::transport::Device>> glooDevices(const
     return devices;
   }
   const std::string address = addressTowards(options.host, options.port);
-  return {address.empty() ? ProcessGroupGloo::createDefaultDevice() : ProcessGroupGloo::createDeviceForHostname(address)};
+  return {address.empty() ? ProcessGroupGloo::createDefaultDevice()
+                          : ProcessGroupGloo::createDeviceForHostname(address)};
 }
 
 // Gloo's own limit is only a stop for what the monitor could not end.
-static milliseconds backendLimit(const JoinOptions& options) { return options.timeLimit + options.silence + milliseconds(5000); }
+static milliseconds backendLimit(const JoinOptions& options) {
+  return options.timeLimit + options.silence + milliseconds(5000);
+}
 
 static c10::intrusive_ptr<Backend> makeGloo(const c10::intrusive_ptr<c10d::Store>& store, const JoinOptions& options) {
   auto gloo = c10d::ProcessGroupGloo::Options::create(backendLimit(options));
@@ -73,7 +77,8 @@ static c10::intrusive_ptr<Backend> makeGloo(const c10::intrusive_ptr<c10d::Store
 #ifdef USE_C10D_NCCL
 static c10::intrusive_ptr<Backend> makeNccl(const c10::intrusive_ptr<c10d::Store>& store, const JoinOptions& options) {
   // NCCL's watchdog would end the process; the time limits here end the collective instead.
-  for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING"})
+  for (const char* name :
+       {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING"})
     setenv(name, "0", 0);
   c10::cuda::set_device(static_cast<c10::DeviceIndex>(options.device));
   auto nccl = c10d::ProcessGroupNCCL::Options::create();

@@ -17,13 +17,15 @@ static c10::intrusive_ptr<c10d::Store> connect(const JoinOptions& options, bool 
   tcp.timeout = options.timeLimit;
   const std::string place = options.host + ":" + std::to_string(options.port);
   try {
-    return c10::make_intrusive<c10d::PrefixStore>(options.prefix, c10::make_intrusive<c10d::TCPStore>(options.host, tcp));
+    return c10::make_intrusive<c10d::PrefixStore>(options.prefix,
+                                                  c10::make_intrusive<c10d::TCPStore>(options.host, tcp));
   } catch (const std::exception& error) {
     if (hold)
       TORCH_CHECK(false, "rank ", options.rank, " cannot hold the store at ", place,
                   ": is the address this machine's, and the port free? (", messageOf(error), ")");
-    TORCH_CHECK(false, "rank ", options.rank, " cannot reach the store at ", place, " within ", secondsText(options.timeLimit),
-                ": is its holder running, and MASTER_ADDR and MASTER_PORT right? (", messageOf(error), ")");
+    TORCH_CHECK(false, "rank ", options.rank, " cannot reach the store at ", place, " within ",
+                secondsText(options.timeLimit), ": is its holder running, and MASTER_ADDR and MASTER_PORT right? (",
+                messageOf(error), ")");
   }
 }
 
@@ -43,8 +45,8 @@ static void meet(c10d::Store& store, const JoinOptions& options) {
       for (int rank = 0; rank < options.size; ++rank)
         if (!store.check({key(rank)})) missing.push_back(rank);
       if (missing.empty()) return;
-      const std::string finding = c10::str(ranksText(missing), " did not come within ", secondsText(options.timeLimit), "; ",
-                                           options.size - missing.size(), " of ", options.size, " are there");
+      const std::string finding = c10::str(ranksText(missing), " did not come within ", secondsText(options.timeLimit),
+                                           "; ", options.size - missing.size(), " of ", options.size, " are there");
       store.set("fault", textToBytes(finding));
       if (options.holdsStore) std::this_thread::sleep_for(milliseconds(500));
       TORCH_CHECK(false, finding);
@@ -66,7 +68,8 @@ std::shared_ptr<Group> Group::join(const JoinOptions& options) {
   place.size = options.size;
   place.holdsStore = options.holdsStore;
   const std::string at = options.host + ":" + std::to_string(options.port);
-  place.storeText = options.prefix.find("/agent/") == std::string::npos ? "rank 0, which holds the store at " + at + "," : "the store at " + at;
+  place.storeText = options.prefix.find("/agent/") == std::string::npos ? "rank 0, which holds the store at " + at + ","
+                                                                        : "the store at " + at;
   place.silence = options.silence;
   second->set("beat/" + std::to_string(options.rank), textToBytes("0 0"));
   try {
@@ -83,7 +86,8 @@ std::shared_ptr<Group> Group::join(const JoinOptions& options) {
     group->barrier()->wait();
   } catch (const std::exception& error) {
     const bool explained = group->failed.exchange(true);
-    throw std::runtime_error(explained ? messageOf(error) : group->monitor->explain("the processes could not connect: " + messageOf(error)));
+    throw std::runtime_error(
+        explained ? messageOf(error) : group->monitor->explain("the processes could not connect: " + messageOf(error)));
   }
   return group;
 }
@@ -142,9 +146,8 @@ std::shared_ptr<Pending> Group::reduceScatter(at::Tensor output, at::Tensor inpu
   TORCH_CHECK(input.numel() == output.numel() * options.size, "a reduce-scatter of ", options.size, " ranks takes ",
               output.numel() * options.size, " elements in, not ", input.numel());
   if (!backend) output.copy_(input);
-  return begin("reduce-scatter", {std::move(output), std::move(input)}, [&](std::vector<at::Tensor>& tensors) {
-    return backend->_reduce_scatter_base(tensors[0], tensors[1]);
-  });
+  return begin("reduce-scatter", {std::move(output), std::move(input)},
+               [&](std::vector<at::Tensor>& tensors) { return backend->_reduce_scatter_base(tensors[0], tensors[1]); });
 }
 
 std::shared_ptr<Pending> Group::allGather(at::Tensor output, at::Tensor input) {
@@ -183,8 +186,8 @@ void Pending::wait() {
   const auto giveUp = [&](const std::string& why) {
     owner.failed = true;
     monitor.linger();
-    throw std::runtime_error(why + "; " + what + " of rank " + std::to_string(owner.options.rank) + " was given up after " +
-                             secondsText(Clock::now() - started));
+    throw std::runtime_error(why + "; " + what + " of rank " + std::to_string(owner.options.rank) +
+                             " was given up after " + secondsText(Clock::now() - started));
   };
   std::string error;
   bool watching = false;
@@ -201,7 +204,8 @@ void Pending::wait() {
     const std::string problem = monitor.problem();
     if (!problem.empty()) giveUp(problem);
     if (waited > owner.options.timeLimit)
-      giveUp("the time limit of " + secondsText(owner.options.timeLimit) + " has passed and " + monitor.overdue(number));
+      giveUp("the time limit of " + secondsText(owner.options.timeLimit) + " has passed and " +
+             monitor.overdue(number));
   }
   if (watching) monitor.watch(false);
   try {

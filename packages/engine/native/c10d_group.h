@@ -1,17 +1,17 @@
 // A group of processes and what it does together, on libtorch's c10d: Gloo between CPUs, NCCL between CUDA devices.
 //
-// No call here waits without a limit: joining, and every collective, end in time or fail with a sentence that names the ranks at
-// fault (c10d_monitor.h). After a failure the group is of no further use, and its backend is never destroyed: its threads
-// may hang in a connection to a process that is gone, and go with this one.
+// No call here waits without a limit: joining, and every collective, end in time or fail with a sentence that names the
+// ranks at fault (c10d_monitor.h). After a failure the group is of no further use, and its backend is never destroyed:
+// its threads may hang in a connection to a process that is gone, and go with this one.
 #pragma once
 
 #include "addon.h"
 #include "c10d_monitor.h"
 
+#include <torch/version.h>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 #include <torch/csrc/distributed/c10d/Types.hpp>
 #include <torch/csrc/distributed/c10d/Work.hpp>
-#include <torch/version.h>
 
 #if TORCH_VERSION_MAJOR >= 2
 #include <torch/csrc/distributed/c10d/Backend.hpp>

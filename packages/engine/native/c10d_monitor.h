@@ -1,10 +1,11 @@
 // Who of a group is still there. A collective that does not end cannot tell why; this can.
 //
-// Every process writes a beat to the shared store once a period, from a thread of its own, with the number of collectives it
-// has begun: a process that computes for long still beats, one that is killed, stopped or cut off does not. While someone
-// waits, its monitor reads the others' beats; whose beat stands still for longer than `silence` is at fault. The first finding is
-// written to the store, so that all tell the same story. The store has its own connection here, since a call to a store whose
-// host is stopped may never return; a monitor that hangs in one is left behind.
+// Every process writes a beat to the shared store once a period, from a thread of its own, with the number of
+// collectives it has begun: a process that computes for long still beats, one that is killed, stopped or cut off does
+// not. While someone waits, its monitor reads the others' beats; whose beat stands still for longer than `silence` is
+// at fault. The first finding is written to the store, so that all tell the same story. The store has its own
+// connection here, since a call to a store whose host is stopped may never return; a monitor that hangs in one is left
+// behind.
 #pragma once
 
 #include <torch/csrc/distributed/c10d/Store.hpp>

@@ -22,10 +22,11 @@ void Reducer::attach() {
     TORCH_CHECK(accumulator, "only leaves that require gradients can be reduced: ", summaryOf(parameters_[i].tensor));
     const std::weak_ptr<Reducer> weak = shared_from_this();
     using Gradients = torch::autograd::variable_list;
-    auto hook = std::make_unique<torch::autograd::utils::LambdaPostHook>([weak, i](const Gradients& outputs, const Gradients&) {
-      if (const auto self = weak.lock()) self->gradientIsFinal(i);
-      return outputs;
-    });
+    auto hook =
+        std::make_unique<torch::autograd::utils::LambdaPostHook>([weak, i](const Gradients& outputs, const Gradients&) {
+          if (const auto self = weak.lock()) self->gradientIsFinal(i);
+          return outputs;
+        });
     hooks_.push_back(accumulator->add_post_hook(std::move(hook)));
     accumulators_.push_back(std::move(accumulator));
   }

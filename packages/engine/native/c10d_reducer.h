@@ -1,8 +1,9 @@
 // Sums of gradients over a group, begun while backward still runs.
 //
-// Gradients go into flat buckets. When a parameter's gradient is final it is copied into its place there and dropped; when all of
-// a bucket's are there its sum begins. Buckets begin in their own order on every rank, as collectives must. The gradient of a
-// weight that a looped model shares between its loops is final only after backward has passed the first loop.
+// Gradients go into flat buckets. When a parameter's gradient is final it is copied into its place there and dropped;
+// when all of a bucket's are there its sum begins. Buckets begin in their own order on every rank, as collectives must.
+// The gradient of a weight that a looped model shares between its loops is final only after backward has passed the
+// first loop.
 #pragma once
 
 #include "c10d_group.h"
@@ -56,7 +57,8 @@ class Reducer : public std::enable_shared_from_this<Reducer> {
   std::vector<Bucket> buckets_;
   std::vector<Parameter> parameters_;
   // A shared_ptr in older versions of libtorch, an intrusive_ptr in 2.15.
-  using Accumulator = decltype(torch::autograd::impl::grad_accumulator(std::declval<const torch::autograd::Variable&>()));
+  using Accumulator =
+      decltype(torch::autograd::impl::grad_accumulator(std::declval<const torch::autograd::Variable&>()));
   std::vector<Accumulator> accumulators_;
   std::vector<uintptr_t> hooks_;
   std::mutex mutex_;

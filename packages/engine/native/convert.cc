@@ -191,8 +191,8 @@ IValue toIValue(const Call& call, napi_value value, const c10::FunctionSchema& s
   try {
     return readAs(call, value, argument.type(), argument);
   } catch (const std::exception& error) {
-    TORCH_CHECK(false, schema.operator_name(), ": argument '", argument.name(), "' (", argument.real_type()->str(), "): ",
-                withoutStack(error));
+    TORCH_CHECK(false, schema.operator_name(), ": argument '", argument.name(), "' (", argument.real_type()->str(),
+                "): ", withoutStack(error));
   }
 }
 

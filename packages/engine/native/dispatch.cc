@@ -56,7 +56,8 @@ static napi_value resolve(const Call& call) {
   const auto known = call.addon.operatorIds.find(key);
   if (known != call.addon.operatorIds.end()) return call.fromNumber(known->second);
   auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
-  TORCH_CHECK(handle.has_value(), "libtorch has no operator ", name, overload.empty() ? "" : ".", overload, overloadsOf(name));
+  TORCH_CHECK(handle.has_value(), "libtorch has no operator ", name, overload.empty() ? "" : ".", overload,
+              overloadsOf(name));
   const auto id = static_cast<int32_t>(call.addon.operators.size());
   call.addon.operators.push_back({*handle, changedArguments(handle->schema())});
   call.addon.operatorIds.emplace(key, id);
@@ -85,8 +86,9 @@ static napi_value describe(const Call& call) {
   for (size_t i = 0; i < declared.arguments().size(); ++i)
     napi_set_element(call.env, arguments, i, describeArgument(call, declared.arguments()[i]));
   for (size_t i = 0; i < op.changed.size(); ++i)
-    napi_set_element(call.env, returns, i,
-                     op.changed[i] >= 0 ? call.fromNumber(op.changed[i]) : call.fromString(kindOf(declared.returns()[i].type())));
+    napi_set_element(
+        call.env, returns, i,
+        op.changed[i] >= 0 ? call.fromNumber(op.changed[i]) : call.fromString(kindOf(declared.returns()[i].type())));
   napi_set_named_property(call.env, description, "schema", call.fromString(schema.str()));
   napi_set_named_property(call.env, description, "arguments", arguments);
   napi_set_named_property(call.env, description, "returns", returns);
@@ -101,7 +103,8 @@ static napi_value callOperator(const Call& call) {
   TORCH_CHECK(given <= wanted, op.handle.operator_name(), " takes ", wanted, " arguments, ", given, " were given");
   torch::jit::Stack stack;
   stack.reserve(std::max(wanted, op.changed.size()));
-  for (size_t i = 0; i < wanted; ++i) stack.push_back(toIValue(call, i < given ? call.argv[i + 1] : nullptr, schema, i));
+  for (size_t i = 0; i < wanted; ++i)
+    stack.push_back(toIValue(call, i < given ? call.argv[i + 1] : nullptr, schema, i));
   {
     const FlushDenormals flush;
     op.handle.callBoxed(&stack);

@@ -72,9 +72,10 @@ static napi_value mappedTensor(const Call& call) {
     fits = fits && size >= 0 && (nothing || bytes <= available / size);
     if (fits) bytes *= size;
   }
-  TORCH_CHECK(fits && offset >= 0 && offset <= available - bytes, dtypeName(type), " ", at::IntArrayRef(shape), " at byte ", offset,
-              " does not lie within the file of ", available, " bytes");
-  TORCH_CHECK(offset % elementBytes == 0, "byte ", offset, " is not a multiple of the ", elementBytes, " bytes of ", dtypeName(type));
+  TORCH_CHECK(fits && offset >= 0 && offset <= available - bytes, dtypeName(type), " ", at::IntArrayRef(shape),
+              " at byte ", offset, " does not lie within the file of ", available, " bytes");
+  TORCH_CHECK(offset % elementBytes == 0, "byte ", offset, " is not a multiple of the ", elementBytes, " bytes of ",
+              dtypeName(type));
   return call.fromTensor(at::from_blob(mapping->data + offset, shape, [mapping](void*) {}, at::TensorOptions(type)));
 }
 

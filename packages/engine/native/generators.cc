@@ -10,8 +10,8 @@ namespace looprpt {
 // newGenerator(device, seed): its own stream, independent of libtorch's default generator
 static napi_value newGenerator(const Call& call) {
   const c10::Device device(call.string(0));
-  at::Generator generator = device.is_cpu() ? at::detail::createCPUGenerator()
-                                            : at::globalContext().defaultGenerator(device).clone();
+  at::Generator generator =
+      device.is_cpu() ? at::detail::createCPUGenerator() : at::globalContext().defaultGenerator(device).clone();
   generator.set_current_seed(static_cast<uint64_t>(call.int64(1)));
   return call.fromNumber(call.addon.generators.add(std::move(generator)));
 }

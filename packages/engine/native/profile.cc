@@ -1,8 +1,8 @@
-// How long each operator takes: libtorch's observers of operators and of the steps of a backward pass, on this thread (and
-// on the threads that libtorch runs a device's backward pass on for it).
+// How long each operator takes: libtorch's observers of operators and of the steps of a backward pass, on this thread
+// (and on the threads that libtorch runs a device's backward pass on for it).
 //
-// Times are self times: an operator's own without those that it calls, so that they add up to the time spent in operators.
-// On a device that works on its own these are the times of the calls, not of the device.
+// Times are self times: an operator's own without those that it calls, so that they add up to the time spent in
+// operators. On a device that works on its own these are the times of the calls, not of the device.
 #include "addon.h"
 
 #include <ATen/record_function.h>
@@ -38,7 +38,8 @@ std::map<Key, Total> totals;
 
 std::unique_ptr<at::ObserverContext> began(const at::RecordFunction& function) {
   const bool outer = !running.empty() && running.back().backward;
-  running.push_back({Clock::now(), Clock::duration{0}, outer || function.scope() == at::RecordScope::BACKWARD_FUNCTION});
+  running.push_back(
+      {Clock::now(), Clock::duration{0}, outer || function.scope() == at::RecordScope::BACKWARD_FUNCTION});
   return nullptr;
 }
 

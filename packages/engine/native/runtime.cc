@@ -67,8 +67,9 @@ static napi_value deviceMemory(const Call& call) {
     const auto stats = allocator->getDeviceStats(index);
     napi_value pair;
     napi_create_array(call.env, &pair);
-    napi_set_element(call.env, pair, 0, call.fromNumber(static_cast<double>(
-        stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak)));
+    napi_set_element(call.env, pair, 0,
+                     call.fromNumber(static_cast<double>(
+                         stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak)));
     napi_set_element(call.env, pair, 1, call.fromNumber(static_cast<double>(allocator->getMemoryInfo(index).second)));
     return pair;
   }

@@ -14,8 +14,8 @@ struct Bytes {
 // Any typed array's own part of its buffer.
 static Bytes bytesOf(const Call& call, size_t i) {
   bool typed = false;
-  TORCH_CHECK(i < call.argc && napi_is_typedarray(call.env, call.argv[i], &typed) == napi_ok && typed,
-              "argument ", i, ": a typed array was expected");
+  TORCH_CHECK(i < call.argc && napi_is_typedarray(call.env, call.argv[i], &typed) == napi_ok && typed, "argument ", i,
+              ": a typed array was expected");
   napi_typedarray_type type;
   size_t elements = 0;
   Bytes bytes{nullptr, 0};
@@ -70,7 +70,8 @@ static napi_value readNumbers(const Call& call) {
 static napi_value writeBytes(const Call& call) {
   const at::Tensor& tensor = call.tensor(0);
   const Bytes bytes = bytesOf(call, 1);
-  TORCH_CHECK(tensor.device().is_cpu() && tensor.is_contiguous(), "only a contiguous tensor on the CPU can be overwritten");
+  TORCH_CHECK(tensor.device().is_cpu() && tensor.is_contiguous(),
+              "only a contiguous tensor on the CPU can be overwritten");
   checkLength(tensor, bytes);
   copyBytes(tensor.data_ptr(), bytes.data, bytes.length);
   if (!tensor.is_inference()) tensor.unsafeGetTensorImpl()->bump_version();

@@ -45,7 +45,8 @@ const char* dtypeName(at::ScalarType type) {
 
 int32_t Call::int32(size_t i) const {
   int32_t value = 0;
-  TORCH_CHECK(i < argc && napi_get_value_int32(env, argv[i], &value) == napi_ok, "argument ", i, ": an integer was expected");
+  TORCH_CHECK(i < argc && napi_get_value_int32(env, argv[i], &value) == napi_ok, "argument ", i,
+              ": an integer was expected");
   return value;
 }
 
@@ -56,7 +57,8 @@ int64_t Call::int64(size_t i) const {
 
 bool Call::boolean(size_t i) const {
   bool value = false;
-  TORCH_CHECK(i < argc && napi_get_value_bool(env, argv[i], &value) == napi_ok, "argument ", i, ": a boolean was expected");
+  TORCH_CHECK(i < argc && napi_get_value_bool(env, argv[i], &value) == napi_ok, "argument ", i,
+              ": a boolean was expected");
   return value;
 }
 
@@ -67,7 +69,8 @@ std::string Call::string(size_t i) const {
 
 std::vector<int64_t> Call::sizes(size_t i) const {
   uint32_t length = 0;
-  TORCH_CHECK(i < argc && napi_get_array_length(env, argv[i], &length) == napi_ok, "argument ", i, ": an array was expected");
+  TORCH_CHECK(i < argc && napi_get_array_length(env, argv[i], &length) == napi_ok, "argument ", i,
+              ": an array was expected");
   std::vector<int64_t> values(length);
   for (uint32_t j = 0; j < length; ++j) {
     napi_value element;

@@ -1,6 +1,7 @@
 // adamw_: one AdamW update of one tensor in a single pass over its memory. float32 on the CPU, contiguous.
 //
-//   g ← scale·grad;  m ← β1 m + (1 − β1) g;  v ← β2 v + (1 − β2) g²;  θ ← keep·θ − step · m / (√(v · varianceScale) + ε)
+//   g ← scale·grad;  m ← β1 m + (1 − β1) g;  v ← β2 v + (1 − β2) g²
+//   θ ← keep·θ − step · m / (√(v · varianceScale) + ε)
 #include <cmath>
 
 #include "operator.h"
@@ -8,8 +9,8 @@
 namespace looprpt {
 namespace {
 
-void adamw(const Tensor& parameter, const Tensor& gradient, const Tensor& mean, const Tensor& variance, double scale, double beta1,
-           double beta2, double keep, double step, double varianceScale, double epsilon) {
+void adamw(const Tensor& parameter, const Tensor& gradient, const Tensor& mean, const Tensor& variance, double scale,
+           double beta1, double beta2, double keep, double step, double varianceScale, double epsilon) {
   const at::NoGradGuard guard;
   for (const Tensor* t : {&parameter, &gradient, &mean, &variance})
     TORCH_CHECK(t->is_cpu() && t->scalar_type() == at::kFloat && t->is_contiguous() && t->numel() == parameter.numel(),
@@ -34,7 +35,8 @@ void adamw(const Tensor& parameter, const Tensor& gradient, const Tensor& mean, 
 
 TORCH_LIBRARY_FRAGMENT(looprpt, m) {
   m.def(
-      "adamw_(Tensor(a!) parameter, Tensor gradient, Tensor(b!) mean, Tensor(c!) variance, float scale, float beta1, float beta2, "
+      "adamw_(Tensor(a!) parameter, Tensor gradient, Tensor(b!) mean, Tensor(c!) variance, float scale, float beta1, "
+      "float beta2, "
       "float keep, float step, float variance_scale, float epsilon) -> ()",
       looprpt::adamw);
 }

@@ -1,11 +1,12 @@
 // looprpt::attention and looprpt::query_attention: the attention kernel as operators with gradients.
 //
 //   attention(qkv [B, T, (H + 2G)·D], cos, sin [B or 1, T, P], first? [B, T], heads, kv_heads, window) -> [B, T, H·D]
-//   query_attention(q [B, C, H·D], kv [B, S, (H + 2G)·D], query_cos, query_sin [B or 1, C, P], key_cos, key_sin [B or 1, S, P],
-//                   last [B, C], first? [B, C], heads, kv_heads, window) -> [B, C, H·D]
+//   query_attention(q [B, C, H·D], kv [B, S, (H + 2G)·D], query_cos, query_sin [B or 1, C, P],
+//                   key_cos, key_sin [B or 1, S, P], last [B, C], first? [B, C], heads, kv_heads, window)
+//     -> [B, C, H·D]
 //
-// The second is for queries apart from the pass that made the keys and values, which are constants for it: `kv` is that pass's
-// qkv. float32 on the CPU; window 0 means all keys.
+// The second is for queries apart from the pass that made the keys and values, which are constants for it: `kv` is that
+// pass's qkv. float32 on the CPU; window 0 means all keys.
 #include "attention_kernel.h"
 #include "operator.h"
 
@@ -19,7 +20,8 @@ const int64_t* placesOrNull(const Tensor& t) { return t.defined() ? t.data_ptr<i
 
 void check(const Tensor& t, at::ScalarType type, const char* name) {
   if (!t.defined()) return;
-  TORCH_CHECK(t.is_cpu() && t.scalar_type() == type && t.is_contiguous(), name, ": a contiguous ", type, " tensor on the CPU is needed");
+  TORCH_CHECK(t.is_cpu() && t.scalar_type() == type && t.is_contiguous(), name, ": a contiguous ", type,
+              " tensor on the CPU is needed");
 }
 
 Rope ropeOf(const Tensor& cos, const Tensor& sin, int64_t places, int64_t P) {
@@ -39,11 +41,12 @@ struct Inputs {
 // Every element of `places` [B, C] lies between `least` and `most`: the kernel reads keys by them.
 void checkPlaces(const Tensor& places, int64_t B, int64_t C, int64_t least, int64_t most, const char* name) {
   if (!places.defined()) return;
-  TORCH_CHECK(places.dim() == 2 && places.size(0) == B && places.size(1) == C, name, " must be [", B, ", ", C, "], not ",
-              places.sizes());
+  TORCH_CHECK(places.dim() == 2 && places.size(0) == B && places.size(1) == C, name, " must be [", B, ", ", C,
+              "], not ", places.sizes());
   const int64_t* data = placesOrNull(places);
   for (int64_t i = 0; i < B * C; ++i)
-    TORCH_CHECK(data[i] >= least && data[i] <= most, name, ": ", data[i], " does not lie between ", least, " and ", most);
+    TORCH_CHECK(data[i] >= least && data[i] <= most, name, ": ", data[i], " does not lie between ", least, " and ",
+                most);
 }
 
 AttentionProblem problemOf(const Inputs& in, bool joined) {
@@ -52,8 +55,8 @@ AttentionProblem problemOf(const Inputs& in, bool joined) {
   check(in.last, at::kLong, "last");
   check(in.first, at::kLong, "first");
   const int64_t width = in.kv.size(2), D = width / (in.heads + 2 * in.kvHeads);
-  TORCH_CHECK(D * (in.heads + 2 * in.kvHeads) == width && D % 2 == 0 && in.heads % in.kvHeads == 0,
-              "a width of ", width, " does not hold ", in.heads, " + 2·", in.kvHeads, " heads");
+  TORCH_CHECK(D * (in.heads + 2 * in.kvHeads) == width && D % 2 == 0 && in.heads % in.kvHeads == 0, "a width of ",
+              width, " does not hold ", in.heads, " + 2·", in.kvHeads, " heads");
   const int64_t B = in.q.size(0), C = in.q.size(1), S = in.kv.size(1);
   TORCH_CHECK(in.kv.size(0) == B && in.q.size(2) == (joined ? width : in.heads * D), "q and kv do not belong together");
   checkPlaces(in.last, B, C, -1, S - 1, "last");  // −1: a query that sees nothing
@@ -61,9 +64,20 @@ AttentionProblem problemOf(const Inputs& in, bool joined) {
   const Rows q{floats(in.q), C * in.q.size(2), in.q.size(2)};
   const Rows k{floats(in.kv) + in.heads * D, S * width, width};
   const Rows v{floats(in.kv) + (in.heads + in.kvHeads) * D, S * width, width};
-  return {B, C, S, in.heads, in.kvHeads, D, q, k, v,
-          ropeOf(in.queryCos, in.querySin, C, D / 2), ropeOf(in.keyCos, in.keySin, S, D / 2),
-          placesOrNull(in.last), placesOrNull(in.first), in.window};
+  return {B,
+          C,
+          S,
+          in.heads,
+          in.kvHeads,
+          D,
+          q,
+          k,
+          v,
+          ropeOf(in.queryCos, in.querySin, C, D / 2),
+          ropeOf(in.keyCos, in.keySin, S, D / 2),
+          placesOrNull(in.last),
+          placesOrNull(in.first),
+          in.window};
 }
 
 struct Saved {
@@ -94,7 +108,8 @@ Saved restored(const AutogradContext* ctx) {
   return saved;
 }
 
-void backward(const AttentionProblem& p, const Saved& saved, const Tensor& dOut, MutableRows dq, MutableRows dk, MutableRows dv) {
+void backward(const AttentionProblem& p, const Saved& saved, const Tensor& dOut, MutableRows dq, MutableRows dk,
+              MutableRows dv) {
   const Tensor rows = dOut.contiguous();
   attentionBackward(p, floats(saved.out), floats(saved.logSumExp), floats(rows), dq, dk, dv);
 }
@@ -109,7 +124,8 @@ variable_list withConstants(const Tensor& gradient, size_t count) {
 struct SelfAttention : Function<SelfAttention> {
   static Variable forward(AutogradContext* ctx, const Variable& qkv, const Variable& cos, const Variable& sin,
                           const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
-    return looprpt::forward(ctx, {qkv, qkv, cos, sin, cos, sin, Tensor(), orUndefined(first), heads, kvHeads, window}, true);
+    return looprpt::forward(ctx, {qkv, qkv, cos, sin, cos, sin, Tensor(), orUndefined(first), heads, kvHeads, window},
+                            true);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
@@ -120,15 +136,17 @@ struct SelfAttention : Function<SelfAttention> {
     const int64_t width = dQkv.size(2);
     float* dq = dQkv.data_ptr<float>();
     float *dk = dq + p.H * p.D, *dv = dk + p.G * p.D;
-    looprpt::backward(p, saved, gradients[0], {dq, p.C * width, width}, {dk, p.C * width, width}, {dv, p.C * width, width});
+    looprpt::backward(p, saved, gradients[0], {dq, p.C * width, width}, {dk, p.C * width, width},
+                      {dv, p.C * width, width});
     return withConstants(dQkv, 6);
   }
 };
 
 struct QueryAttention : Function<QueryAttention> {
   static Variable forward(AutogradContext* ctx, const Variable& q, const Variable& kv, const Variable& queryCos,
-                          const Variable& querySin, const Variable& keyCos, const Variable& keySin, const Variable& last,
-                          const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
+                          const Variable& querySin, const Variable& keyCos, const Variable& keySin,
+                          const Variable& last, const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads,
+                          int64_t window) {
     return looprpt::forward(
         ctx, {q, kv, queryCos, querySin, keyCos, keySin, last, orUndefined(first), heads, kvHeads, window}, false);
   }
@@ -145,14 +163,14 @@ struct QueryAttention : Function<QueryAttention> {
   }
 };
 
-Tensor attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const c10::optional<Tensor>& first, int64_t heads,
-                 int64_t kvHeads, int64_t window) {
+Tensor attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const c10::optional<Tensor>& first,
+                 int64_t heads, int64_t kvHeads, int64_t window) {
   return SelfAttention::apply(qkv.contiguous(), cos, sin, first, heads, kvHeads, window);
 }
 
-Tensor queryAttention(const Tensor& q, const Tensor& kv, const Tensor& queryCos, const Tensor& querySin, const Tensor& keyCos,
-                      const Tensor& keySin, const Tensor& last, const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads,
-                      int64_t window) {
+Tensor queryAttention(const Tensor& q, const Tensor& kv, const Tensor& queryCos, const Tensor& querySin,
+                      const Tensor& keyCos, const Tensor& keySin, const Tensor& last,
+                      const c10::optional<Tensor>& first, int64_t heads, int64_t kvHeads, int64_t window) {
   return QueryAttention::apply(q.contiguous(), kv.detach(), queryCos, querySin, keyCos, keySin, last, first, heads,
                                kvHeads, window);
 }
@@ -164,7 +182,8 @@ TORCH_LIBRARY_FRAGMENT(looprpt, m) {
   m.def("attention(Tensor qkv, Tensor cos, Tensor sin, Tensor? first, int heads, int kv_heads, int window) -> Tensor",
         looprpt::attention);
   m.def(
-      "query_attention(Tensor q, Tensor kv, Tensor query_cos, Tensor query_sin, Tensor key_cos, Tensor key_sin, Tensor last, "
+      "query_attention(Tensor q, Tensor kv, Tensor query_cos, Tensor query_sin, Tensor key_cos, Tensor key_sin, Tensor "
+      "last, "
       "Tensor? first, int heads, int kv_heads, int window) -> Tensor",
       looprpt::queryAttention);
 }

@@ -61,10 +61,12 @@ float exponentiate(float* scores, float shift, int64_t firstKey, int64_t keyEnd)
 }
 
 // scores [kBlock][pad.S] ← rows · tableᵀ, over the keys of each tile.
-void scoreBlock(const QueryBlock& block, const Padded& pad, const float* rows, const float* tableT, int64_t D, float* scores) {
+void scoreBlock(const QueryBlock& block, const Padded& pad, const float* rows, const float* tableT, int64_t D,
+                float* scores) {
   for (int64_t i = 0; i < block.count; i += kRows) {
     const KeyRange keys = block.tileKeys[i / kRows];
-    rowsTimes(rows + i * pad.D, pad.D, 1, tableT + keys.from, pad.S, D, scores + i * pad.S + keys.from, pad.S, keys.columns(), false);
+    rowsTimes(rows + i * pad.D, pad.D, 1, tableT + keys.from, pad.S, D, scores + i * pad.S + keys.from, pad.S,
+              keys.columns(), false);
   }
 }
 
@@ -72,8 +74,8 @@ void scoreBlock(const QueryBlock& block, const Padded& pad, const float* rows, c
 void weighBlock(const QueryBlock& block, const Padded& pad, const float* weights, const float* table, float* result) {
   for (int64_t i = 0; i < block.count; i += kRows) {
     const KeyRange keys = block.tileKeys[i / kRows];
-    rowsTimes(weights + i * pad.S + keys.from, pad.S, 1, table + keys.from * pad.D, pad.D, keys.end - keys.from, result + i * pad.D,
-              pad.D, pad.D, false);
+    rowsTimes(weights + i * pad.S + keys.from, pad.S, 1, table + keys.from * pad.D, pad.D, keys.end - keys.from,
+              result + i * pad.D, pad.D, pad.D, false);
   }
 }
 
@@ -177,8 +179,8 @@ struct BlockGradients {
 };
 
 // P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ) with δ = dO·O
-BlockGradients scoreGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
-                              const HeadResults& head) {
+BlockGradients scoreGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables,
+                              const QueryBlock& block, const HeadResults& head) {
   Scratch& scratch = threadScratch();
   const BlockGradients d{scratch.get(kScores, kBlock * pad.S), scratch.get(kDScores, kBlock * pad.S),
                          scratch.get(kDOut, kBlock * pad.D)};
@@ -203,8 +205,9 @@ BlockGradients scoreGradients(const AttentionProblem& p, const Padded& pad, cons
   return d;
 }
 
-void writeQueryGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
-                         const BlockGradients& d, int64_t b, int64_t h, const MutableRows& dq) {
+void writeQueryGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables,
+                         const QueryBlock& block, const BlockGradients& d, int64_t b, int64_t h,
+                         const MutableRows& dq) {
   const int64_t P = p.D / 2;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   float* dQueries = threadScratch().get(kDQueries, kBlock * pad.D);
@@ -228,7 +231,8 @@ void addKeyGradients(const Padded& pad, const QueryBlock& block, const BlockGrad
     const KeyRange seeing = queriesSeeing(block, j);
     if (seeing.from >= seeing.end) continue;
     const int64_t rows = seeing.end - seeing.from, first = seeing.from * pad.S + j, at = seeing.from * pad.D;
-    rowsTimes(d.probabilities + first, 1, pad.S, d.dRows + at, pad.D, rows, sums.values + j * pad.D, pad.D, pad.D, true);
+    rowsTimes(d.probabilities + first, 1, pad.S, d.dRows + at, pad.D, rows, sums.values + j * pad.D, pad.D, pad.D,
+              true);
     rowsTimes(d.dScores + first, 1, pad.S, block.rows + at, pad.D, rows, sums.keys + j * pad.D, pad.D, pad.D, true);
   }
 }
@@ -257,8 +261,8 @@ void attentionForward(const AttentionProblem& p, float* out, float* logSumExp) {
   });
 }
 
-void attentionBackward(const AttentionProblem& p, const float* out, const float* logSumExp, const float* dOut, MutableRows dq,
-                       MutableRows dk, MutableRows dv) {
+void attentionBackward(const AttentionProblem& p, const float* out, const float* logSumExp, const float* dOut,
+                       MutableRows dq, MutableRows dk, MutableRows dv) {
   const Padded pad = paddingFor(p);
   const bool constantKeys = dk.data == nullptr;
   forKeyHeads(p, [&](int64_t b, int64_t g) {

@@ -1,8 +1,8 @@
 // Causal attention with rotary embedding over rows of joined q, k and v, on the CPU in float32: forward and backward.
 //
-// Nothing is transposed or masked outside: a query sees the keys first..last of its own row of the batch, so what lies outside
-// is never computed. Scores exist for one block of queries at a time; the backward pass makes them again from the saved
-// log-sum-exp. Work is shared out by (row, key head).
+// Nothing is transposed or masked outside: a query sees the keys first..last of its own row of the batch, so what lies
+// outside is never computed. Scores exist for one block of queries at a time; the backward pass makes them again from
+// the saved log-sum-exp. Work is shared out by (row, key head).
 //
 // Shapes: B rows, C queries, S keys, H query heads, G key heads, D head size, P = D/2.
 #pragma once
@@ -29,7 +29,8 @@ struct AttentionProblem {
   int64_t B, C, S, H, G, D;
   Rows q, k, v;
   Rope queryRope, keyRope;
-  // [B, C] or null. last: the place of each query among the keys (null: its own index); first: the first key it sees (null: 0).
+  // [B, C] or null. last: the place of each query among the keys (null: its own index); first: the first key it sees
+  // (null: 0).
   const int64_t* last;
   const int64_t* first;
   int64_t window;  // keys that a query sees at most, itself included; 0: all

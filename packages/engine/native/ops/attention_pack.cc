@@ -23,8 +23,8 @@ View viewOf(const AttentionProblem& p, int64_t b, int64_t c) {
   return {first, last};
 }
 
-// to [D][pad.S] ← rows [S][pad.D] transposed, zeros behind the last place. By cache lines of the result: place by place every store
-// would go to another line.
+// to [D][pad.S] ← rows [S][pad.D] transposed, zeros behind the last place. By cache lines of the result: place by place
+// every store would go to another line.
 void transpose(const Padded& pad, const float* rows, int64_t S, int64_t D, float* to) {
   int64_t s = 0;
   for (; s + kLanes <= S; s += kLanes)
@@ -55,8 +55,8 @@ void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, flo
 
 HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int64_t g, bool backward) {
   Scratch& scratch = threadScratch();
-  HeadTables t{scratch.get(kKeys, pad.S * pad.D), scratch.get(kKeysT, pad.D * pad.S), scratch.get(kValues, pad.S * pad.D),
-               backward ? scratch.get(kValuesT, pad.D * pad.S) : nullptr};
+  HeadTables t{scratch.get(kKeys, pad.S * pad.D), scratch.get(kKeysT, pad.D * pad.S),
+               scratch.get(kValues, pad.S * pad.D), backward ? scratch.get(kValuesT, pad.D * pad.S) : nullptr};
   const int64_t P = p.D / 2;
   for (int64_t s = 0; s < p.S; ++s) {
     const float* k = p.k.data + b * p.k.batchStride + s * p.k.placeStride + g * p.D;

@@ -1,5 +1,5 @@
-// What the attention kernel computes on: one key head's keys and values, and blocks of its queries, rotated and padded to whole vectors.
-// No scores, no products, no gradients.
+// What the attention kernel computes on: one key head's keys and values, and blocks of its queries, rotated and padded
+// to whole vectors. No scores, no products, no gradients.
 //
 // Tables lie in the scratch memory of the thread that packs them and hold until it packs the next ones.
 #pragma once
@@ -69,16 +69,17 @@ struct KeyRange {
   int64_t columns() const { return roundUp(end - from, simd::kLanes); }
 };
 
-// A block of at most kBlock queries of one head: their rotated, scaled rows, and the keys that they see. Keys are bounded for every
-// tile of kRows queries apart, so that little of the hidden half of a causal table is computed.
+// A block of at most kBlock queries of one head: their rotated, scaled rows, and the keys that they see. Keys are
+// bounded for every tile of kRows queries apart, so that little of the hidden half of a causal table is computed.
 struct QueryBlock {
   int64_t from, count;
   View views[kBlock];
-  KeyRange keys;                      // of the whole block
+  KeyRange keys;                            // of the whole block
   KeyRange tileKeys[kBlock / simd::kRows];  // of queries i..i + kRows
-  float* rows;                        // [kBlock][pad.D]
+  float* rows;                              // [kBlock][pad.D]
 };
 
-void packQueries(const AttentionProblem& problem, const Padded& pad, int64_t b, int64_t h, int64_t from, QueryBlock& block);
+void packQueries(const AttentionProblem& problem, const Padded& pad, int64_t b, int64_t h, int64_t from,
+                 QueryBlock& block);
 
 }  // namespace looprpt

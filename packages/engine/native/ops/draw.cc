@@ -2,13 +2,14 @@
 //
 //   read_tokens(logits [M, V], wanted float64 [M, 3]) -> float64 [M, 2]
 //
-// A row of `wanted` is (id, temperature, uniform). An id ≥ 0 is taken as it is. Else, at temperature 0, the likeliest id, of equals the
-// lowest; above it the first id at which Σ exp(logit / temperature) exceeds `uniform`, in [0, 1), times the sum over all ids. A row of
-// the result is (id, log-probability at temperature 1). What a row gives depends on that row alone, to the last bit, and on no number
-// of threads. logits float32 on the CPU, contiguous; −∞ rules an id out.
+// A row of `wanted` is (id, temperature, uniform). An id ≥ 0 is taken as it is. Else, at temperature 0, the likeliest
+// id, of equals the lowest; above it the first id at which Σ exp(logit / temperature) exceeds `uniform`, in [0, 1),
+// times the sum over all ids. A row of the result is (id, log-probability at temperature 1). What a row gives depends
+// on that row alone, to the last bit, and on no number of threads. logits float32 on the CPU, contiguous; −∞ rules an
+// id out.
 //
-// Logits that make no distribution (one of them NaN or +∞, or all −∞) give (−1, NaN) where a token was to be drawn, else (id, NaN):
-// an error of that row, of which its company does not notice anything.
+// Logits that make no distribution (one of them NaN or +∞, or all −∞) give (−1, NaN) where a token was to be drawn,
+// else (id, NaN): an error of that row, of which its company does not notice anything.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -26,7 +27,8 @@ namespace {
 using at::Tensor;
 using namespace simd;
 
-constexpr int64_t kBlock = 16 * kLanes;  // weights whose sum is kept, so that the one that is wanted is found in two short walks
+constexpr int64_t kBlock =
+    16 * kLanes;  // weights whose sum is kept, so that the one that is wanted is found in two short walks
 constexpr int64_t kLogitsPerTask = 1 << 13;
 constexpr float kNothing = -87.0f;  // below it exp() is clamped; such a weight is none
 
@@ -129,9 +131,9 @@ Tensor readTokens(const Tensor& logits, const Tensor& wanted) {
               "read_tokens: wanted must be float64 [", M, ", 3], not ", wanted.sizes());
   const double* asked = wanted.data_ptr<double>();
   for (int64_t m = 0; m < M; ++m) {
-    const double *row = asked + 3 * m;
-    TORCH_CHECK(row[0] >= -1 && row[0] < static_cast<double>(V) && row[1] >= 0 && std::isfinite(row[1]) && row[2] >= 0 &&
-                    row[2] < 1,
+    const double* row = asked + 3 * m;
+    TORCH_CHECK(row[0] >= -1 && row[0] < static_cast<double>(V) && row[1] >= 0 && std::isfinite(row[1]) &&
+                    row[2] >= 0 && row[2] < 1,
                 "read_tokens: row ", m, ": no such id, temperature or uniform number");
   }
   Tensor out = at::empty({M, 2}, wanted.options());

@@ -1,8 +1,8 @@
 // embedding(weight [V, E], ids int64 [...]) -> [..., E], with a gradient that is summed in float32 whatever the dtype.
 //
-// libtorch adds the rows of equal ids in the weight's own dtype. In bfloat16, whose numbers have 8 bits, such a sum stands still once
-// it is 256 times a contribution: of a frequent token's gradient most is lost. Here the sum is float32 and rounded once. float32 and
-// float64 weights go to libtorch's operator.
+// libtorch adds the rows of equal ids in the weight's own dtype. In bfloat16, whose numbers have 8 bits, such a sum
+// stands still once it is 256 times a contribution: of a frequent token's gradient most is lost. Here the sum is
+// float32 and rounded once. float32 and float64 weights go to libtorch's operator.
 #include "operator.h"
 
 namespace looprpt {

@@ -1,7 +1,9 @@
-// first_nonfinite(tensor) -> int: the index, in row-major order, of the first element that is NaN or infinite; −1 where all are finite.
+// first_nonfinite(tensor) -> int: the index, in row-major order, of the first element that is NaN or infinite; −1 where
+// all are finite.
 //
-// For weights as they are loaded: bits are looked at, nothing is converted or copied, so a mapped file is read once at the speed of
-// memory. float64, float32, float16 and bfloat16 on the CPU; other dtypes and devices go through libtorch's isfinite.
+// For weights as they are loaded: bits are looked at, nothing is converted or copied, so a mapped file is read once at
+// the speed of memory. float64, float32, float16 and bfloat16 on the CPU; other dtypes and devices go through
+// libtorch's isfinite.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>

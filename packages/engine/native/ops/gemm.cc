@@ -12,8 +12,8 @@
 namespace looprpt {
 namespace {
 
-using DnnlSgemm = int (*)(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float, float*,
-                          int64_t);
+using DnnlSgemm = int (*)(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
+                          float, float*, int64_t);
 
 // Only a library that is in the process already: libtorch brings it or it is not there.
 DnnlSgemm findOneDnn() {
@@ -31,21 +31,23 @@ DnnlSgemm oneDnn() {
 // Rows or columns that a thread's part of a product begins at: whole vectors, whole cache lines.
 constexpr int64_t kPartStep = 16;
 
-// The whole product, in this thread alone: oneDNN asks whether it runs in a parallel region, and starts none of its own there.
+// The whole product, in this thread alone: oneDNN asks whether it runs in a parallel region, and starts none of its own
+// there.
 //
-// In releases before March 2026 oneDNN's kernels use the stack pointer as a register for their workspace, which lies on the heap. A signal
-// handler that runs meanwhile takes its stack there and destroys what lies below: Ctrl-C, a resized terminal or a profiler's
-// tick ends in a crash or in wrong numbers (https://github.com/uxlfoundation/oneDNN/issues/4845).
-void multiply(DnnlSgemm sgemm, bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
-              const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) {
+// In releases before March 2026 oneDNN's kernels use the stack pointer as a register for their workspace, which lies on
+// the heap. A signal handler that runs meanwhile takes its stack there and destroys what lies below: Ctrl-C, a resized
+// terminal or a profiler's tick ends in a crash or in wrong numbers
+// (https://github.com/uxlfoundation/oneDNN/issues/4845).
+void multiply(DnnlSgemm sgemm, bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a,
+              int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) {
   const HeldSignals held;
   const int status = sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
                            accumulate ? 1.0f : 0.0f, c, ldc);
   TORCH_CHECK(status == 0, "oneDNN's matrix product failed with status ", status);
 }
 
-// The threads are libtorch's, and every one of them holds its signals, which those that oneDNN starts would not. What is cut is the
-// longer side of C, never a sum.
+// The threads are libtorch's, and every one of them holds its signals, which those that oneDNN starts would not. What
+// is cut is the longer side of C, never a sum.
 void multiplyInParts(DnnlSgemm sgemm, bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a,
                      const float* b, float* c, bool accumulate) {
   const int64_t lda = transposeA ? m : k, ldb = transposeB ? k : n;
@@ -57,11 +59,11 @@ void multiplyInParts(DnnlSgemm sgemm, bool transposeA, bool transposeB, int64_t 
     const int64_t from = std::min(size, first * width), length = std::min(size, end * width) - from;
     if (length == 0) return;
     if (byRows) {
-      multiply(sgemm, transposeA, transposeB, length, n, k, a + (transposeA ? from : from * k), lda, b, ldb, c + from * n, n,
-               accumulate);
+      multiply(sgemm, transposeA, transposeB, length, n, k, a + (transposeA ? from : from * k), lda, b, ldb,
+               c + from * n, n, accumulate);
     } else {
-      multiply(sgemm, transposeA, transposeB, m, length, k, a, lda, b + (transposeB ? from * k : from), ldb, c + from, n,
-               accumulate);
+      multiply(sgemm, transposeA, transposeB, m, length, k, a, lda, b + (transposeB ? from * k : from), ldb, c + from,
+               n, accumulate);
     }
   });
 }

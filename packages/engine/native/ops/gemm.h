@@ -1,5 +1,5 @@
-// The float32 matrix product under the fused operators: oneDNN's where libtorch has it loaded as a shared library (Debian's does;
-// it is up to a fifth faster there than OpenBLAS on a transformer's shapes), else libtorch's own.
+// The float32 matrix product under the fused operators: oneDNN's where libtorch has it loaded as a shared library
+// (Debian's does; it is up to a fifth faster there than OpenBLAS on a transformer's shapes), else libtorch's own.
 #pragma once
 
 #include <cstdint>

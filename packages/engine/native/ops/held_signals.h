@@ -1,5 +1,6 @@
-// Keeps signals away from this thread for as long as it lives; they wait, or another thread of the process takes them. For code
-// that a signal handler must not interrupt. Faults (SIGSEGV and the like) come through: they are the thread's own.
+// Keeps signals away from this thread for as long as it lives; they wait, or another thread of the process takes them.
+// For code that a signal handler must not interrupt. Faults (SIGSEGV and the like) come through: they are the thread's
+// own.
 #pragma once
 
 #include <csignal>

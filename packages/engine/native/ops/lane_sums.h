@@ -1,7 +1,8 @@
 // Sums of the lanes of kLanes vectors at once.
 //
-// The additions of one sum form the same tree in whichever place the vector stands, so a dot product that ends here has the same
-// bits wherever in a tile it was computed. Operators whose rows must not depend on their neighbours rest on that.
+// The additions of one sum form the same tree in whichever place the vector stands, so a dot product that ends here has
+// the same bits wherever in a tile it was computed. Operators whose rows must not depend on their neighbours rest on
+// that.
 #pragma once
 
 #include <utility>
@@ -19,8 +20,8 @@ inline Vec foldPair(Vec a, Vec b, std::index_sequence<I...>) {
   const Vec far = __builtin_shufflevector(a, b, ((I & distance) ? (I ^ distance) + kLanes : (I ^ distance))...);
 #else
   const Vec near = __builtin_shuffle(a, b, IntVec{static_cast<int32_t>((I & distance) ? I + kLanes : I)...});
-  const Vec far =
-      __builtin_shuffle(a, b, IntVec{static_cast<int32_t>((I & distance) ? (I ^ distance) + kLanes : (I ^ distance))...});
+  const Vec far = __builtin_shuffle(
+      a, b, IntVec{static_cast<int32_t>((I & distance) ? (I ^ distance) + kLanes : (I ^ distance))...});
 #endif
   return near + far;
 }

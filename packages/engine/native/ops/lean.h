@@ -1,5 +1,5 @@
-// The fused operators for tensors that the CPU's float32 kernels do not take: other dtypes, other devices. Made of libtorch's
-// own operators, with gradients that keep little and read each tensor as seldom as those allow.
+// The fused operators for tensors that the CPU's float32 kernels do not take: other dtypes, other devices. Made of
+// libtorch's own operators, with gradients that keep little and read each tensor as seldom as those allow.
 #pragma once
 
 #include "operator.h"

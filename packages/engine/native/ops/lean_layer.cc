@@ -1,6 +1,7 @@
 // A layer's operators between its products, on any device and in any floating dtype (lean.h), and the heads' rotation:
 //
-//   split_rotate(qkv [B, T, (H + 2G)·D], cos, sin [B or 1, T, D/2], heads, kv_heads) -> (q [B, T, H, D], k [B, T, G, D], v [B, T, G, D])
+//   split_rotate(qkv [B, T, (H + 2G)·D], cos, sin [B or 1, T, D/2], heads, kv_heads)
+//     -> (q [B, T, H, D], k [B, T, G, D], v [B, T, G, D])
 //     q and k rotated half-split; v as it is
 //
 // Statistics of norms are float32 (float64 for float64). Where libtorch has a fused norm for the device, it is used.
@@ -102,10 +103,11 @@ struct SavedBySplitRotate {
 };
 
 struct SplitRotate : Function<SplitRotate> {
-  static variable_list forward(AutogradContext* ctx, const Variable& qkv, const Variable& cos, const Variable& sin, int64_t heads,
-                               int64_t kvHeads) {
+  static variable_list forward(AutogradContext* ctx, const Variable& qkv, const Variable& cos, const Variable& sin,
+                               int64_t heads, int64_t kvHeads) {
     const int64_t B = qkv.size(0), T = qkv.size(1), N = heads + 2 * kvHeads, D = qkv.size(2) / N;
-    TORCH_CHECK(N * D == qkv.size(2) && D % 2 == 0, "a width of ", qkv.size(2), " does not hold ", N, " heads of even size");
+    TORCH_CHECK(N * D == qkv.size(2) && D % 2 == 0, "a width of ", qkv.size(2), " does not hold ", N,
+                " heads of even size");
     const Tensor rows = qkv.view({B, T, N, D});
     const Tensor q = at::empty({B, T, heads, D}, qkv.options()), k = at::empty({B, T, kvHeads, D}, qkv.options());
     rotateInto(q, rows.narrow(2, 0, heads), cos, sin, 1);

@@ -1,5 +1,6 @@
-// The LM head's read-outs on any device and in any floating dtype (lean.h). Rows go through the head in chunks; logits are made
-// again in the backward pass, so that those of all rows never exist at once. Softmaxes are float32 (float64 for float64).
+// The LM head's read-outs on any device and in any floating dtype (lean.h). Rows go through the head in chunks; logits
+// are made again in the backward pass, so that those of all rows never exist at once. Softmaxes are float32 (float64
+// for float64).
 #include "lean.h"
 
 namespace looprpt {
@@ -21,7 +22,8 @@ struct Saved {
 };
 
 struct TargetLogProb : Function<TargetLogProb> {
-  static Variable forward(AutogradContext* ctx, const Variable& hidden, const Variable& weight, const Variable& targets) {
+  static Variable forward(AutogradContext* ctx, const Variable& hidden, const Variable& weight,
+                          const Variable& targets) {
     const int64_t N = hidden.size(0), chunk = rowsPerChunk(hidden, weight);
     const auto options = hidden.options().dtype(wide(hidden));
     const Tensor logProb = at::empty({N}, options), logSum = at::empty({N}, options);
@@ -58,8 +60,10 @@ struct TargetLogProb : Function<TargetLogProb> {
       if (!wantWeight) continue;
       const Tensor product = at::mm(d.t(), rows);
       // Several chunks are added up in float32; one is not worth the memory.
-      if (!dWeight.defined()) dWeight = N > chunk ? product.to(wide(hidden)) : product;
-      else dWeight.add_(product);
+      if (!dWeight.defined())
+        dWeight = N > chunk ? product.to(wide(hidden)) : product;
+      else
+        dWeight.add_(product);
     }
     if (dWeight.defined()) dWeight = dWeight.to(weight.scalar_type());
     return {dHidden, dWeight, Variable()};

@@ -1,5 +1,5 @@
-// linear(x [..., in], weight [out, in]) -> x·Wᵀ [..., out] with gradients, by the product of gemm.h for float32 on the CPU,
-// else by libtorch's.
+// linear(x [..., in], weight [out, in]) -> x·Wᵀ [..., out] with gradients, by the product of gemm.h for float32 on the
+// CPU, else by libtorch's.
 #include "gemm.h"
 #include "lean.h"
 #include "operator.h"
@@ -14,9 +14,10 @@ struct Saved {
 
 struct Linear : Function<Linear> {
   static Variable forward(AutogradContext* ctx, const Variable& x, const Variable& weight) {
-    TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && weight.dim() == 2 &&
-                    x.dim() >= 1 && x.size(-1) == weight.size(1),
-                "float32 tensors [..., in] and [out, in] on the CPU are needed, not ", x.sizes(), " and ", weight.sizes());
+    TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+                    weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1),
+                "float32 tensors [..., in] and [out, in] on the CPU are needed, not ", x.sizes(), " and ",
+                weight.sizes());
     const int64_t in = weight.size(1), out = weight.size(0), rows = x.numel() / in;
     auto shape = x.sizes().vec();
     shape.back() = out;

@@ -4,8 +4,8 @@
 //   residual_norm(branch, residual, branch_weight, next_weight, eps) -> (sum, normed)
 //     sum = residual + N(branch; branch_weight);  normed = N(sum; next_weight)
 //
-// The last dimension E is normalised. Here: float32 on the CPU, contiguous; anything else goes through lean.h. Gradients of weights are summed in blocks of rows of a fixed
-// size, so they do not depend on the number of threads.
+// The last dimension E is normalised. Here: float32 on the CPU, contiguous; anything else goes through lean.h.
+// Gradients of weights are summed in blocks of rows of a fixed size, so they do not depend on the number of threads.
 #include <cmath>
 
 #include "lean.h"
@@ -18,8 +18,8 @@ namespace {
 constexpr int64_t kRowBlock = 64;
 
 void check(const Tensor& x, const Tensor& weight) {
-  TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
-                  weight.dim() == 1 && weight.size(0) == x.size(-1),
+  TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+                  weight.is_contiguous() && weight.dim() == 1 && weight.size(0) == x.size(-1),
               "float32 tensors on the CPU with a weight of the last dimension are needed");
 }
 
@@ -37,11 +37,11 @@ float inverseRms(const float* x, int64_t E, float eps) {
 }
 
 // dx (+)= r (dy ⊙ w − x̂ mean(dy ⊙ w ⊙ x̂)), dw += dy ⊙ x̂, with x̂ = r x
-void normBackward(const float* dy, const float* x, const float* w, float r, int64_t E, float* dx, bool accumulate, float* dw) {
+void normBackward(const float* dy, const float* x, const float* w, float r, int64_t E, float* dx, bool accumulate,
+                  float* dw) {
   simd::Vec dots{};
   int64_t i = 0;
-  for (; i + simd::kLanes <= E; i += simd::kLanes)
-    dots += simd::load(dy + i) * simd::load(w + i) * simd::load(x + i);
+  for (; i + simd::kLanes <= E; i += simd::kLanes) dots += simd::load(dy + i) * simd::load(w + i) * simd::load(x + i);
   float dot = simd::sum(dots);
   for (; i < E; ++i) dot += dy[i] * w[i] * x[i];
   const float pull = r * r * r * dot / static_cast<float>(E);
@@ -94,7 +94,8 @@ struct RmsNorm : Function<RmsNorm> {
     const Tensor dy = gradients[0].contiguous();
     const int64_t E = x.size(-1), rows = x.numel() / E;
     Tensor dx = at::empty_like(x), partial = partialSums(rows, E, x);
-    const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = inverse.data_ptr<float>(), *g = dy.data_ptr<float>();
+    const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = inverse.data_ptr<float>(),
+                *g = dy.data_ptr<float>();
     float *to = dx.data_ptr<float>(), *dw = partial.data_ptr<float>();
     forRowBlocks(rows, [&](int64_t block, int64_t from, int64_t end) {
       for (int64_t i = from; i < end; ++i)
@@ -111,8 +112,8 @@ struct SavedByResidualNorm {
 };
 
 struct ResidualNorm : Function<ResidualNorm> {
-  static variable_list forward(AutogradContext* ctx, const Variable& branch, const Variable& residual, const Variable& branchWeight,
-                               const Variable& nextWeight, double eps) {
+  static variable_list forward(AutogradContext* ctx, const Variable& branch, const Variable& residual,
+                               const Variable& branchWeight, const Variable& nextWeight, double eps) {
     check(branch, branchWeight);
     check(residual, nextWeight);
     TORCH_CHECK(branch.sizes() == residual.sizes(), "branch and residual differ in shape");
@@ -182,6 +183,7 @@ std::tuple<Tensor, Tensor> residualNorm(const Tensor& branch, const Tensor& resi
 TORCH_LIBRARY_FRAGMENT(looprpt, m) {
   m.def("rms_norm(Tensor x, Tensor weight, float eps) -> Tensor", looprpt::rmsNorm);
   m.def(
-      "residual_norm(Tensor branch, Tensor residual, Tensor branch_weight, Tensor next_weight, float eps) -> (Tensor, Tensor)",
+      "residual_norm(Tensor branch, Tensor residual, Tensor branch_weight, Tensor next_weight, float eps) -> (Tensor, "
+      "Tensor)",
       looprpt::residualNorm);
 }

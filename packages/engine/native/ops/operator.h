@@ -1,5 +1,5 @@
-// What every fused operator is written with: tensors, a Function with its own backward, registration, parallel loops; and what
-// all their backward passes share: saved tensors under names, and the refusal of second derivatives.
+// What every fused operator is written with: tensors, a Function with its own backward, registration, parallel loops;
+// and what all their backward passes share: saved tensors under names, and the refusal of second derivatives.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -37,11 +37,12 @@ Saved savedIn(const AutogradContext* ctx) {
   return saved;
 }
 
-// First line of every backward pass. libtorch records a backward pass exactly when it was asked to create its graph; ours are not
-// made of operators that it could record, so their second derivatives would be missing in silence.
+// First line of every backward pass. libtorch records a backward pass exactly when it was asked to create its graph;
+// ours are not made of operators that it could record, so their second derivatives would be missing in silence.
 inline void refuseSecondDerivative(const char* name) {
-  TORCH_CHECK(!at::GradMode::is_enabled(), "looprpt::", name,
-              " has no second derivative: take this gradient without createGraph, or compute it with libtorch's own operators");
+  TORCH_CHECK(
+      !at::GradMode::is_enabled(), "looprpt::", name,
+      " has no second derivative: take this gradient without createGraph, or compute it with libtorch's own operators");
 }
 
 }  // namespace looprpt

@@ -3,10 +3,10 @@
 //   paged_decode_attention(qkv [N, (H + 2G)·D], cos, sin [places, P], keys!, values! [slots, G, D], rows int32 [N, 3],
 //                          lines int32 [M], heads, kv_heads, window) -> [N, H·D]
 //
-// Row n is (position, slot to write, start of its line): its rotated key and its value go to that slot, then it attends to the slots
-// lines[start .. start + position], one per position up to its own; window > 0 leaves only the last `window` of them. All rows write
-// before any reads, so rows of one sequence may see each other. What a row gives depends on its own slots alone, to the last bit.
-// float32 on the CPU, contiguous.
+// Row n is (position, slot to write, start of its line): its rotated key and its value go to that slot, then it attends
+// to the slots lines[start .. start + position], one per position up to its own; window > 0 leaves only the last
+// `window` of them. All rows write before any reads, so rows of one sequence may see each other. What a row gives
+// depends on its own slots alone, to the last bit. float32 on the CPU, contiguous.
 //
 // Shapes: H query heads, G key heads, R = H/G, D head size, P = D/2.
 #include <ATen/ATen.h>
@@ -76,7 +76,8 @@ Vec scoresOf(const Problem& p, const float* q, const int32_t* line, int64_t coun
 
 // out += Σ_s weights[s]·values[line[s]] for `kVectors` vectors of a head.
 template <int kVectors>
-void mixVectors(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values, float* out) {
+void mixVectors(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values,
+                float* out) {
   Vec sums[kVectors];
   for (int v = 0; v < kVectors; ++v) sums[v] = load(out + v * kLanes);
   for (int64_t s = 0; s < count; ++s) {
@@ -96,8 +97,7 @@ void mixHead(const Problem& p, const float* weights, const int32_t* line, int64_
   for (; d + kLanes <= p.D; d += kLanes) mixVectors<1>(p, weights, line, count, values + d, out + d);
   if (d == p.D) return;
   Vec sum = loadPart(out + d, p.D - d);
-  for (int64_t s = 0; s < count; ++s)
-    sum += splat(weights[s]) * loadPart(values + line[s] * p.G * p.D + d, p.D - d);
+  for (int64_t s = 0; s < count; ++s) sum += splat(weights[s]) * loadPart(values + line[s] * p.G * p.D + d, p.D - d);
   std::memcpy(out + d, &sum, (p.D - d) * sizeof(float));
 }
 
@@ -121,7 +121,8 @@ float exponentiate(float* scores, int64_t count) {
   return simd::sum(totals);
 }
 
-// Row n for the key heads from..to. Goes through the keys block by block for all heads, because a slot's heads lie together.
+// Row n for the key heads from..to. Goes through the keys block by block for all heads, because a slot's heads lie
+// together.
 void attend(const Problem& p, int64_t n, int64_t from, int64_t to, std::vector<float>& scratch, float* out) {
   const Row& row = p.rows[n];
   const int64_t P = p.D / 2, R = p.H / p.G, S = row.position + 1, heads = (to - from) * R;
@@ -155,8 +156,8 @@ void attend(const Problem& p, int64_t n, int64_t from, int64_t to, std::vector<f
 }
 
 void check(const Tensor& t, at::ScalarType type, const char* name) {
-  TORCH_CHECK(t.is_cpu() && t.scalar_type() == type && t.is_contiguous(), "paged_decode_attention: ", name, ": a contiguous ",
-              type, " tensor on the CPU is needed");
+  TORCH_CHECK(t.is_cpu() && t.scalar_type() == type && t.is_contiguous(), "paged_decode_attention: ", name,
+              ": a contiguous ", type, " tensor on the CPU is needed");
 }
 
 // Every slot and place that a row names exists. Returns the sum of the positions.
@@ -165,12 +166,14 @@ int64_t checkRows(const Problem& p, int64_t places, int64_t slots, int64_t lineL
   for (int64_t n = 0; n < p.N; ++n) {
     const Row& row = p.rows[n];
     const int64_t from = row.line, to = from + row.position + 1;
-    TORCH_CHECK(row.position >= 0 && row.position < places && row.slot >= 0 && row.slot < slots && from >= 0 && to <= lineLength,
+    TORCH_CHECK(row.position >= 0 && row.position < places && row.slot >= 0 && row.slot < slots && from >= 0 &&
+                    to <= lineLength,
                 "paged_decode_attention: row ", n, " names a place, slot or line that does not exist");
     total += row.position;
     // Rows of one sequence share a line; what was looked at for the row before is not looked at again.
     for (int64_t i = from == checkedFrom ? checkedTo : from; i < to; ++i)
-      TORCH_CHECK(p.lines[i] >= 0 && p.lines[i] < slots, "paged_decode_attention: slot ", p.lines[i], " does not exist");
+      TORCH_CHECK(p.lines[i] >= 0 && p.lines[i] < slots, "paged_decode_attention: slot ", p.lines[i],
+                  " does not exist");
     checkedTo = from == checkedFrom ? std::max(checkedTo, to) : to;
     checkedFrom = from;
   }
@@ -186,8 +189,9 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
   TORCH_CHECK(keys.dim() == 3 && keys.sizes() == values.sizes() && keys.size(1) == kvHeads && heads % kvHeads == 0,
               "paged_decode_attention: keys and values must be [slots, ", kvHeads, ", D], not ", keys.sizes());
   const int64_t N = qkv.size(0), D = keys.size(2), slots = keys.size(0);
-  TORCH_CHECK(qkv.dim() == 2 && qkv.size(1) == (heads + 2 * kvHeads) * D && D % 2 == 0 && cos.dim() == 2 && cos.size(1) == D / 2 &&
-                  cos.sizes() == sin.sizes() && rows.dim() == 2 && rows.size(0) == N && rows.size(1) == 3 && lines.dim() == 1,
+  TORCH_CHECK(qkv.dim() == 2 && qkv.size(1) == (heads + 2 * kvHeads) * D && D % 2 == 0 && cos.dim() == 2 &&
+                  cos.size(1) == D / 2 && cos.sizes() == sin.sizes() && rows.dim() == 2 && rows.size(0) == N &&
+                  rows.size(1) == 3 && lines.dim() == 1,
               "paged_decode_attention: the shapes do not belong together");
   const Problem p{qkv.data_ptr<float>(),
                   {cos.data_ptr<float>(), sin.data_ptr<float>(), 0},
@@ -224,7 +228,8 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
 
 TORCH_LIBRARY_FRAGMENT(looprpt, m) {
   m.def(
-      "paged_decode_attention(Tensor qkv, Tensor cos, Tensor sin, Tensor(a!) keys, Tensor(b!) values, Tensor rows, Tensor lines, "
+      "paged_decode_attention(Tensor qkv, Tensor cos, Tensor sin, Tensor(a!) keys, Tensor(b!) values, Tensor rows, "
+      "Tensor lines, "
       "int heads, int kv_heads, int window) -> Tensor",
       looprpt::pagedDecodeAttention);
 }

@@ -3,13 +3,14 @@
 //   target_log_prob(hidden [N, E], weight [V, E], targets [N]) -> [N]: log softmax(W h)[target], with gradients
 //   next_token_entropy(hidden [N, E], weight [V, E]) -> [N]: nats, no gradient
 //
-// The vocabulary goes through the head block by block, each block in pieces of rows that are still in a cache when their exponentials
-// are taken: e = exp(logits − m) with the largest logit m of the row in that block. A row's sum is put together from those of its
-// blocks, each times exp(m − the largest of all). For the backward pass e is kept where it is small, else made again block by block.
+// The vocabulary goes through the head block by block, each block in pieces of rows that are still in a cache when
+// their exponentials are taken: e = exp(logits − m) with the largest logit m of the row in that block. A row's sum is
+// put together from those of its blocks, each times exp(m − the largest of all). For the backward pass e is kept where
+// it is small, else made again block by block.
 //
-// With s the whole sum, f = exp(m − largest) / s and g the gradient of a row's log-probability, d(logits) = g (onehot − f e). That
-// matrix is never made: −g f of a row goes onto the rows of H in d(W) = eᵀ (−g f H) and onto those of e W in d(H), and the one-hot part
-// adds a row to each. So after the exponentials nothing walks over N·V numbers but products.
+// With s the whole sum, f = exp(m − largest) / s and g the gradient of a row's log-probability, d(logits) = g (onehot −
+// f e). That matrix is never made: −g f of a row goes onto the rows of H in d(W) = eᵀ (−g f H) and onto those of e W in
+// d(H), and the one-hot part adds a row to each. So after the exponentials nothing walks over N·V numbers but products.
 //
 // Here: float32 on the CPU; anything else goes through lean.h.
 #include <algorithm>
@@ -27,12 +28,12 @@ namespace {
 using simd::Vec;
 
 constexpr int64_t kBlockWords = 2048;
-constexpr int64_t kPieceElements = 1 << 20;    // logits of a piece, 4 MiB
+constexpr int64_t kPieceElements = 1 << 20;   // logits of a piece, 4 MiB
 constexpr int64_t kKeptElements = 128 << 20;  // exponentials kept for the backward pass, half a GiB
 
 void check(const Tensor& hidden, const Tensor& weight) {
-  TORCH_CHECK(hidden.is_cpu() && hidden.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && hidden.dim() == 2 &&
-                  weight.dim() == 2 && hidden.size(1) == weight.size(1) && weight.size(0) > 0,
+  TORCH_CHECK(hidden.is_cpu() && hidden.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+                  hidden.dim() == 2 && weight.dim() == 2 && hidden.size(1) == weight.size(1) && weight.size(0) > 0,
               "float32 tensors [N, E] and [V, E] on the CPU are needed");
 }
 
@@ -57,7 +58,8 @@ struct Head {
   }
 };
 
-// Calls body(row, n, logits [n, words]) for the pieces of a block; they lie one behind the other in `kept`, or all in `piece`.
+// Calls body(row, n, logits [n, words]) for the pieces of a block; they lie one behind the other in `kept`, or all in
+// `piece`.
 template <typename Body>
 void forPieces(const Head& head, int64_t block, float* kept, Tensor& piece, const Body& body) {
   const int64_t words = head.words(block), most = head.pieceRows();
@@ -137,7 +139,8 @@ struct TargetLogProb : Function<TargetLogProb> {
     const Head head(hidden, weight);
     const int64_t N = head.N, V = head.V;
     const int64_t* chosen = targets.data_ptr<int64_t>();
-    for (int64_t i = 0; i < N; ++i) TORCH_CHECK(chosen[i] >= 0 && chosen[i] < V, "target ", chosen[i], " lies outside the vocabulary of ", V);
+    for (int64_t i = 0; i < N; ++i)
+      TORCH_CHECK(chosen[i] >= 0 && chosen[i] < V, "target ", chosen[i], " lies outside the vocabulary of ", V);
     const bool keep = differentiable && N * V <= kKeptElements;
     Tensor kept = at::empty({keep ? N * V : 0}, hidden.options()), piece;
     Tensor logProb = at::empty({N}, hidden.options()), total = at::empty({head.blocks, N}, hidden.options());
@@ -178,8 +181,10 @@ struct TargetLogProb : Function<TargetLogProb> {
     const int64_t* targets = saved.targets.data_ptr<int64_t>();
     const Tensor g = gradients[0].contiguous(), factor = saved.factor.mul(g).neg_();
     const bool wantHidden = ctx->needs_input_grad(0), wantWeight = ctx->needs_input_grad(1), isKept = kept.numel() > 0;
-    Tensor dHidden = wantHidden ? at::zeros_like(hidden) : Tensor(), part = wantHidden ? at::empty_like(hidden) : Tensor();
-    Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor(), scaled = wantWeight ? at::empty_like(hidden) : Tensor();
+    Tensor dHidden = wantHidden ? at::zeros_like(hidden) : Tensor(),
+           part = wantHidden ? at::empty_like(hidden) : Tensor();
+    Tensor dWeight = wantWeight ? at::empty_like(weight) : Tensor(),
+           scaled = wantWeight ? at::empty_like(hidden) : Tensor();
     Tensor again = isKept ? Tensor() : at::empty({N, head.width}, hidden.options()), piece;
     for (int64_t block = 0; block < head.blocks; ++block) {
       const int64_t words = head.words(block), first = head.first(block) * E;
@@ -237,7 +242,8 @@ EntropySums entropySums(const float* row, int64_t V) {
 
 // Two blocks of a row as one.
 EntropySums join(const EntropySums& a, const EntropySums& b) {
-  const float most = std::max(a.most, b.most), down = a.most - most, up = b.most - most, p = std::exp(down), q = std::exp(up);
+  const float most = std::max(a.most, b.most), down = a.most - most, up = b.most - most, p = std::exp(down),
+              q = std::exp(up);
   return {most, p * a.total + q * b.total, p * (a.weighted + down * a.total) + q * (b.weighted + up * b.total)};
 }
 

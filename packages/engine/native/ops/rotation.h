@@ -1,5 +1,5 @@
-// Rotary position embedding of one head of D floats, half-split: elements j and j + D/2 turn together, by the angle that belongs
-// to the place and to j. The only place where the CPU's kernels rotate.
+// Rotary position embedding of one head of D floats, half-split: elements j and j + D/2 turn together, by the angle
+// that belongs to the place and to j. The only place where the CPU's kernels rotate.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ enum class Turn { kForward, kBack };
 template <Turn turn = Turn::kForward>
 inline void rotate(const float* __restrict x, const Angles& angles, int64_t P, float scale, float* __restrict to) {
   constexpr float sign = turn == Turn::kForward ? 1.0f : -1.0f;
-  const float *__restrict cos = angles.cos, *__restrict sin = angles.sin;
+  const float* __restrict cos = angles.cos, * __restrict sin = angles.sin;
   for (int64_t j = 0; j < P; ++j) {
     const float a = x[j], b = x[j + P], s = sign * sin[j];
     to[j] = scale * (a * cos[j] - b * s);

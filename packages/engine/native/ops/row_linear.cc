@@ -1,12 +1,13 @@
-// x·Wᵀ for the few rows of a decoding step, each row computed alone: its bits do not depend on the other rows, on their number, on
-// its place among them or on the number of threads. float32 on the CPU, contiguous.
+// x·Wᵀ for the few rows of a decoding step, each row computed alone: its bits do not depend on the other rows, on their
+// number, on its place among them or on the number of threads. float32 on the CPU, contiguous.
 //
 //   pack_rows(weight [out, in]) -> [ceil(out / kWidth), in, kWidth]; columns beyond the last are zero
 //   row_linear(x [N, in], packed, out) -> x·Wᵀ [N, out]
 //
-// A general matrix product chooses its kernel and the order of its additions by the shape, so a sequence's numbers would change with
-// what else is in its batch. Here every element is one chain of additions along `in`, whatever tile it is computed in. General
-// products also rearrange the weights at every call, which for few rows costs as much as the product; here it is done once.
+// A general matrix product chooses its kernel and the order of its additions by the shape, so a sequence's numbers
+// would change with what else is in its batch. Here every element is one chain of additions along `in`, whatever tile
+// it is computed in. General products also rearrange the weights at every call, which for few rows costs as much as the
+// product; here it is done once.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -85,9 +86,9 @@ void lastTile(const Product& p, int64_t row, int64_t panel) {
 }
 
 void check(const Tensor& t, int64_t dimensions, const char* name) {
-  TORCH_CHECK(t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.dim() == dimensions, "row_linear: ", name,
-              ": a contiguous float32 tensor of ", dimensions, " dimensions on the CPU is needed, not ", t.scalar_type(), " ",
-              t.sizes());
+  TORCH_CHECK(t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.dim() == dimensions,
+              "row_linear: ", name, ": a contiguous float32 tensor of ", dimensions,
+              " dimensions on the CPU is needed, not ", t.scalar_type(), " ", t.sizes());
 }
 
 Tensor packRows(const Tensor& weight) {

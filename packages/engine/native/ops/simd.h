@@ -1,5 +1,5 @@
-// Short vectors of floats by the compiler's own vector extension (GCC and Clang, any processor), and what the fused operators
-// need of them: exp, sums, and one small matrix product.
+// Short vectors of floats by the compiler's own vector extension (GCC and Clang, any processor), and what the fused
+// operators need of them: exp, sums, and one small matrix product.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +53,8 @@ inline float max(Vec v) {
   return most;
 }
 
-// e^x for −87 ≤ x ≤ 88 (clamped to that), within 2 units in the last place: x = n·ln 2 + r, a polynomial in r, n in the exponent.
+// e^x for −87 ≤ x ≤ 88 (clamped to that), within 2 units in the last place: x = n·ln 2 + r, a polynomial in r, n in the
+// exponent.
 inline Vec exp(Vec x) {
   x = select(x < -87.0f, splat(-87.0f), x);
   x = select(x > 88.0f, splat(88.0f), x);
@@ -74,8 +75,8 @@ inline Vec exp(Vec x) {
 
 // C[r][·] (+)= Σ_k A[r·rowStride + k·stepStride] · B[k][·] for kRows rows and NV vectors.
 template <int NV>
-inline void tile(const float* a, ptrdiff_t rowStride, ptrdiff_t stepStride, const float* b, ptrdiff_t bStride, int64_t steps,
-                 float* c, ptrdiff_t cStride, bool accumulate) {
+inline void tile(const float* a, ptrdiff_t rowStride, ptrdiff_t stepStride, const float* b, ptrdiff_t bStride,
+                 int64_t steps, float* c, ptrdiff_t cStride, bool accumulate) {
   Vec sums[kRows][NV];
   for (int r = 0; r < kRows; ++r)
     for (int v = 0; v < NV; ++v) sums[r][v] = accumulate ? load(c + r * cStride + v * kLanes) : Vec{};

@@ -76,7 +76,9 @@ struct SwiGlu : Function<SwiGlu> {
   }
 };
 
-Tensor swiglu(const Tensor& joined) { return hasKernels(joined) ? SwiGlu::apply(joined.contiguous()) : lean::swiglu(joined); }
+Tensor swiglu(const Tensor& joined) {
+  return hasKernels(joined) ? SwiGlu::apply(joined.contiguous()) : lean::swiglu(joined);
+}
 
 }  // namespace
 }  // namespace looprpt

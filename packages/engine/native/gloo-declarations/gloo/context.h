@@ -1,5 +1,6 @@
-// What libtorch's ProcessGroupGloo.hpp mentions of Gloo's headers, which libtorch's packages do not bring along. Gloo's own code
-// is inside libtorch. Only pointers to these types pass through the addon: none is made, called, or measured here.
+// What libtorch's ProcessGroupGloo.hpp mentions of Gloo's headers, which libtorch's packages do not bring along. Gloo's
+// own code is inside libtorch. Only pointers to these types pass through the addon: none is made, called, or measured
+// here.
 #pragma once
 #include <chrono>
 #include <memory>
