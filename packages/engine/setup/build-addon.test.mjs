@@ -2,7 +2,7 @@
  * A tiny addon against a tiny library in libtorch's place, with the real compiler behind a wrapper that counts calls.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -167,4 +167,13 @@ test('an addon made for one processor is not taken for another, unless it was ma
     planBuild({ ...target, ...change }).key;
   expect(key({ cpu: 'other' })).not.toBe(key({}));
   expect(key({ cpu: 'other', march: 'x86-64-v3' })).toBe(key({ march: 'x86-64-v3' }));
+});
+
+test('the same sources in another folder make the same addon', () => {
+  const { target } = workshop();
+  const copied = path.join(temporaryFolder(), 'native');
+  cpSync(target.nativeDir, copied, { recursive: true });
+  const plan = planBuild({ ...target, nativeDir: copied });
+  expect(plan.key).toBe(planBuild(target).key);
+  expect(plan.compile).toContain(copied);
 });

@@ -98,7 +98,7 @@ const hash = (value) => createHash('sha256').update(JSON.stringify(value)).diges
 
 /** @param {Target} target @returns {BuildPlan} */
 export function planBuild(target) {
-  const { libtorch, compiler, nativeDir, arch, cpu, march } = target;
+  const { libtorch, compiler, nativeDir, nodeApiInclude, arch, cpu, march } = target;
   const compile = compileFlags(target);
   const link = linkFlags(target);
   const files = readdirSync(nativeDir, { recursive: true, encoding: 'utf8' }).sort();
@@ -106,7 +106,14 @@ export function planBuild(target) {
   const text = (name) => readFileSync(path.join(nativeDir, name), 'utf8');
   const headers = files.filter((name) => /\.(h|hpp)$/.test(name)).map((name) => [name, text(name)]);
   const host = march === undefined ? cpu : null;
-  const base = hash([compile, compiler, libtorch.version, libtorch.stamp, arch, host, headers]);
+  // Where our own folders lie goes into no object: a checkout that was moved or copied keeps its build.
+  const places = {
+    [nativeDir]: 'native',
+    [path.join(nativeDir, 'gloo-declarations')]: 'gloo',
+    [nodeApiInclude]: 'napi',
+  };
+  const flags = compile.map((flag) => places[flag] ?? flag);
+  const base = hash([flags, compiler, libtorch.version, libtorch.stamp, arch, host, headers]);
   const units = files
     .filter((name) => name.endsWith('.cc'))
     .map((name) => ({
