@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { broadcastPairs, plainOf, plains, withDim } from '../test-support/arbitrary.js';
+import { compare, expectPlain, forAll, toTensor } from '../test-support/compare.js';
+import { at, build, map, type Plain, positive, sum } from '../test-support/plain.js';
 import * as foreach from './foreach.js';
 import * as functions from './functions.js';
 import { scope, tensor } from './index.js';
-import { broadcastPairs, plainOf, plains, withDim } from './testing/arbitrary.js';
-import { compare, expectPlain, forAll, toTensor } from './testing/compare.js';
-import { at, build, map, type Plain, positive, sum } from './testing/plain.js';
 
 /** Tensors that differ in size along one dimension only. */
 const parts = withDim({ maxRank: 2 }).chain(([plain, dim]) =>

@@ -3,6 +3,7 @@
  * operators, in float64 too. (fused.test.ts holds values and gradients against plain formulas.) And that second derivatives are refused.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { expectGradients, gridNormal } from '../test-support/central-difference.js';
 import {
   type AngleTables,
   arange,
@@ -23,7 +24,6 @@ import {
   type Tensor,
   tensor,
 } from './index.js';
-import { expectGradients, gridNormal } from './testing/central-difference.js';
 
 let live: number;
 beforeEach(() => {

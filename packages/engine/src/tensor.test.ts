@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { elementwise } from '../test-support/elementwise-table.js';
+import { objects } from '../test-support/object-table.js';
+import { reductions } from '../test-support/reduction-table.js';
+import { selections } from '../test-support/selection-table.js';
 import { Tensor } from './index.js';
 import { TensorData } from './tensor-data.js';
-import { elementwise } from './testing/elementwise-table.js';
-import { objects } from './testing/object-table.js';
-import { reductions } from './testing/reduction-table.js';
-import { selections } from './testing/selection-table.js';
 
 const table: Record<string, () => void> = { ...elementwise, ...reductions, ...selections, ...objects };
 

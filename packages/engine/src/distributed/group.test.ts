@@ -4,13 +4,13 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { inputOf } from '../../test-support/group-worker.js';
 import { tensor } from '../create.js';
 import { scope } from '../memory.js';
-import { inputOf } from '../testing/group-worker.js';
 import { PeerError } from './collective.js';
 import { distributedBackends, ProcessGroup } from './group.js';
 
-const WORKER = fileURLToPath(new URL('../../dist/testing/group-worker.js', import.meta.url));
+const WORKER = fileURLToPath(new URL('../../test-support/dist/group-worker.js', import.meta.url));
 const possible = distributedBackends().includes('gloo');
 
 async function freePort(): Promise<number> {

@@ -2,9 +2,10 @@
  * Ours against the slow version: values, shapes, gradients (by central finite differences of the slow version, in
  * double precision), that no input changed, and that nothing stays allocated.
  */
+
+import { grad, liveTensors, scope, type Tensor, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { grad, liveTensors, scope, type Tensor, tensor } from '../index.js';
 import { count, type Plain } from './plain.js';
 
 export interface Comparison {

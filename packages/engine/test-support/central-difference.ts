@@ -5,8 +5,9 @@
  * values, divided by the step. Inputs are multiples of 2⁻¹⁰ and steps powers of two, so that what is stepped to is exact. With
  * results of size 1 both stay below 5e-4; a wrong or missing term is of the gradient's own size. float64 is held to 1e-7.
  */
+
+import { type DType, Generator, grad, op, randn, scope, type Tensor, tensor } from '@looprpt/engine';
 import { expect } from 'vitest';
-import { type DType, Generator, grad, op, randn, scope, type Tensor, tensor } from '../index.js';
 
 const GRID = 2 ** 10;
 const STEP = 2 ** -5;

@@ -1,6 +1,7 @@
 /** Checks of what a `Tensor` says of itself, values in and out, conversion, randomness, gradients; for tensor.test.ts. */
+
+import { backward, Generator, ones, op, scope, type Tensor, tensor, zeros } from '@looprpt/engine';
 import { expect } from 'vitest';
-import { backward, Generator, ones, op, scope, type Tensor, tensor, zeros } from '../index.js';
 
 type Check = () => void;
 

@@ -1,7 +1,8 @@
 /** Checks of `Tensor`'s elementwise methods, by name, for tensor.test.ts. */
+
+import { scope, Tensor, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { scope, Tensor, tensor } from '../index.js';
 import { broadcastPairs, plains } from './arbitrary.js';
 import { compare, expectPlain, forAll, toTensor } from './compare.js';
 import { at, build, indices, map, type Plain } from './plain.js';

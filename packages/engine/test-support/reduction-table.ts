@@ -1,7 +1,8 @@
 /** Checks of `Tensor`'s methods that look at many elements at once, by name, for tensor.test.ts. */
+
+import { scope, type Tensor, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { scope, type Tensor, tensor } from '../index.js';
 import { dims, plains, withDim } from './arbitrary.js';
 import { compare, forAll } from './compare.js';
 import { alongDim, mean, type Plain, reduceDims, sum } from './plain.js';

@@ -1,7 +1,8 @@
 /** Checks of `Tensor`'s methods that move elements about or pick some, by name, for tensor.test.ts. */
+
+import { scope, type Tensor, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { scope, type Tensor, tensor } from '../index.js';
 import { dims, plainOf, plains, shapes, withDim } from './arbitrary.js';
 import { compare, expectPlain, forAll, toTensor } from './compare.js';
 import { alongDim, at, build, count, type Index, indices, map, type Plain, positive } from './plain.js';

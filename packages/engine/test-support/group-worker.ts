@@ -1,8 +1,5 @@
 /** One rank of group.test.ts, as a process: does every collective once and writes what came out, as JSON. */
-
-import { ProcessGroup } from '../distributed/group.js';
-import { empty, scope, tensor } from '../index.js';
-import { liveTensors } from '../memory.js';
+import { empty, liveTensors, ProcessGroup, scope, tensor } from '@looprpt/engine';
 
 /** What rank `rank` puts in: exact in float32. */
 export const inputOf = (rank: number, n: number): number[] =>
