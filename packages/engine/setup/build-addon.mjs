@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
+import { sanitizerEnvironment } from './sanitizer.mjs';
 import { SetupError } from './setup-error.mjs';
 
 /** @typedef {import('./build-plan.mjs').BuildPlan} BuildPlan */
@@ -86,7 +87,7 @@ export async function buildAddon({ base, buildDir, name, plan, target, env, say 
     const objects = plan.units.map(({ object }) => path.join(objectDir, object));
     await produce(addon, async (temporary) => {
       await run([...compiler.command, '-o', temporary, ...objects, ...plan.link], 'the addon does not link', env, say);
-      load(temporary, env);
+      load(temporary, target.sanitize ? { ...env, ...sanitizerEnvironment(compiler) } : env);
     });
   }
   /** @type {EngineBuild} */

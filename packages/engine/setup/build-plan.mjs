@@ -22,6 +22,7 @@ const COMPILERS_OWN = new Set(['/usr/include', '/usr/local/include']);
  * @property {NodeJS.Architecture} arch
  * @property {string} cpu the processor's name: objects made for the host's are of no use on another
  * @property {string} [march] instead of `native`
+ * @property {boolean} [sanitize] with AddressSanitizer and UndefinedBehaviorSanitizer: slow, for tests
  */
 
 /** @param {import('./index.mjs').Libtorch} libtorch */
@@ -31,14 +32,19 @@ function distributedFlags({ distributed }) {
   return ['-DUSE_DISTRIBUTED', '-DUSE_C10D_GLOO', ...(nccl === null ? [] : ['-DUSE_C10D_NCCL'])];
 }
 
+/**
+ * Any finding ends the program. Types of C++ objects are not looked at (vptr): libtorch does not export those of all its classes.
+ */
+const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize=vptr', '-fno-sanitize-recover=all'];
+
 /** @param {Target} target @returns {string[]} */
-export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, arch, march }) {
+export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, arch, march, sanitize }) {
   const { major, minor } = libtorch;
   const cxx20 = major > CXX20_SINCE.major || (major === CXX20_SINCE.major && minor >= CXX20_SINCE.minor);
   const mac = platform === 'darwin';
   return [
     cxx20 ? '-std=c++20' : '-std=c++17',
-    '-O3',
+    ...(sanitize ? ['-O1', '-g1', '-fno-omit-frame-pointer', ...SANITIZERS] : ['-O3']),
     mac && arch === 'arm64' && march === undefined ? '-mcpu=native' : `-march=${march ?? 'native'}`,
     '-ffp-contract=fast',
     '-fPIC',
@@ -66,7 +72,7 @@ export function compileFlags({ libtorch, nativeDir, nodeApiInclude, platform, ar
  * @param {Target} target
  * @returns {string[]}
  */
-export function linkFlags({ libtorch, platform }) {
+export function linkFlags({ libtorch, platform, sanitize }) {
   const search = ['-L', libtorch.libDir, `-Wl,-rpath,${libtorch.libDir}`];
   /** @type {(libs: string[]) => string[]} */
   const link = (libs) => libs.map((lib) => `-l${lib}`);
@@ -76,6 +82,7 @@ export function linkFlags({ libtorch, platform }) {
   return [
     '-shared',
     '-fopenmp',
+    ...(sanitize ? SANITIZERS : []),
     ...search,
     '-Wl,--allow-shlib-undefined',
     '-Wl,-z,now',

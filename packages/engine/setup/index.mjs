@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The engine's set-up: from a bare machine to an addon that loads. Run as a program it does that and says so; other
  * modules call `setupEngine`, and `inspectEngine` for a report that changes nothing. Types: index.d.mts.
@@ -46,6 +47,7 @@ function targetOf(libtorch, compiler) {
     arch: process.arch,
     cpu: cpus()[0]?.model ?? '',
     ...(march ? { march } : {}),
+    ...(process.env.LOOPRPT_SANITIZE === '1' ? { sanitize: true } : {}),
   };
 }
 
