@@ -158,7 +158,7 @@ export function engineBuild(): EngineBuild {
     throw new Error(
       other
         ? `LOOPRPT_ENGINE_BUILD names ${file}, which does not exist`
-        : 'the libtorch addon is not built yet: run `npm run setup` in the project folder',
+        : `the libtorch addon is not built yet: run \`node ${path.join(packageRoot, 'setup/index.mjs')}\``,
     );
   }
   const build = JSON.parse(readFileSync(file, 'utf8')) as EngineBuild;

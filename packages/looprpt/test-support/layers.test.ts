@@ -125,6 +125,13 @@ describe('layers', () => {
     expect(back.map(({ words }) => words)).toEqual([]);
   });
 
+  it("the engine's sources reach no test support", () => {
+    const reached = edges.filter(
+      ({ from, to }) => from.startsWith(`${ENGINE}src/`) && !isTest(from) && to.startsWith(`${ENGINE}test-support/`),
+    );
+    expect(reached.map(({ words }) => words)).toEqual([]);
+  });
+
   it('the product names no file outside of its package', () => {
     const outside = sources
       .filter((file) => file.startsWith(PRODUCT) && !isTest(file))
