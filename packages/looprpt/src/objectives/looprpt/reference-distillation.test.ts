@@ -1,5 +1,5 @@
 /** L_ref and the profiles of w_k against the slow version, in one chunk and in several, and where they may not matter. */
-import { backward } from '@looprpt/engine';
+import { arange, backward, linear, ones, scope, type Tensor, zeros } from '@looprpt/engine';
 import { expect, test } from 'vitest';
 import { assertClose } from '../../../test-support/close.js';
 import { assertGradients } from '../../../test-support/gradient-check.js';
@@ -13,6 +13,7 @@ import {
   threeLoops,
   withModels,
 } from '../../../test-support/looprpt-case.js';
+import type { LoopLM } from '../../model/loop-lm.js';
 import { atPlaces, nextTokenEntropy, targetLogProbsByLoop } from '../readout.js';
 import { distillationShares, referenceDistillationLoss } from './reference-distillation.js';
 
@@ -89,6 +90,28 @@ test.each<[Dtype, number]>([
   const apart = exact.gradients.flatMap((gradient, i) => gradient.map((g, j) => g - (rounded.gradients[i]![j] ?? 0)));
   expect(norm(apart)).toBeLessThanOrEqual(tolerance * norm(exact.gradients.flat()));
 });
+
+test.each([1, 2 ** 24])(
+  'in bfloat16 a word that is the target of very many tokens gets all of its gradient, chunks of %i',
+  (chunk) =>
+    scope(() => {
+      // More than 256 equal contributions, of 1/M each; the head is 0, so both words have the probability ½.
+      const [M, E] = [1024, 4];
+      const bfloat16 = { dtype: 'bfloat16' } as const;
+      const head = zeros([2, E], bfloat16);
+      head.requiresGrad = true;
+      const model = { weights: { head }, logits: (x: Tensor) => linear(x, head) } as unknown as LoopLM;
+      const [states, places] = [ones([1, M, E], bfloat16), arange(0, M)];
+      const reading = {
+        statesK: [states],
+        hard: { placesN: places, targetsN: zeros([M], { dtype: 'int64' }) },
+        logProbsKM: zeros([1, M]),
+      };
+      const reference = { statesME: states.view(M, E), entropyM: zeros([M]) };
+      backward(referenceDistillationLoss(model, reading, model, reference, [1], chunk));
+      expect(head.grad!.toArray()).toEqual([new Array(E).fill(0.5), new Array(E).fill(-0.5)]);
+    }),
+);
 
 test('a student that is its own teacher is at the minimum when its loops agree', () => {
   const of = loopRptCase({ alpha: 0, beta: 0, gamma: 0, delta: 0, zeta: 1, rho: 1 });

@@ -19,7 +19,18 @@
  *
  * Shapes: B rows, T places, E hidden, V vocabulary, K loops, M hard tokens, C places of a chunk.
  */
-import { backward, cat, enableGrad, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
+import {
+  backward,
+  cat,
+  type DType,
+  embedding,
+  enableGrad,
+  noGrad,
+  scope,
+  stack,
+  type Tensor,
+  zeros,
+} from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { atPlaces, inFloat32 } from '../readout.js';
@@ -82,25 +93,32 @@ export function referenceDistillationLoss(
   const meanStateME = mean((k) => inFloat32(atPlaces(statesK[k]!, hard.placesN)));
   const M = meanStateME.size(0);
   const stateLeafME = leafOf(meanStateME);
-  const headLeafVE = leafOf(headVE);
+  // Added up over the chunks in float32 (float64 for float64): in half precision such a sum stands still after 256 of them.
+  const headGradientVE = zeros(headVE.shape, { dtype: wide(headVE), device: headVE.device });
   const turnedC = enableGrad(() =>
     referenceME.split(size).map((referenceCE, i) =>
       scope(() => {
         const ofChunk = (tensor: Tensor): Tensor => tensor.slice(0, i * size, i * size + referenceCE.size(0));
+        const headLeafVE = leafOf(headVE);
         const pdfCV = noGrad(() => inFloat32(teacher.logits(referenceCE)).softmax(-1).to({ dtype: headVE.dtype }));
         const meanRowCE = pdfCV.matmul(headLeafVE);
-        const labelRowCE = headLeafVE.indexSelect(0, ofChunk(hard.targetsN));
+        const labelRowCE = embedding(headLeafVE, ofChunk(hard.targetsN));
         const logitC = inFloat32(labelRowCE.sub(meanRowCE)).mul(ofChunk(stateLeafME)).sum(-1);
         backward(logitC.sum().div(M));
+        noGrad(() => headGradientVE.add_(headLeafVE.grad!));
         return logitC.detach();
       }),
     ),
   );
   const turned = withGradients(cat(turnedC).sub(entropyM).mean(), [
     [meanStateME, stateLeafME.grad!],
-    [headVE, headLeafVE.grad!],
+    [headVE, headGradientVE.to({ dtype: headVE.dtype })],
   ]);
   return turned.sub(mean((k) => logProbsKM.select(0, k)).mean());
+}
+
+function wide({ dtype }: Tensor): DType {
+  return dtype === 'float64' ? 'float64' : 'float32';
 }
 
 function leafOf(tensor: Tensor): Tensor {

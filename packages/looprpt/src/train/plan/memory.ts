@@ -102,12 +102,12 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
   };
 }
 
-/** A chunk of the teacher's logits and probabilities, and the head's gradient, whole and of a chunk. */
+/** A chunk of the teacher's logits and probabilities, and the head's gradient, whole (a wide sum) and of a chunk. */
 function distillationBytes({ hard }: Work, { objective, dtype }: RunConfig, model: LoopLMConfig): number {
   if (objective.kind !== 'looprpt' || objective.zeta === 0) return 0;
   const { width, wide } = widthsOf(dtype);
   const { vocabSize: V, hiddenSize: E } = model;
-  return 2 * wide * Math.min(hard * V, Math.max(CHUNK_LOGITS, V)) + 2 * width * V * E;
+  return 2 * wide * Math.min(hard * V, Math.max(CHUNK_LOGITS, V)) + (wide + width) * V * E;
 }
 
 /**
