@@ -4,8 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { HOP_BASE } from 'looprpt/internal/checkpoint/shipped.js';
 import { taskConfig } from 'looprpt/internal/data/tasks/index.js';
-import { HOP_BASE } from 'looprpt/internal/start/hop-setting.js';
 import type { RunConfigInput } from 'looprpt/internal/train/run-config.js';
 
 export const STEPS = 30;

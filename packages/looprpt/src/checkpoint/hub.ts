@@ -10,6 +10,7 @@ import { UserError } from '../base/user-error.js';
 import { oneLine } from '../text/tokenizer-config.js';
 import { cachedModel, isCommit, rememberCommit } from './hub-cache.js';
 import { downloadModel, type Hub, type HubFile } from './hub-download.js';
+import { shippedModel } from './shipped.js';
 
 export interface ResolveOptions {
   /** Told of each file of a download, before it begins. */
@@ -19,7 +20,7 @@ export interface ResolveOptions {
 }
 
 /**
- * The folder of a model: `idOrPath` itself where it is a folder, else that of the Hub's model `owner/name` or
+ * The folder of a model: `idOrPath` itself where it is a folder, that of a model that comes with this package, else that of the Hub's model `owner/name` or
  * `owner/name@revision` (branch, tag or commit; default `main`) in the Hub's cache, downloaded if need be.
  * @throws UserError when there is no such folder or model, it is gated, or the network fails and the cache has no copy
  */
@@ -31,6 +32,8 @@ export async function resolveModel(
     if (statSync(idOrPath).isDirectory()) return idOrPath;
     throw new UserError(`${idOrPath}: not a folder; a model is a folder with config.json and safetensors`);
   }
+  const shipped = shippedModel(idOrPath);
+  if (shipped !== undefined) return shipped;
   const { name, revision } = parseId(idOrPath);
   const cached = cachedModel(name, revision, weights);
   if (cached !== null && (isCommit(revision) || isOffline())) return cached;

@@ -7,7 +7,6 @@ import { fixed, percent } from '../eval/report/format.js';
 import { runTasks } from '../eval/tasks/run-tasks.js';
 import { parseTaskList, taskConfig } from '../eval/tasks/task-config.js';
 import type { TasksResult } from '../eval/tasks/task-result.js';
-import { Tokenizer } from '../text/tokenizer.js';
 import { type OpenOptions, openModel } from '../train/state/open-model.js';
 
 export interface TaskEvaluationOptions extends OpenOptions {
@@ -27,9 +26,8 @@ export async function evaluateTasks(cli: Cli, options: TaskEvaluationOptions): P
     taskConfig.parse({ ...Object.fromEntries(given), ...task }),
   );
   using opened = await openModel(options.model, options);
-  const tokenizer = await Tokenizer.load(opened.folder);
   const bars = new Map<string, Progress>();
-  const result = await runTasks(opened.model, tokenizer, configs, {
+  const result = await runTasks(opened.lm, opened.tokenizer, configs, {
     name: options.model,
     onProgress: (task, done, total) => {
       const bar = bars.get(task) ?? progress(task, total, { stream: cli.stderr, quiet });

@@ -5,8 +5,8 @@ import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { loadModel } from '../checkpoint/load-model.js';
+import { HOP_BASE } from '../checkpoint/shipped.js';
 import { documentAt, generatedDocuments, taskConfig } from '../data/tasks/index.js';
-import { HOP_BASE } from '../start/hop-setting.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { openModel } from '../train/state/open-model.js';
 import { heldOutBatches } from './data.js';
@@ -40,7 +40,7 @@ describe('judge', () => {
     const file = join(temporaryFolder().path, 'documents.jsonl');
     const lines = Array.from({ length: COUNT }, (_, i) => JSON.stringify(documentAt(config, 0, 'heldout', i)));
     writeFileSync(file, `${lines.join('\n')}\n`);
-    using opened = await openModel(HOP_BASE, { device: 'cpu', say: () => {} });
+    using opened = await openModel(HOP_BASE, quick);
     const bare = { data: '', seconds: 0 };
     const fromTask = { ...(await judge(HOP_BASE, { data: task, ...quick })), ...bare };
     expect({ ...(await judge(opened, { data: documents(), ...quick })), ...bare }).toEqual(fromTask);
@@ -51,7 +51,7 @@ describe('judge', () => {
     const said: string[] = [];
     // The same weights at another place: every difference is zero.
     const { comparisons, reference } = await judge(`${HOP_BASE}/`, {
-      ...{ data: task, ...quick, compareWith: HOP_BASE, say: (line: string) => said.push(line) },
+      ...{ data: task, ...quick, compareWith: HOP_BASE, onMessage: (line: string) => said.push(line) },
     });
     expect(reference).toBe(HOP_BASE);
     expect(comparisons!.map(({ metric }) => metric)).toContain('area (hard)');

@@ -8,13 +8,13 @@ import { prepareEngine } from '../base/prepare-engine.js';
 import { UserError } from '../base/user-error.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { modelFolder, startOfRun } from '../train/state/model-folder.js';
-import { type OpenedModel, type OpenOptions, openModel } from '../train/state/open-model.js';
+import { type Model, type OpenOptions, openModel } from '../train/state/open-model.js';
 import { type HeldOut, type HeldOutBatches, type HeldOutOptions, heldOutBatches, heldOutName } from './data.js';
 import type { ComparisonResult, EvalResult } from './result.js';
 import { tableFromModel } from './table-from-model.js';
 import { type Tabled, TableJudge } from './table-judge.js';
 
-export interface JudgeOptions extends HeldOutOptions, Partial<OpenOptions> {
+export interface JudgeOptions extends HeldOutOptions, OpenOptions {
   data: HeldOut;
   /** What results call the data; default: as it was named. */
   dataName?: string | undefined;
@@ -40,16 +40,17 @@ export type Judgement = EvalResult & { comparisons?: ComparisonResult[] };
  * @example
  * const { adaptive } = await judge('runs/rpt', { data: 'heldout.jsonl', compareWith: 'runs/base' });
  */
-export async function judge(model: string | OpenedModel, options: JudgeOptions): Promise<Judgement> {
-  const { data, dataName = heldOutName(data), compareWith, say = () => {} } = options;
-  const setting: Setting = { ...options, say, device: await prepareEngine(options) };
+export async function judge(model: string | Model, options: JudgeOptions): Promise<Judgement> {
+  const { data, dataName = heldOutName(data), compareWith, onMessage = () => {} } = options;
+  await prepareEngine(options);
+  const setting: Setting = { ...options, onMessage };
   const own = typeof model === 'string' ? model : model.name;
   const tokenizer = await tokenizerOf(model, setting);
   const { batches, leftOut } = await heldOutBatches(data, tokenizer, options);
-  if (leftOut > 0) say(`${dataName}: ${leftOut} records that could not be read were left out`);
+  if (leftOut > 0) onMessage(`${dataName}: ${leftOut} records that could not be read were left out`);
   const reference = options.reference ?? compareWith ?? startOfRun(own) ?? own;
   if (reference !== own && options.reference === undefined && compareWith === undefined)
-    say(`difficulty by ${reference}, from which ${own} was trained; another reference can be named`);
+    onMessage(`difficulty by ${reference}, from which ${own} was trained; another reference can be named`);
   const tables = new Map<string, Tabled>();
   for (const name of new Set([reference, compareWith ?? own])) {
     if (name === own) continue;
@@ -69,10 +70,10 @@ export async function judge(model: string | OpenedModel, options: JudgeOptions):
   return other ? { ...result, comparisons: standard.compare(table, other) } : result;
 }
 
-type Setting = JudgeOptions & OpenOptions;
+type Setting = Omit<JudgeOptions, 'onMessage'> & { onMessage: (line: string) => void };
 
-async function tokenizerOf(model: string | OpenedModel, { say }: Setting): Promise<Tokenizer> {
-  return Tokenizer.load(typeof model === 'string' ? await modelFolder(model, say) : model.folder);
+async function tokenizerOf(model: string | Model, { onMessage }: Setting): Promise<Tokenizer> {
+  return Tokenizer.load(typeof model === 'string' ? await modelFolder(model, onMessage) : model.folder);
 }
 
 async function assertSameTokenizer(name: string, own: string, tokenizer: Tokenizer, setting: Setting): Promise<void> {
@@ -80,17 +81,13 @@ async function assertSameTokenizer(name: string, own: string, tokenizer: Tokeniz
     throw new UserError(`${name}: has another tokenizer than ${own}, so it cannot judge the same tokens`);
 }
 
-async function tabled(
-  model: string | OpenedModel,
-  batches: HeldOutBatches['batches'],
-  setting: Setting,
-): Promise<Tabled> {
+async function tabled(model: string | Model, batches: HeldOutBatches['batches'], setting: Setting): Promise<Tabled> {
   if (typeof model === 'string') {
     using opened = await openModel(model, setting);
     return await tabled(opened, batches, setting);
   }
   const { maxTokens, onProgress } = setting;
-  const { name, model: lm } = model;
+  const { name, lm } = model;
   const started = performance.now();
   const table = await tableFromModel(lm, batches(), {
     ...(maxTokens === undefined ? {} : { maxTokens }),

@@ -1,12 +1,9 @@
 /** The job of `npm start`: the base that ships with the package, on multi-hop lookup. */
-import { fileURLToPath } from 'node:url';
+import { HOP_BASE } from '../checkpoint/shipped.js';
 import { TokenizedTaskSource } from '../data/loader/tokenized-source.js';
 import { documentAt, taskConfig } from '../data/tasks/index.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { batchesOf, type Setting } from './setting.js';
-
-/** Made by recipes/hop-base.yaml; its card lies beside the weights. */
-export const HOP_BASE = fileURLToPath(new URL('../../models/hop-base', import.meta.url));
 
 /** The plainest task on which depth matters, with easy and hard tokens in every document. */
 const TASK = taskConfig('hop', { compact: true, joined: true, alphabet: 10 });

@@ -5,10 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { madeUpEvaluation } from '../../test-support/made-up-evaluation.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { readModelConfig } from '../checkpoint/load-model.js';
+import { HOP_BASE } from '../checkpoint/shipped.js';
 import type { ComparisonResult } from '../eval/result.js';
 import { ARMS, armConfig } from './arms.js';
 import { jobFolder, REPORT } from './folder.js';
-import { HOP_BASE, hopSetting } from './hop-setting.js';
+import { hopSetting } from './hop-setting.js';
 import { startTables } from './tables.js';
 
 describe("the job's folder", () => {

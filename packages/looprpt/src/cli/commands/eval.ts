@@ -1,7 +1,7 @@
 /** `looprpt eval`: next-token evaluation on text, or downstream tasks. */
 import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { prepareEngine } from '../../base/prepare-engine.js';
+import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
 import { assertWritable, writeWholeFile } from '../../base/write-file.js';
@@ -60,11 +60,11 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       const { data, tasks, out } = options;
       if ((data === undefined) === (tasks === undefined)) throw new UserError('eval: give either --data or --tasks');
       if (out !== undefined) assertWritable(out);
+      requireEngine();
       const say = sayer(cli, options);
       if (tasks !== undefined) {
         const { evaluateTasks, tasksTables } = await import('../task-evaluation.js');
-        const device = await prepareEngine(options);
-        const result = await evaluateTasks(cli, { ...options, device, say, tasks });
+        const result = await evaluateTasks(cli, { ...options, onMessage: say, tasks });
         if (out !== undefined) writeWholeFile(out, `${JSON.stringify(result)}\n`);
         if (options.json) printJson(cli, result);
         else printLine(cli, tasksTables(result, cli.stdout.isTTY ?? false));
@@ -78,7 +78,7 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       let last = '';
       const result = await judge(options.model, {
         ...options,
-        say,
+        onMessage: say,
         data: heldOutOf({ ...options, data: data! }),
         dataName: data!,
         compareWith: options.compare ? comparedWith(options) : undefined,

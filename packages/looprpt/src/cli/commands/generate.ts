@@ -1,6 +1,6 @@
 /** `looprpt generate`: text from a prompt, and how many loops each token took. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { prepareEngine } from '../../base/prepare-engine.js';
+import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
 import { newCommand } from '../command.js';
@@ -33,17 +33,15 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       if (topP === 0) throw new UserError('--top-p 0 leaves no token; give a share above 0');
       if (repetitionPenalty === 0) throw new UserError('--repetition-penalty 0 means nothing; 1 is none');
       const say = sayer(cli, options);
-      const device = await prepareEngine(options);
+      requireEngine();
       const { openModel } = await import('../../train/state/open-model.js');
-      const { Tokenizer } = await import('../../text/tokenizer.js');
       const { exitPolicy } = await import('../../decode/plain/exit-policy.js');
       const { generate } = await import('../../decode/plain/generate.js');
-      using opened = await openModel(options.model, { device, dtype: options.dtype, say });
-      const tokenizer = await Tokenizer.load(opened.folder);
-      const generation = await generate(opened.model, tokenizer, {
+      using opened = await openModel(options.model, { ...options, onMessage: say });
+      const generation = await generate(opened.lm, opened.tokenizer, {
         prompt: chat ? await chatPrompt(opened.folder, prompt) : prompt,
         maxTokens,
-        exit: exitPolicy(opened.model.config, { threshold: options.exitThreshold, maxLoops: options.maxLoops }),
+        exit: exitPolicy(opened.config, { threshold: options.exitThreshold, maxLoops: options.maxLoops }),
         sampling: {
           temperature: options.temperature,
           topP,
@@ -60,7 +58,7 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       const { tokens, meanLoops, tokensPerSecond, finishReason } = generation;
       const stopped = finishReason === 'length' ? ', cut at --max-tokens' : '';
       say(
-        `${tokens.length} tokens, ${meanLoops.toFixed(2)} of ${opened.model.config.loops} loops on average, ${tokensPerSecond.toFixed(1)} tokens/s${stopped}`,
+        `${tokens.length} tokens, ${meanLoops.toFixed(2)} of ${opened.config.loops} loops on average, ${tokensPerSecond.toFixed(1)} tokens/s${stopped}`,
       );
     });
 }

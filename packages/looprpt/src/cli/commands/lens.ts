@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { z } from 'zod';
-import { prepareEngine } from '../../base/prepare-engine.js';
+import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
@@ -32,13 +32,13 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
       if (logits && !json) throw new UserError('lens: --logits are for --json; without it only a table is shown');
       const rows = ids === undefined ? null : readIds(ids);
       const say = sayer(cli, options);
-      const device = await prepareEngine(options);
-      const { openModel, tokenizerIfAny } = await import('../../train/state/open-model.js');
+      requireEngine();
+      const { openModel } = await import('../../train/state/open-model.js');
       const { lens } = await import('../../eval/lens.js');
-      using opened = await openModel(options.model, { device, dtype: options.dtype, say });
-      const tokenizer = await tokenizerIfAny(opened.folder);
+      using opened = await openModel(options.model, { ...options, onMessage: say });
+      const tokenizer = opened.tokenizerIfAny;
       const tokenText = tokenizer === null ? undefined : (id: number): string => tokenizer.decode([id]);
-      const result = lens(opened.model, rows ?? [await encoded(text!, tokenizer, options.model)], {
+      const result = lens(opened.lm, rows ?? [await encoded(text!, tokenizer, options.model)], {
         name: options.model,
         taus: tau,
         top: json ? top : Math.max(1, top),

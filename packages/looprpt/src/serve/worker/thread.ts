@@ -1,7 +1,7 @@
 /** The decoder's thread: loads the model that its `workerData` names, then does what it is told until it is told to close. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { prepareEngine } from '../../base/prepare-engine.js';
+import { requireEngine } from '../../base/prepare-engine.js';
 import { UserError } from '../../base/user-error.js';
 import { servedModelConfig } from './config.js';
 import { DecoderHost } from './host.js';
@@ -21,14 +21,14 @@ port.close();
 
 async function run(): Promise<void> {
   const config = servedModelConfig.parse(workerData);
-  const device = await prepareEngine(config);
+  requireEngine();
   const { openModel } = await import('../../train/state/open-model.js');
   const { serveModel } = await import('./served.js');
   using opened = await openModel(config.model, {
-    ...{ device, dtype: config.dtype },
-    say: (line) => post({ kind: 'remark', line }),
+    ...{ device: config.device, dtype: config.dtype, threads: config.threads },
+    onMessage: (line) => post({ kind: 'remark', line }),
   });
-  using served = await serveModel(opened.model, opened.folder, config);
+  using served = await serveModel(opened.lm, opened.folder, config);
   using host = new DecoderHost(served, post);
   await new Promise<void>((close) => {
     port.on('message', (message: ToDecoder) => (message.kind === 'close' ? close() : host.receive(message)));

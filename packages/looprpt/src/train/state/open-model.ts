@@ -2,41 +2,87 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelDType } from '../../base/dtypes.js';
+import { prepareEngine } from '../../base/prepare-engine.js';
+import { UserError } from '../../base/user-error.js';
 import { loadModel } from '../../checkpoint/load-model.js';
-import { CONFIG_FILE } from '../../checkpoint/stored-model.js';
+import type { LoopLMConfig } from '../../model/config.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { usableDType } from '../../model/usable-dtype.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import { modelFolder } from './model-folder.js';
 
 export interface OpenOptions {
-  device: string;
+  /** `cpu`, `cuda` or `cuda:N`; default: CUDA when there is one. */
+  device?: string | undefined;
+  /** Of weights and activations; default: the model's own. */
   dtype?: ModelDType | undefined;
-  say: (line: string) => void;
+  /** CPU threads of this process; default: `OMP_NUM_THREADS`, else one for each physical core. */
+  threads?: number | undefined;
+  /** Told in a sentence of downloads, damaged checkpoints and a dtype that this machine cannot compute with. */
+  onMessage?: ((line: string) => void) | undefined;
 }
 
-export interface OpenedModel extends Disposable {
-  /** As the user named it. */
-  name: string;
-  folder: string;
-  model: LoopLM;
-}
+/** A looped language model with its tokenizer. It owns native memory: free it with `using` or `dispose`. */
+export class Model implements Disposable {
+  readonly #tokenizer: Tokenizer | null;
 
-/** @param name a model folder, a Hub id or a run folder */
-export async function openModel(name: string, { device, dtype, say }: OpenOptions): Promise<OpenedModel> {
-  const folder = await modelFolder(name, say);
-  let model = loadModel(folder, { dtype, device });
-  for (const remark of model.config.remarks ?? []) say(`${join(folder, CONFIG_FILE)}: ${remark}`);
-  const usable = usableDType(model.dtype, device);
-  if (usable !== model.dtype) {
-    say(`${name}: ${model.dtype} cannot be computed with on ${device} here; using ${usable}`);
-    model.dispose();
-    model = loadModel(folder, { dtype: usable, device });
+  constructor(
+    /** As it was asked for. */
+    readonly name: string,
+    /** Where its files are. */
+    readonly folder: string,
+    /** The network: weights, forward passes, logits. */
+    readonly lm: LoopLM,
+    tokenizer: Tokenizer | null,
+  ) {
+    this.#tokenizer = tokenizer;
   }
-  return { name, folder, model, [Symbol.dispose]: () => model.dispose() };
+
+  /** Layers, widths, loops, special tokens. */
+  get config(): LoopLMConfig {
+    return this.lm.config;
+  }
+
+  /** @throws UserError where the folder has none */
+  get tokenizer(): Tokenizer {
+    if (this.#tokenizer === null) throw new UserError(`${this.name}: no tokenizer.json in ${this.folder}`);
+    return this.#tokenizer;
+  }
+
+  /** Null where the folder has none, as a bare set of weights. */
+  get tokenizerIfAny(): Tokenizer | null {
+    return this.#tokenizer;
+  }
+
+  /** Frees the weights. */
+  dispose(): void {
+    this.lm.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
-/** The folder's tokenizer; null where it has none, as a bare set of weights. */
-export async function tokenizerIfAny(folder: string): Promise<Tokenizer | null> {
-  return existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.load(folder) : null;
+/**
+ * Opens a model by its name.
+ * @param name a model folder; a run folder, which means its blended model or newest checkpoint; an id on the Hugging Face Hub
+ *   (`owner/name`, `owner/name@revision`), downloaded if need be; or `hop-base`, the small base that comes with this package
+ * @throws UserError when there is no such model, it is damaged or of another architecture, or the device is not there
+ * @example
+ * using model = await loadModel('ByteDance/Ouro-1.4B', { dtype: 'bfloat16' });
+ */
+export async function openModel(name: string, options: OpenOptions = {}): Promise<Model> {
+  const { dtype, onMessage = () => {} } = options;
+  const device = await prepareEngine(options);
+  const folder = await modelFolder(name, onMessage);
+  const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? await Tokenizer.load(folder) : null;
+  let lm = loadModel(folder, { dtype, device });
+  const usable = usableDType(lm.dtype, device);
+  if (usable !== lm.dtype) {
+    onMessage(`${name}: ${lm.dtype} cannot be computed with on ${device} here; using ${usable}`);
+    lm.dispose();
+    lm = loadModel(folder, { dtype: usable, device });
+  }
+  return new Model(name, folder, lm, tokenizer);
 }

@@ -1,0 +1,12 @@
+/** The models that come with this package. */
+import { fileURLToPath } from 'node:url';
+
+/** 103,000 weights, on multi-hop lookup; made by recipes/hop-base.yaml, its card lies beside the weights. */
+export const HOP_BASE = fileURLToPath(new URL('../../models/hop-base', import.meta.url));
+
+const SHIPPED: Readonly<Record<string, string>> = { 'hop-base': HOP_BASE };
+
+/** The folder of a model that comes with this package, by its name; undefined for other names. */
+export function shippedModel(name: string): string | undefined {
+  return Object.hasOwn(SHIPPED, name) ? SHIPPED[name] : undefined;
+}
