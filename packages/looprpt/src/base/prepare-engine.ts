@@ -36,10 +36,12 @@ export function deviceOf(asked: string | undefined, cudaDevices: number): string
 
 /** @throws UserError when the addon was never compiled */
 export function requireEngine(): void {
-  if (!engineIsBuilt()) throw new UserError('the libtorch addon is not built yet: run `npm run setup`');
+  if (!engineIsBuilt()) throw new UserError('the libtorch addon is not built yet: run `npx looprpt setup`');
 }
 
 export function engineIsBuilt(): boolean {
+  const other = process.env.LOOPRPT_ENGINE_BUILD?.trim();
+  if (other) return existsSync(other);
   const setup = createRequire(import.meta.url).resolve('@looprpt/engine/setup');
   return existsSync(process.env.LOOPRPT_ENGINE_BUILD || join(dirname(dirname(setup)), 'build', 'engine.json'));
 }

@@ -62,7 +62,7 @@ suite('doctor', () => {
       addon: 'missing',
       missing: 'libtorch is missing: apt-get install libtorch-dev',
       'passed over': 'torch 1.2: old',
-      verdict: 'not ready: run `npm run setup`',
+      verdict: 'not ready: run `npx looprpt setup`',
     });
   });
 

@@ -40,7 +40,7 @@ function distributedOf(libtorch: EngineReport['libtorch']): Diagnosis['distribut
     return { available: false, note: 'this libtorch has no distributed part (c10d with Gloo): one process only' };
   if (libtorch.distributed.nccl) return { available: true, note: 'gloo on the CPU, nccl on CUDA' };
   const nccl = libtorch.cuda
-    ? "; for nccl the headers of NCCL and CUDA are missing: in libtorch's Python `pip install nvidia-cuda-crt nvidia-cuda-cccl` (of CUDA's version), or set CUDA_HOME, then `npm run setup`"
+    ? "; for nccl the headers of NCCL and CUDA are missing: in libtorch's Python `pip install nvidia-cuda-crt nvidia-cuda-cccl` (of CUDA's version), or set CUDA_HOME, then `npx looprpt setup`"
     : '';
   return { available: true, note: `gloo on the CPU${nccl}` };
 }
@@ -56,7 +56,7 @@ export async function diagnose(threads: number | undefined): Promise<Diagnosis> 
     if (!isLoadFailure(error) && report.addon === 'ready') throw error;
     // An addon for another libtorch may not load any more; then `mend` says what to do already.
     const message = error instanceof Error ? error.message : String(error);
-    const command = 'install what it names, or delete packages/engine/build, then `npm run setup`';
+    const command = 'install what it names, or delete packages/engine/build, then `npx looprpt setup`';
     const mend = report.addon === 'ready' ? [{ what: `the addon does not load: ${message}`, command }] : [];
     return describe({ ...report, mend: [...report.mend, ...mend] }, threads, null);
   }
@@ -142,7 +142,7 @@ export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
     ['distributed', diagnosis.distributed.note],
     ...diagnosis.notes.map((note): [string, string] => ['passed over', note]),
     ...missing.map(({ what, command }): [string, string] => ['missing', `${what}: ${command}`]),
-    ['verdict', diagnosis.ok ? 'ready' : 'not ready: run `npm run setup`'],
+    ['verdict', diagnosis.ok ? 'ready' : 'not ready: run `npx looprpt setup`'],
   ];
 }
 

@@ -43,7 +43,7 @@ function userMessage(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { code, path } = error as NodeJS.ErrnoException;
   if (code === 'ERR_DLOPEN_FAILED')
-    return `the engine cannot be loaded (${error.message}); run \`npm run setup\`, and \`looprpt doctor\` to see what is missing`;
+    return `the engine cannot be loaded (${error.message}); run \`npx looprpt setup\`, and \`looprpt doctor\` to see what is missing`;
   const fault = code === undefined ? undefined : SYSTEM_FAULTS[code];
   if (fault !== undefined && path !== undefined) return `${path}: ${fault}`;
   if (code === 'ENOSPC') return 'the disk is full';

@@ -16,6 +16,7 @@ import { lensCommand } from './commands/lens.js';
 import { pretrainCommand } from './commands/pretrain.js';
 import { reportCommand } from './commands/report.js';
 import { serveCommand } from './commands/serve.js';
+import { setupCommand } from './commands/setup.js';
 import { startCommand } from './commands/start.js';
 import { tokenizerCommand } from './commands/tokenizer.js';
 import { trainCommand } from './commands/train.js';
@@ -47,6 +48,7 @@ export function program(cli: Cli): CommandUnknownOpts {
       '\nExample:\n  npx looprpt train --config recipes/hop-looprpt.yaml\n\nExit codes: 0 done, 1 the input is at fault, 2 a fault of ours, 130 interrupted after a checkpoint.',
     )
     .addCommand(startCommand(cli))
+    .addCommand(setupCommand(cli))
     .addCommand(doctorCommand(cli))
     .addCommand(dataCommand(cli))
     .addCommand(tokenizerCommand(cli))

@@ -23,6 +23,7 @@ const TRAINING = ['--config', '--set', '--out', '--resume', '--dry-run'];
 /** The whole command line. A change here is a change of what scripts of users rely on: make it on purpose. */
 const SURFACE: Record<string, string[]> = {
   start: ['--out', '--dataset', '--input', '--threads', '--seed', '--quiet'],
+  setup: [...COMMON, '--yes'],
   doctor: COMMON,
   launch: [
     ...['<command...>', '--nproc', '--max-restarts', '--grace', '--nnodes', '--node-rank', '--master-addr'],
