@@ -56,7 +56,7 @@ export async function diagnose(threads: number | undefined): Promise<Diagnosis> 
     if (!isLoadFailure(error) && report.addon === 'ready') throw error;
     // An addon for another libtorch may not load any more; then `mend` says what to do already.
     const message = error instanceof Error ? error.message : String(error);
-    const command = 'install what it names, or delete packages/engine/build, then `npx looprpt setup`';
+    const command = 'install what it names, or delete its build folder, then `npx looprpt setup`';
     const mend = report.addon === 'ready' ? [{ what: `the addon does not load: ${message}`, command }] : [];
     return describe({ ...report, mend: [...report.mend, ...mend] }, threads, null);
   }
