@@ -135,6 +135,7 @@ function randomBatches({ vocab }: BenchModel, { B, T }: BatchShape): PackedBatch
         { ids: Int32Array.from({ length: T + 1 }, () => rng.below(vocab)), loss: null },
         0,
         T,
+        b,
       );
     return batch;
   });

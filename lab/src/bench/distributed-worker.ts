@@ -38,7 +38,7 @@ function rowsOf(group: ProcessGroup | null, vocab: number, { B, T }: RankSetting
   const batch = emptyBatch(B / size, T);
   for (let row = 0; row < B; row++) {
     const ids = Int32Array.from({ length: T + 1 }, () => rng.below(vocab));
-    if (row % size === rank) new BatchRow(batch, Math.floor(row / size)).place({ ids, loss: null }, 0, T);
+    if (row % size === rank) new BatchRow(batch, Math.floor(row / size)).place({ ids, loss: null }, 0, T, row);
   }
   return batch;
 }

@@ -39,7 +39,7 @@ export function readBatches(path: string, { B, T }: BatchShape): PackedBatch[] {
     const batch = emptyBatch(B, T);
     for (let b = 0; b < B; b++) {
       const from = (step * B + b) * (T + 1);
-      new BatchRow(batch, b).place({ ids: ids.subarray(from, from + T + 1), loss: null }, 0, T);
+      new BatchRow(batch, b).place({ ids: ids.subarray(from, from + T + 1), loss: null }, 0, T, b);
     }
     return batch;
   });

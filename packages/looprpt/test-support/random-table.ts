@@ -31,7 +31,11 @@ export function tableOf(tokens: readonly RandomToken[], loops: number): TokenTab
     Array.from({ length: loops }, (_, k) => Float32Array.from(tokens, (token, n) => value(token, k, n)));
   const read = (name: 'logProb' | 'entropy' | 'confidence' | 'hiddenChange' | 'gateLogit'): Float32Array[] =>
     column(({ readouts }, k) => readouts[k]![name]);
-  let sequence = 0;
+  let number = 0;
+  const sequence = Int32Array.from(tokens, ({ newSequence }, n) => {
+    if (n > 0 && newSequence) number++;
+    return number;
+  });
   return {
     tokens: tokens.length,
     loops,
@@ -45,10 +49,8 @@ export function tableOf(tokens: readonly RandomToken[], loops: number): TokenTab
     correct: column(({ readouts, target }, k) => (readouts[k]!.prediction === target ? 1 : 0)).map((c) =>
       Uint8Array.from(c),
     ),
-    sequence: Int32Array.from(tokens, ({ newSequence }, n) => {
-      if (n > 0 && newSequence) sequence++;
-      return sequence;
-    }),
+    sequence,
+    document: sequence,
     context: Int32Array.from(tokens, ({ context }) => context),
   };
 }
@@ -66,6 +68,6 @@ export const randomPair = (): fc.Arbitrary<[TokenTable, TokenTable]> =>
     const tokens = fc.array(tokenArbitrary(loops), { minLength: length, maxLength: length });
     return fc.tuple(tokens, tokens).map(([left, right]): [TokenTable, TokenTable] => {
       const a = tableOf(left, loops);
-      return [a, { ...tableOf(right, loops), sequence: a.sequence, context: a.context }];
+      return [a, { ...tableOf(right, loops), sequence: a.sequence, document: a.document, context: a.context }];
     });
   });

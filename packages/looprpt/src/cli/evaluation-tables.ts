@@ -1,7 +1,7 @@
 /** An evaluation on text as tables for the terminal. Accuracies in per cent, cross-entropies in nats. */
 
 import { renderTable } from '../base/terminal/table.js';
-import { fixed, percent, signed } from '../eval/report/format.js';
+import { aboutIntervals, fixed, intervalText, percent, signed } from '../eval/report/format.js';
 import { type Breakdown, BUCKETS, type ComparisonResult, type EvalResult } from '../eval/result.js';
 
 /** The thresholds worth a line each; the whole sweep is in the JSON. */
@@ -51,11 +51,13 @@ function adaptiveTable({ adaptive, loops }: EvalResult, color: boolean): string 
 }
 
 function comparisonTable(comparisons: readonly ComparisonResult[], color: boolean): string {
-  const rows = comparisons.map(({ metric, delta, low, high }) => {
+  const rows = comparisons.map((comparison) => {
+    const { metric, delta, documents = '–' } = comparison;
     const scale = /entropy/i.test(metric) ? 1 : 100;
     const digits = scale === 1 ? 3 : 2;
-    return [metric, signed(scale * delta, digits), `${signed(scale * low, digits)} to ${signed(scale * high, digits)}`];
+    return [metric, signed(scale * delta, digits), intervalText(comparison, digits, scale), documents];
   });
   const { a, b, level } = comparisons[0]!;
-  return renderTable([`${a} − ${b}`, 'difference', `${fixed(100 * level, 0)} % interval`], rows, { color });
+  const columns = [`${a} − ${b}`, 'difference', `${fixed(100 * level, 0)} % interval`, 'documents'];
+  return [renderTable(columns, rows, { color }), ...aboutIntervals(comparisons)].join('\n');
 }

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { randomPair } from '../../test-support/random-table.js';
 import { Rng } from '../base/rng.js';
 import { areaUnder } from './area.js';
-import { pairedBootstrap } from './bootstrap.js';
+import { type NamedTable, pairedBootstrap } from './bootstrap.js';
 import { scorePerLoop } from './per-loop.js';
+import { ComparisonResultSchema } from './result.js';
 import { thresholdSettings } from './rule-curves.js';
 import { scoreAt } from './score.js';
 import { exitsBySignal } from './thresholds.js';
@@ -20,7 +21,7 @@ describe('paired bootstrap', () => {
         const results = pairedBootstrap(
           { name: 'a', table: a },
           { name: 'b', table: b },
-          { resamples, seed, points: 5 },
+          { resamples, seed, points: 5, fewest: 2 },
         );
 
         const settings = [a, b].map((table) => thresholdSettings(table, 'gate', 5).map(({ setting }) => setting));
@@ -72,6 +73,7 @@ describe('paired bootstrap', () => {
         correct: [Uint8Array.from(right, Number)],
         prediction: [new Int32Array(right.length)],
         sequence,
+        document: sequence,
         context: new Int32Array(right.length),
       };
     };
@@ -90,20 +92,42 @@ describe('paired bootstrap', () => {
         { name: 'b', table: b! },
         { resamples: 200, level: 0.9 },
       );
-      if (accuracy!.low <= 0.1 && 0.1 <= accuracy!.high) covered++;
+      if (accuracy!.low! <= 0.1 && 0.1 <= accuracy!.high!) covered++;
     }
     expect(covered / 200).toBeGreaterThan(0.82);
     expect(covered / 200).toBeLessThan(0.96);
   });
 
-  it('names what it compared, and needs two sequences', () => {
+  it('names what it compared', () => {
     const [pair] = fc.sample(randomPair().filter(several), { numRuns: 1, seed: 1 });
     const [a, b] = pair!;
     const named = { a: { name: 'ours', table: a }, b: { name: 'base', table: b } };
-    const results = pairedBootstrap(named.a, named.b, { resamples: 3, suffix: ' (hard)' });
+    const results = pairedBootstrap(named.a, named.b, { resamples: 3, suffix: ' (hard)', fewest: 2 });
     expect(results.map(({ metric }) => metric).at(-1)).toBe('area (hard)');
     expect(results[0]).toMatchObject({ a: 'ours', b: 'base', metric: 'accuracy@1 (hard)', level: 0.95, resamples: 3 });
-    const one = { name: 'x', table: { ...a, sequence: new Int32Array(a.tokens) } };
-    expect(() => pairedBootstrap(one, one)).toThrow(/two sequences/);
+  });
+
+  it('counts documents, not the pieces of them, and gives no interval from fewer than 20', () => {
+    const [pair] = fc.sample(randomPair(), { numRuns: 1, seed: 3 });
+    const of = (documents: number) =>
+      pair!.map((table, i) => ({
+        name: 'ab'[i]!,
+        table: { ...table, document: Int32Array.from({ length: table.tokens }, (_, n) => 7 * (n % documents)) },
+      })) as [NamedTable, NamedTable];
+    const tokens = pair![0].tokens;
+    expect(tokens).toBeGreaterThan(20);
+    for (const documents of [1, 2, 19])
+      for (const result of pairedBootstrap(...of(documents), { resamples: 3 })) {
+        expect(result).toMatchObject({ low: null, high: null, documents, resamples: 0 });
+        expect(result.reason).toContain(`from ${documents} document`);
+        expect(result.reason).toContain('at least 20');
+        expect(ComparisonResultSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(result);
+      }
+    const enough = pairedBootstrap(...of(20), { resamples: 3 });
+    expect(enough[0]).toMatchObject({ documents: 20, low: expect.any(Number), high: expect.any(Number) });
+    expect(enough[0]!.reason).toBeUndefined();
+    expect(pairedBootstrap(...of(2), {}).map(({ delta }) => delta)).toEqual(
+      pairedBootstrap(...of(20), {}).map(({ delta }) => expect.closeTo(delta, 12)),
+    );
   });
 });

@@ -1,12 +1,12 @@
 /**
- * Paired bootstrap between two models on the same tokens: whole sequences are drawn with replacement, for both models the
- * same ones, because the tokens of a sequence are not independent and both models find the same ones hard.
+ * Paired bootstrap between two models on the same tokens: whole documents are drawn with replacement, for both models the
+ * same ones, because the tokens of a document are not independent and both models find the same ones hard.
  *
- * Exit thresholds are chosen once, from all tokens. The interval is the percentile interval of the resampled differences.
+ * Exit thresholds are chosen once, from all tokens. The interval is the percentile interval of the resampled differences. From
+ * few documents such an interval is too narrow to mean what it says, so there is none.
  */
 import assert from 'node:assert/strict';
 import { Rng } from '../base/rng.js';
-import { UserError } from '../base/user-error.js';
 import { areaUnder } from './area.js';
 import type { ComparisonResult } from './result.js';
 import { GRID_POINTS, thresholdSettings } from './rule-curves.js';
@@ -20,11 +20,19 @@ export interface BootstrapOptions {
   seed?: number;
   /** Coverage of the interval; default 0.95. */
   level?: number;
+  /** Fewest documents that an interval is taken from; default `FEWEST_DOCUMENTS`. */
+  fewest?: number;
   /** Points of the gate's curve under which the area is taken. */
   points?: number;
   /** Written behind the metric's name, such as ` (hard)`. */
   suffix?: string;
 }
+
+/**
+ * Below about this many clusters percentile intervals cover clearly less than their level: with n of them the resampled variance is
+ * short by a factor (n − 1) / n, and normal quantiles stand in for those of Student's t.
+ */
+export const FEWEST_DOCUMENTS = 20;
 
 export interface NamedTable {
   name: string;
@@ -32,16 +40,15 @@ export interface NamedTable {
 }
 
 /**
- * a − b for `accuracy@k` and `crossEntropy@k` of every loop, and for the `area` under the gate's curve.
- * @throws UserError when there are fewer than two sequences to draw from
+ * a − b for `accuracy@k` and `crossEntropy@k` of every loop, and for the `area` under the gate's curve; without intervals where the
+ * documents are too few.
  */
 export function pairedBootstrap(a: NamedTable, b: NamedTable, options: BootstrapOptions = {}): ComparisonResult[] {
-  const { resamples = 1000, seed = 0, level = 0.95, points = GRID_POINTS, suffix = '' } = options;
+  const { resamples = 1000, seed = 0, level = 0.95, points = GRID_POINTS, suffix = '', fewest = FEWEST_DOCUMENTS } = options;
   assert.equal(a.table.loops, b.table.loops, 'models with different numbers of loops');
-  assert.deepEqual(a.table.sequence, b.table.sequence, 'the models were evaluated on different tokens');
-  const clusters = clusterNumbers(a.table.sequence);
-  const C = clusters.length === 0 ? 0 : clusters.at(-1)! + 1;
-  if (C < 2) throw new UserError(`a bootstrap needs two sequences or more with counted tokens; the data has ${C}`);
+  assert.deepEqual(a.table.document, b.table.document, 'the models were evaluated on different tokens');
+  const { clusters, count: C } = clusterNumbers(a.table.document);
+  assert(C > 0, 'no tokens to compare on');
   const names = metricNames(a.table.loops);
   const [readA, readB] = [a, b].map(({ table }) => reader(table, clusters, C, points));
   const delta = (weights: Float64Array): Float64Array => {
@@ -50,6 +57,13 @@ export function pairedBootstrap(a: NamedTable, b: NamedTable, options: Bootstrap
   };
 
   const whole = delta(new Float64Array(C).fill(1));
+  const about = (i: number) => ({
+    ...{ a: a.name, b: b.name, metric: names[i]! + suffix, delta: whole[i]!, level, documents: C },
+  });
+  if (C < fewest) {
+    const reason = `no interval from ${C} ${C === 1 ? 'document' : 'documents'}: at least ${fewest} are needed`;
+    return names.map((_, i) => ({ ...about(i), low: null, high: null, resamples: 0, reason }));
+  }
   const drawn = names.map(() => new Float64Array(resamples));
   const rng = Rng.fromSeed(seed);
   const weights = new Float64Array(C);
@@ -60,10 +74,9 @@ export function pairedBootstrap(a: NamedTable, b: NamedTable, options: Bootstrap
       drawn[i]![r] = value;
     });
   }
-  return names.map((metric, i) => {
+  return names.map((_, i) => {
     const sorted = drawn[i]!.sort();
-    const [low, high] = [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
-    return { a: a.name, b: b.name, metric: metric + suffix, delta: whole[i]!, low, high, level, resamples };
+    return { ...about(i), low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2), resamples };
   });
 }
 
@@ -72,14 +85,15 @@ function metricNames(loops: number): string[] {
   return [...perLoop('accuracy'), ...perLoop('crossEntropy'), 'area'];
 }
 
-/** Sequence numbers without gaps, from 0. */
-function clusterNumbers(sequence: Int32Array): Int32Array {
+/** Documents numbered without gaps, from 0, as they are first met. */
+function clusterNumbers(document: Int32Array): { clusters: Int32Array; count: number } {
   const numbers = new Map<number, number>();
-  return sequence.map((value) => {
+  const clusters = document.map((value) => {
     const known = numbers.get(value) ?? numbers.size;
     numbers.set(value, known);
     return known;
   });
+  return { clusters, count: numbers.size };
 }
 
 /** A function from the clusters' weights to the values of all metrics, by sums per cluster that are taken once. */

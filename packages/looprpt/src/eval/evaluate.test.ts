@@ -18,6 +18,7 @@ describe('evaluate', () => {
         inputIds: ids,
         targetIds: ids.map((_, at) => ids[at + 1] ?? 0),
         segmentIds: new Int32Array(34),
+        documentIds: new Int32Array(34),
         positionIds: Int32Array.from({ length: 34 }, (_, at) => at % 17),
         tokens: 34,
         lossTokens: 32,

@@ -236,6 +236,7 @@ function emptyTable(loops: number, tokens: number): TokenTable {
     correct: Array.from({ length: loops }, () => new Uint8Array(tokens)),
     prediction: Array.from({ length: loops }, () => new Int32Array(tokens)),
     sequence: new Int32Array(tokens),
+    document: new Int32Array(tokens),
     context: new Int32Array(tokens),
   };
 }

@@ -95,20 +95,25 @@ export const EvalResultSchema = BreakdownSchema.extend({
 });
 
 /**
- * A paired bootstrap interval for the difference `a − b` of one metric on the same tokens.
+ * The difference `a − b` of one metric on the same tokens, with its paired bootstrap interval over documents.
  *
  * `metric` names what was compared: `accuracy@1`..`accuracy@K` and `crossEntropy@k` for a loop, `area`, or free text.
- * `level` is the interval's coverage, such as 0.95; accuracies and areas are fractions.
+ * `level` is the interval's coverage, such as 0.95; accuracies and areas are fractions. Ends that are null mean that there is no
+ * interval: the documents are too few, and `reason` says so.
  */
 export const ComparisonResultSchema = z.object({
   a: z.string(),
   b: z.string(),
   metric: z.string(),
   delta: z.number(),
-  low: z.number(),
-  high: z.number(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  /** Documents with counted tokens, which were drawn from; results of older versions do not say. */
+  documents: z.number().int().min(1).optional(),
+  reason: z.string().optional(),
   level: z.number().gt(0).lt(1),
-  resamples: z.number().int().min(1),
+  /** Drawn for the interval; 0 where there is none. */
+  resamples: z.number().int().min(0),
 });
 
 export type Score = z.infer<typeof ScoreSchema>;

@@ -8,11 +8,11 @@ import type { PackedBatch } from '../data/loader/batch.js';
 import { tableFromModel } from './table-from-model.js';
 import { concatTables, selectTokens, type TokenTable } from './token-table.js';
 
-/** Two rows of two and one documents and padding at the end, with some places left out of the loss. */
+/** Two rows of two pieces of documents and of one, a further piece of the first, and padding at the end, with some places left out of the loss. */
 function packed(): PackedBatch {
   const rows = [
-    { ids: [3, 1, 4, 1, 5, 9, 2, 6], segments: [0, 0, 0, 1, 1, 1, 1, -1], mask: [0, 1, 1, 1, 0, 1, 1, 0] },
-    { ids: [5, 3, 5, 8, 9, 7, 9, 3], segments: [0, 0, 0, 0, 0, -1, -1, -1], mask: [1, 0, 0, 1, 1, 0, 0, 0] },
+    { ids: [3, 1, 4, 1, 5, 9, 2, 6], segments: [0, 0, 0, 1, 1, 1, 1, -1], mask: [0, 1, 1, 1, 0, 1, 1, 0], of: [5, 7] },
+    { ids: [5, 3, 5, 8, 9, 7, 9, 3], segments: [0, 0, 0, 0, 0, -1, -1, -1], mask: [1, 0, 0, 1, 1, 0, 0, 0], of: [5] },
   ];
   const flat = (pick: (row: (typeof rows)[number]) => number[]) => Int32Array.from(rows.flatMap(pick));
   return {
@@ -21,6 +21,7 @@ function packed(): PackedBatch {
     inputIds: flat(({ ids }) => ids),
     targetIds: flat(({ ids }) => ids.map((id, s) => (ids[s + 1] ?? id) % 11)),
     segmentIds: flat(({ segments }) => segments),
+    documentIds: flat(({ segments, of }) => segments.map((segment) => of[segment] ?? -1)),
     positionIds: flat(({ segments }) =>
       segments.map((segment, s) => (segment < 0 ? 0 : s - segments.indexOf(segment))),
     ),
@@ -45,6 +46,7 @@ describe('tableFromModel', () => {
     const places = [...batch.lossMask.keys()].filter((at) => batch.lossMask[at] === 1);
     expect(table).toMatchObject({ tokens: places.length, loops: 3 });
     expect([...table.sequence]).toEqual([0, 0, 1, 1, 1, 2, 2, 2]);
+    expect([...table.document]).toEqual([5, 5, 7, 7, 7, 5, 5, 5]);
     expect([...table.context]).toEqual([2, 3, 1, 3, 4, 1, 4, 5]);
     places.forEach((at, n) => {
       const place = { row: Math.floor(at / 8), position: at % 8 };
@@ -79,12 +81,14 @@ describe('tableFromModel', () => {
       inputIds: batch.inputIds.slice(b * 8, b * 8 + 8),
       targetIds: batch.targetIds.slice(b * 8, b * 8 + 8),
       segmentIds: batch.segmentIds.slice(b * 8, b * 8 + 8),
+      documentIds: batch.documentIds.slice(b * 8, b * 8 + 8),
       positionIds: batch.positionIds.slice(b * 8, b * 8 + 8),
       lossMask: batch.lossMask.slice(b * 8, b * 8 + 8),
     });
     const whole = await tableFromModel(model, [batch]);
     const apart = await tableFromModel(model, [row(0), row(1)], { maxLogits: 1 });
     expect(apart.sequence).toEqual(whole.sequence);
+    expect(apart.document).toEqual(whole.document);
     expect(apart.context).toEqual(whole.context);
     expect(apart.prediction).toEqual(whole.prediction);
     for (const name of ['logProb', 'entropy', 'exitCdf', 'hiddenChange'] as const)
@@ -104,6 +108,7 @@ describe('tableFromModel', () => {
         inputIds: ids,
         targetIds: ids.map((_, at) => ids[at + 1] ?? 0),
         segmentIds: new Int32Array(B * S),
+        documentIds: new Int32Array(B * S),
         positionIds: Int32Array.from(places, (at) => at % S),
         tokens: B * S,
         lossTokens: B * S,

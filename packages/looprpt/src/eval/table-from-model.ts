@@ -55,7 +55,7 @@ export function tableOfBatch(model: LoopLM, packed: PackedBatch, maxLogits: numb
   );
 }
 
-type Columns = Omit<TokenTable, 'tokens' | 'sequence' | 'context'>;
+type Columns = Omit<TokenTable, 'tokens' | 'sequence' | 'document' | 'context'>;
 
 function columnsOf(model: LoopLM, batch: TrainingBatch, maxLogits: number): Columns {
   const { countedN, targetsN } = batch;
@@ -120,8 +120,11 @@ function rowsOf(flat: Float32Array, length: number): Float32Array[] {
   return Array.from({ length: flat.length / length }, (_, k) => flat.slice(k * length, (k + 1) * length));
 }
 
-/** Sequence numbers, counted over the segments that have counted tokens, and lengths of context. */
-function placesOf({ S, segmentIds }: PackedBatch, places: Int32Array): Pick<TokenTable, 'sequence' | 'context'> {
+/** Sequence numbers, counted over the segments that have counted tokens, documents, and lengths of context. */
+function placesOf(
+  { S, segmentIds, documentIds }: PackedBatch,
+  places: Int32Array,
+): Pick<TokenTable, 'sequence' | 'document' | 'context'> {
   const sequence = new Int32Array(places.length);
   const context = new Int32Array(places.length);
   let start = 0;
@@ -135,5 +138,5 @@ function placesOf({ S, segmentIds }: PackedBatch, places: Int32Array): Pick<Toke
     sequence[n] = number;
     context[n++] = at - start + 1;
   }
-  return { sequence, context };
+  return { sequence, document: places.map((at) => documentIds[at]!), context };
 }

@@ -62,12 +62,11 @@ export class TableJudge {
   }
 
   /**
-   * Paired bootstrap intervals of a − b, over all tokens and, where two sequences have some, over the hard ones.
-   * @throws UserError when there are fewer than two sequences to draw from
+   * Differences a − b with paired bootstrap intervals, over all tokens and, where there are some, over the hard ones.
    */
   compare(a: Pick<Tabled, 'name' | 'table'>, b: Pick<Tabled, 'name' | 'table'>): ComparisonResult[] {
     const [hardA, hardB] = [a, b].map(({ name, table }) => ({ name, table: this.hard(table) })) as [typeof a, typeof b];
-    const enough = new Set(hardA.table.sequence).size >= 2;
-    return [...pairedBootstrap(a, b), ...(enough ? pairedBootstrap(hardA, hardB, { suffix: ' (hard)' }) : [])];
+    const some = hardA.table.tokens > 0;
+    return [...pairedBootstrap(a, b), ...(some ? pairedBootstrap(hardA, hardB, { suffix: ' (hard)' }) : [])];
   }
 }

@@ -31,8 +31,10 @@ export interface TokenTable {
   readonly gateLogit: Column<Float32Array>;
   /** Exit CDF by the model's own arithmetic, so that exits are decided here exactly as in generation. */
   readonly exitCdf: Column<Float32Array>;
-  /** Which sequence (segment of a row) a token belongs to, [N], ascending from 0: the unit of resampling. */
+  /** Which sequence (segment of a row) a token belongs to, [N], ascending from 0. */
   readonly sequence: Int32Array;
+  /** Which document a token belongs to, [N], in any order: the unit of resampling. A document longer than a row is several sequences. */
+  readonly document: Int32Array;
   /** Keys in the token's reach, itself included, [N]: what its attention costs. */
   readonly context: Int32Array;
 }
@@ -62,7 +64,7 @@ function mapArrays(
   ) as unknown as Pick<TokenTable, keyof Columns>;
 }
 
-/** The tokens of several tables one after another; sequence numbers go on counting. */
+/** The tokens of several tables one after another; sequence numbers go on counting, documents are of one source. */
 export function concatTables(tables: readonly TokenTable[]): TokenTable {
   const [first] = tables;
   assert(first, 'no tables');
@@ -89,6 +91,7 @@ export function concatTables(tables: readonly TokenTable[]): TokenTable {
     loops: first.loops,
     ...mapArrays(first.loops, join),
     sequence,
+    document: join((table) => table.document) as Int32Array,
     context: join((table) => table.context) as Int32Array,
   };
 }
@@ -108,6 +111,7 @@ export function selectTokens(table: TokenTable, indices: ArrayLike<number>): Tok
     loops: table.loops,
     ...mapArrays(table.loops, select),
     sequence: select((t) => t.sequence) as Int32Array,
+    document: select((t) => t.document) as Int32Array,
     context: select((t) => t.context) as Int32Array,
   };
 }

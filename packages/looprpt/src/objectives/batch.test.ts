@@ -93,7 +93,7 @@ test('as the loader packs: rows of one document each need no tables, one padded 
     const batch = emptyBatch(lengths.length, 4);
     lengths.forEach((length, b) => {
       const filled = new BatchRow(batch, b);
-      filled.place({ ids: Uint32Array.from({ length: length + 1 }, (_, i) => i + 1), loss: null }, 0, length);
+      filled.place({ ids: Uint32Array.from({ length: length + 1 }, (_, i) => i + 1), loss: null }, 0, length, b);
       filled.finish(0);
     });
     return batch;

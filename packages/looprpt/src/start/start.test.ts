@@ -57,8 +57,9 @@ describe('the arms', () => {
 
 describe('the table', () => {
   const area = (a: string, b: string, low: number, high: number): ComparisonResult => ({
-    ...{ a, b, metric: 'area', delta: (low + high) / 2, low, high, level: 0.95, resamples: 100 },
+    ...{ a, b, metric: 'area', delta: (low + high) / 2, low, high, level: 0.95, resamples: 100, documents: 200 },
   });
+  const reason = 'no interval from 3 documents: at least 20 are needed';
   const text = startTables(
     {
       evaluations: [madeUpEvaluation('base', 0.3), madeUpEvaluation('arm', 0.4)],
@@ -66,6 +67,7 @@ describe('the table', () => {
         area('arm', 'base', 0.01, 0.03),
         area('arm', 'rival', -0.03, -0.01),
         area('arm', 'twin', -0.01, 0.01),
+        { ...area('arm', 'other', 0.01, 0.03), low: null, high: null, documents: 3, resamples: 0, reason },
       ],
     },
     false,
@@ -82,5 +84,8 @@ describe('the table', () => {
     expect(text).toContain('arm is worse than rival.');
     expect(text).toContain('arm and twin cannot be told apart here.');
     expect(text).toContain('+1.00 to +3.00');
+    expect(text).toContain('over 200 documents');
+    expect(text).toContain('Too few held-out documents to tell arm and other apart.');
+    expect(text).toContain(reason);
   });
 });

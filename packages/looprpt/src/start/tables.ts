@@ -1,6 +1,6 @@
 /** The first-contact job's result for the terminal. Accuracies in per cent. */
 import { renderTable } from '../base/terminal/table.js';
-import { fixed, percent, signed } from '../eval/report/format.js';
+import { aboutIntervals, fixed, intervalText, percent, signed } from '../eval/report/format.js';
 import type { ComparisonResult, EvalResult } from '../eval/result.js';
 import type { Comparison } from './compare.js';
 
@@ -39,21 +39,20 @@ function modelTable(evaluations: readonly EvalResult[], color: boolean): string 
 
 /** The rows that answer the question: the area, over all tokens and over the hard ones. */
 function differenceTable(comparisons: readonly ComparisonResult[], color: boolean): string {
-  const rows = comparisons
-    .filter(({ metric }) => metric.startsWith('area'))
-    .map(({ a, b, metric, delta, low, high }) => [
-      `${a} − ${b}`,
-      metric,
-      signed(100 * delta, 2),
-      `${signed(100 * low, 2)} to ${signed(100 * high, 2)}`,
-    ]);
-  return renderTable(['difference, points', 'measure', 'mean', '95 % interval'], rows, { color });
+  const areas = comparisons.filter(({ metric }) => metric.startsWith('area'));
+  const rows = areas.map((comparison) => {
+    const { a, b, metric, delta } = comparison;
+    return [`${a} − ${b}`, metric, signed(100 * delta, 2), intervalText(comparison, 2, 100)];
+  });
+  const columns = ['difference, points', 'measure', 'mean', '95 % interval'];
+  return [renderTable(columns, rows, { color }), ...aboutIntervals(areas)].join('\n');
 }
 
 function verdict(comparisons: readonly ComparisonResult[]): string {
   return comparisons
     .filter(({ metric }) => metric === 'area')
     .map(({ a, b, low, high }) => {
+      if (low === null || high === null) return `Too few held-out documents to tell ${a} and ${b} apart.`;
       if (low > 0) return `${a} is better than ${b}.`;
       if (high < 0) return `${a} is worse than ${b}.`;
       return `${a} and ${b} cannot be told apart here.`;

@@ -17,6 +17,8 @@ export interface PackedBatch {
   readonly targetIds: Int32Array;
   /** [B, S] which document of its row a place belongs to, from 0; −1 is padding. Attention stays within equal numbers. */
   readonly segmentIds: Int32Array;
+  /** [B, S] index in its source of the document that a place is of, whichever piece of it; −1 is padding. */
+  readonly documentIds: Int32Array;
   /** [B, S] from 0 in every segment, also where a document goes on from the row before; 0 in padding. */
   readonly positionIds: Int32Array;
   /** [B, S] 1 where the target counts in the loss. */
@@ -34,6 +36,7 @@ export function emptyBatch(B: number, S: number): PackedBatch {
     inputIds: new Int32Array(B * S),
     targetIds: new Int32Array(B * S),
     segmentIds: new Int32Array(B * S),
+    documentIds: new Int32Array(B * S),
     positionIds: new Int32Array(B * S),
     lossMask: new Uint8Array(B * S),
     tokens: 0,
@@ -45,15 +48,15 @@ export function emptyBatch(B: number, S: number): PackedBatch {
 export interface Row {
   /** Places left. */
   readonly room: number;
-  /** Takes `count` places of a document, from its place `from` on; at most `room`. */
-  place(document: TokenDocument, from: number, count: number): void;
+  /** Takes `count` places of document `index`, from its place `from` on; at most `room`. */
+  place(document: TokenDocument, from: number, count: number, index: number): void;
 }
 
 /** A row of another rank: its places are counted and nothing is written. */
 export class SkippedRow implements Row {
   constructor(public room: number) {}
 
-  place(_document: TokenDocument, _from: number, count: number): void {
+  place(_document: TokenDocument, _from: number, count: number, _index: number): void {
     assert(count <= this.room);
     this.room -= count;
   }
@@ -77,7 +80,7 @@ export class BatchRow implements Row {
     return this.end - this.at;
   }
 
-  place({ ids, loss }: TokenDocument, from: number, count: number): void {
+  place({ ids, loss }: TokenDocument, from: number, count: number, index: number): void {
     assert(count <= this.room && from + count < ids.length);
     const { at, batch, segment } = this;
     let counted = 0;
@@ -86,6 +89,7 @@ export class BatchRow implements Row {
       batch.inputIds[at + i] = ids[from + i]!;
       batch.targetIds[at + i] = ids[from + i + 1]!;
       batch.segmentIds[at + i] = segment;
+      batch.documentIds[at + i] = index;
       batch.positionIds[at + i] = i;
       batch.lossMask[at + i] = mark;
       counted += mark;
@@ -101,6 +105,7 @@ export class BatchRow implements Row {
     batch.inputIds.fill(padId, at, end);
     batch.targetIds.fill(padId, at, end);
     batch.segmentIds.fill(-1, at, end);
+    batch.documentIds.fill(-1, at, end);
     batch.positionIds.fill(0, at, end);
     batch.lossMask.fill(0, at, end);
   }

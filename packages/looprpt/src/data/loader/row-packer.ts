@@ -57,7 +57,7 @@ export class RowPacker {
         continue;
       }
       if (piece.content === null) piece.content = await this.source.tokens(piece.index);
-      row.place(piece.content, piece.from, count);
+      row.place(piece.content, piece.from, count, piece.index);
       piece.from += count;
       piece.count -= count;
       if (piece.count === 0) this.waiting.splice(next, 1);

@@ -1,4 +1,5 @@
 /** Numbers as text, for tables and labels. A number that is not finite is a dash. */
+import type { ComparisonResult } from '../result.js';
 import type { Spread } from './summary.js';
 
 /** A fraction in per cent without the sign: `31.2`. */
@@ -20,6 +21,21 @@ export function spreadText({ mean, sd }: Spread, digits: number, scale = 1): str
   return sd === undefined
     ? fixed(scale * mean, digits)
     : `${fixed(scale * mean, digits)} ± ${fixed(scale * sd, digits)}`;
+}
+
+/** `+0.10 to +0.30`; a dash where there is no interval. */
+export function intervalText({ low, high }: ComparisonResult, digits: number, scale = 1): string {
+  return low === null || high === null ? '–' : `${signed(scale * low, digits)} to ${signed(scale * high, digits)}`;
+}
+
+/** From how many documents the intervals are, or why there are none; a sentence for each kind. */
+export function aboutIntervals(comparisons: readonly ComparisonResult[]): string[] {
+  const sentences = comparisons.map(({ documents, level, reason }) => {
+    if (reason !== undefined) return reason;
+    const from = documents === undefined ? 'sequences' : `${count(documents)} documents`;
+    return `${fixed(100 * level, 0)} % intervals by paired bootstrap over ${from}`;
+  });
+  return [...new Set(sentences)];
 }
 
 /** `12,345`. */

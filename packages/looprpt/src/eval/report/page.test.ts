@@ -125,6 +125,19 @@ describe('the page', () => {
     expect(document.querySelectorAll('script')).toHaveLength((await page()).querySelectorAll('script').length);
   });
 
+  it('says from how many documents an interval is, and gives none where there are too few', async () => {
+    const [area, accuracy] = input().comparisons;
+    const reason = 'no interval from 2 documents: at least 20 are needed';
+    const few = { ...accuracy!, low: null, high: null, documents: 2, resamples: 0, reason };
+    const document = await page({ comparisons: [{ ...area!, documents: 60 }, few] });
+    const rows = [...document.querySelectorAll('tr')].map((row) =>
+      [...row.querySelectorAll('td')].map((cell) => cell.textContent),
+    );
+    expect(rows).toContainEqual(['LoopRPT − base', 'area', '+10.00 points', '+5.00 to +15.00', '60', 'clear of zero']);
+    expect(rows).toContainEqual(['LoopRPT − base', 'accuracy@1', '+1.00 points', '–', '2', 'no interval']);
+    expect(document.body.textContent).toContain(`95 % intervals by paired bootstrap over 60 documents; ${reason}`);
+  });
+
   it('has the table of both models with their numbers', async () => {
     const text = (await page()).body.textContent!;
     // Accuracies after loops 1 to 4 of both models, in per cent.

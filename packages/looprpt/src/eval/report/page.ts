@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } fro
 import type { ComparisonResult } from '../result.js';
 import { type Canvas, openCanvas } from './figures/canvas.js';
 import type { Figure } from './figures/figure.js';
-import { count, fixed, signed } from './format.js';
+import { aboutIntervals, count, fixed, intervalText, signed } from './format.js';
 import type { Headline } from './headline.js';
 import { type Html, html, trusted } from './html.js';
 import type { ReportInput, ReportRun } from './input.js';
@@ -97,24 +97,21 @@ function comparisonSection(comparisons: readonly ComparisonResult[]): Html | str
   if (comparisons.length === 0) return '';
   return html`<section><h2>Differences</h2>
 <div class="scroll"><table>
-<thead><tr><th>difference</th><th class="words">metric</th><th>estimate</th><th>interval</th><th class="words"></th></tr></thead>
+<thead><tr><th>difference</th><th class="words">metric</th><th>estimate</th><th>interval</th><th>documents</th><th class="words"></th></tr></thead>
 <tbody>${comparisons.map((comparison) => {
     const { scale, unit, digits } = /entropy/i.test(comparison.metric)
       ? { scale: 1, unit: 'nats', digits: 3 }
       : { scale: 100, unit: 'points', digits: 2 };
-    const show = (value: number): string => signed(scale * value, digits);
-    const clear = comparison.low > 0 || comparison.high < 0;
+    const { low, high, documents = '–' } = comparison;
+    const says =
+      low === null || high === null ? 'no interval' : low > 0 || high < 0 ? 'clear of zero' : 'not clear of zero';
     return html`<tr><td>${comparison.a} − ${comparison.b}</td><td class="words">${comparison.metric}</td>
-<td>${show(comparison.delta)} ${unit}</td><td>${show(comparison.low)} to ${show(comparison.high)}</td>
-<td class="words">${clear ? 'clear of zero' : 'not clear of zero'}</td></tr>
+<td>${signed(scale * comparison.delta, digits)} ${unit}</td><td>${intervalText(comparison, digits, scale)}</td><td>${documents}</td>
+<td class="words">${says}</td></tr>
 `;
   })}</tbody>
 </table></div>
-<p class="muted">Paired bootstrap over the same tokens, ${levels(comparisons)} intervals.</p></section>`;
-}
-
-function levels(comparisons: readonly ComparisonResult[]): string {
-  return [...new Set(comparisons.map(({ level }) => `${fixed(100 * level, 0)} %`))].join(' and ');
+<p class="muted">On the same tokens: ${aboutIntervals(comparisons).join('; ')}.</p></section>`;
 }
 
 function figureSection(figure: Figure, canvas: Canvas): Html {

@@ -83,9 +83,9 @@ function* batchesOf(rows: readonly TokenizedRow[], batchTokens: number, padId: n
     while (end < rows.length && rows[end]!.document.ids.length * (end + 1 - start) <= batchTokens) end++;
     const some = rows.slice(start, end);
     const batch = emptyBatch(some.length, some.at(-1)!.document.ids.length - 1);
-    some.forEach(({ document }, b) => {
+    some.forEach(({ document, item }, b) => {
       const row = new BatchRow(batch, b);
-      row.place(document, 0, document.ids.length - 1);
+      row.place(document, 0, document.ids.length - 1, item);
       row.finish(padId);
     });
     yield batch;
