@@ -30,7 +30,11 @@ describe('one seed', () => {
     fc.assert(
       fc.property(randomPair(), ([a, b]) => {
         fc.pre(sequenceCount(a) > 1 && a.loops > 1);
-        const expected = pairedBootstrap({ name: 'a', table: a }, { name: 'b', table: b }, { resamples: RESAMPLES, fewest: 2 });
+        const expected = pairedBootstrap(
+          { name: 'a', table: a },
+          { name: 'b', table: b },
+          { resamples: RESAMPLES, fewest: 2 },
+        );
         const resampled = new Resampled(
           new Map([
             ['a', sumsOf([a])],

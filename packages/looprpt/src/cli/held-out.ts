@@ -1,6 +1,6 @@
 /** The data of `eval --data`, from its options. */
 import { assigned } from '../base/settings/assign.js';
-import { taskConfig } from '../data/tasks/index.js';
+import { UserError } from '../base/user-error.js';
 import { type HeldOut, isShardFolder } from '../eval/data.js';
 import { type DocumentOptions, documentSource } from './document-options.js';
 
@@ -14,9 +14,7 @@ export interface DataOptions extends DocumentOptions {
 }
 
 export function heldOutOf({ data, count, set = [], seed, ...options }: DataOptions): HeldOut {
-  if (data.startsWith(TASK)) {
-    const config = taskConfig(data.slice(TASK.length), assigned(set));
-    return { kind: 'task', config, seed, split: 'heldout', count };
-  }
+  if (data.startsWith(TASK)) return { task: data.slice(TASK.length), set: assigned(set), seed, count };
+  if (set.length > 0) throw new UserError(`--set ${set[0]}: sets a generated task, and --data ${data} is none`);
   return isShardFolder(data) ? data : documentSource({ ...options, input: [data] });
 }

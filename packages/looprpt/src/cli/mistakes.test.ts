@@ -79,6 +79,7 @@ const MISTAKES: [command: string, message: RegExp][] = [
   [`generate --model ${BASE} --prompt a --max-loops 9`, /max loops: 9 is not a whole number from 1 to 3/],
   [`generate --model ${BASE} --prompt a --top-p 0`, /--top-p 0 leaves no token/],
   [`generate --model ${BASE} --prompt a --temperature hot`, /It must be a number/],
+  [`eval --model ${BASE} --data hop.jsonl --set hops=2`, /--set hops=2: sets a generated task/],
   ['data make', /name a task/],
   ['data make hopp --out x.jsonl', /no task 'hopp'; there are: hop/],
   ['data make hop --out nowhere/x.jsonl', /there is no folder nowhere/],

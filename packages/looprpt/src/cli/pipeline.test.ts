@@ -1,10 +1,11 @@
 /** Every command from text to report, one after the other in one project folder, as a user would type them. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runCli, runJson, TINY_TASK, tinyProject } from '../../test-support/run-cli.js';
+import { HOP_BASE } from '../checkpoint/shipped.js';
 import { readManifest } from '../data/shards/manifest.js';
 import { GenerationSchema } from '../decode/plain/generate.js';
 import { ComparisonResultSchema, EvalResultSchema } from '../eval/result.js';
@@ -99,7 +100,13 @@ describe('a run folder', () => {
       expect(read(`${run}/metrics.jsonl`).trim().split('\n')).toHaveLength(4);
       expect(readdirSync(run).some((name) => name.startsWith('events.out.tfevents'))).toBe(true);
       expect(readdirSync(`${run}/checkpoints/step-4`)).toEqual(
-        expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json', 'trainer.json']),
+        expect.arrayContaining([
+          'config.json',
+          'model.safetensors',
+          'tokenizer.json',
+          'trained-on.json',
+          'trainer.json',
+        ]),
       );
       expect(read(`${run}/report.html`)).toMatch(/^<!doctype html>/);
     }
@@ -157,7 +164,8 @@ describe('pretrain and train', () => {
 });
 
 describe('eval', () => {
-  const TASK = ['--data', 'task:hop', ...TINY_TASK, '--count', '8'];
+  const HOP = ['--data', 'task:hop', '--count', '8'];
+  const TASK = [...HOP, ...TINY_TASK];
 
   it('has the shape of cli.md and is kept in the run folder', async () => {
     const result = await runJson<object>('eval', '--model', 'runs/base', ...TASK, '--quiet');
@@ -195,6 +203,39 @@ describe('eval', () => {
     const base = await runJson<z.infer<typeof EvalResultSchema>>('eval', '--model', 'runs/base', ...TASK, '--quiet');
     expect(ofLoop2.delta).toBeCloseTo(result.perLoop[1]!.crossEntropy - base.perLoop[1]!.crossEntropy, 5);
     expect(json('compared.json')).toEqual(result);
+  });
+
+  it('takes the settings of a task from the run, its checkpoint or its model, and says where another asks for others', async () => {
+    const of = (model: string, ...rest: string[]) =>
+      runJson<z.infer<typeof EvalResultSchema>>('eval', '--model', model, ...HOP, ...rest, '--quiet');
+    const numbers = ({ perLoop, tokens, task }: z.infer<typeof EvalResultSchema>) => ({ perLoop, tokens, task });
+    const explicit = numbers(await of('runs/base', ...TINY_TASK));
+    expect(explicit.task).toMatchObject({ task: 'hop', symbols: 4, hops: 2, queries: 6, compact: true });
+    expect(numbers(await of('runs/base'))).toEqual(explicit);
+    // A run of a version before: only its configuration says.
+    const checkpoint = 'runs/base/checkpoints/step-4';
+    cpSync(checkpoint, 'copied', { recursive: true });
+    renameSync(`${checkpoint}/trained-on.json`, 'put-by.json');
+    expect(numbers(await of(checkpoint))).toEqual(explicit);
+    renameSync('put-by.json', `${checkpoint}/trained-on.json`);
+    expect(numbers(await of('copied'))).toEqual(explicit);
+
+    const asked = ['eval', '--model', 'copied', '--data', 'task:hop', '--count', '2'];
+    const { stderr } = await runCli(...asked, '--set', 'symbols=3');
+    expect(stderr).toContain('warning: task:hop differs from what copied was trained on: symbols is 3, in training 4');
+    writeFileSync('copied/trained-on.json', '{"task": {"task": "hop", "symbols": "four"}}');
+    expect(await runCli(...asked)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^looprpt: copied\/trained-on\.json: task\.symbols: .*\n$/) as string,
+    });
+  });
+
+  it('gives what the card of the shipped base says', async () => {
+    const options = ['--model', HOP_BASE, '--data', 'task:hop', '--count', '60', '--quiet'];
+    const { perLoop, tokens } = await runJson<z.infer<typeof EvalResultSchema>>('eval', ...options);
+    expect(tokens).toBe(60 * 25);
+    // 75.0 % of 12,500 on the card; 5.7 % with the task's defaults.
+    expect(Math.abs(perLoop[3]!.accuracy - 0.75)).toBeLessThan(0.03);
   });
 
   it('reads shards, JSONL and text, to the same numbers', async () => {

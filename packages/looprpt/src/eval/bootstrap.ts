@@ -44,7 +44,14 @@ export interface NamedTable {
  * documents are too few.
  */
 export function pairedBootstrap(a: NamedTable, b: NamedTable, options: BootstrapOptions = {}): ComparisonResult[] {
-  const { resamples = 1000, seed = 0, level = 0.95, points = GRID_POINTS, suffix = '', fewest = FEWEST_DOCUMENTS } = options;
+  const {
+    resamples = 1000,
+    seed = 0,
+    level = 0.95,
+    points = GRID_POINTS,
+    suffix = '',
+    fewest = FEWEST_DOCUMENTS,
+  } = options;
   assert.equal(a.table.loops, b.table.loops, 'models with different numbers of loops');
   assert.deepEqual(a.table.document, b.table.document, 'the models were evaluated on different tokens');
   const { clusters, count: C } = clusterNumbers(a.table.document);

@@ -17,14 +17,24 @@ import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
 import { MANIFEST } from '../data/shards/manifest.js';
 import { ShardSet } from '../data/shards/shard-set.js';
 import { type TokenDocument, tokenizeDocuments } from '../data/shards/token-document.js';
-import { taskConfig } from '../data/tasks/index.js';
+import { type TaskConfig, taskConfig } from '../data/tasks/index.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 
 /**
  * A folder of token shards; a file or folder of JSONL, Parquet or text; `task:NAME` for 500 held-out documents of a generated
- * task; a document source with its settings; or the documents themselves.
+ * task, or the same as an object; a document source with its settings; or the documents themselves.
  */
-export type HeldOut = string | z.input<typeof documentSourceSchema> | Documents;
+export type HeldOut = string | HeldOutTask | z.input<typeof documentSourceSchema> | Documents;
+
+/** Held-out documents of a generated task, with the settings that the judged model was trained on but for those named here. */
+export interface HeldOutTask {
+  task: string;
+  /** Settings of the task, by name. */
+  set?: Readonly<Record<string, unknown>> | undefined;
+  seed?: number | undefined;
+  /** Documents; default 500. */
+  count?: number | undefined;
+}
 
 export interface HeldOutOptions {
   /** Enough documents for so many counted tokens are read; default all. */
@@ -51,7 +61,23 @@ const TASK = 'task:';
 /** What the data are called in a result. */
 export function heldOutName(data: HeldOut): string {
   if (typeof data === 'string') return data;
+  if (isTask(data)) return `${TASK}${data.task}`;
   return isDocuments(data) ? 'documents' : sourceName(parsed(data));
+}
+
+/** The generated task that is asked for by name, as an object; null for other data. */
+export function heldOutTask(data: HeldOut): HeldOutTask | null {
+  if (typeof data === 'string') return data.startsWith(TASK) ? { task: data.slice(TASK.length) } : null;
+  return isTask(data) ? data : null;
+}
+
+/** Its documents with these settings. */
+export function taskSource(config: TaskConfig, { seed, count = TASK_DOCUMENTS }: HeldOutTask) {
+  return { kind: 'task', config, seed, split: 'heldout', count } as const;
+}
+
+function isTask(data: object): data is HeldOutTask {
+  return 'task' in data && !('kind' in data);
 }
 
 /** Whether a path is a folder of token shards. */
@@ -87,7 +113,7 @@ async function open(
   const inMemory = (documents: Documents): Promise<Opened> =>
     tokenized(heldOutName(data), tokenizer, documents, maxTokens);
   if (typeof data !== 'string' && isDocuments(data)) return { source: await inMemory(data), leftOut: 0 };
-  const { documents, broken } = openDocuments(parsed(typeof data === 'string' ? sourceAt(data) : data));
+  const { documents, broken } = openDocuments(parsed(sourceOf(data)));
   return { source: await inMemory(documents), leftOut: broken.count };
 }
 
@@ -95,10 +121,12 @@ function isDocuments(data: object): data is Documents {
   return Symbol.asyncIterator in data || Symbol.iterator in data;
 }
 
-function sourceAt(place: string): z.input<typeof documentSourceSchema> {
-  if (!place.startsWith(TASK)) return { kind: 'files', paths: [place] };
-  const config = taskConfig(place.slice(TASK.length));
-  return { kind: 'task', config, split: 'heldout', count: TASK_DOCUMENTS };
+type SourceInput = z.input<typeof documentSourceSchema>;
+
+function sourceOf(data: string | HeldOutTask | SourceInput): SourceInput {
+  const task = heldOutTask(data);
+  if (task !== null) return taskSource(taskConfig(task.task, task.set), task);
+  return typeof data === 'string' ? { kind: 'files', paths: [data] } : (data as SourceInput);
 }
 
 function parsed(source: z.input<typeof documentSourceSchema>): z.output<typeof documentSourceSchema> {

@@ -29,7 +29,8 @@ describe('judge', () => {
     const model = loadModel(HOP_BASE);
     const table = await tableFromModel(model, batches());
     const reference = { name: HOP_BASE, entropy: table.entropy.at(-1)! };
-    expect(judged).toEqual(evaluate(table, { model: HOP_BASE, data: 'hop', config: model.config, reference }));
+    const expected = evaluate(table, { model: HOP_BASE, data: 'hop', config: model.config, reference });
+    expect(judged).toEqual({ ...expected, task: config });
     model.dispose();
   });
 
@@ -42,16 +43,40 @@ describe('judge', () => {
     writeFileSync(file, `${lines.join('\n')}\n`);
     using opened = await openModel(HOP_BASE, quick);
     const bare = { data: '', seconds: 0 };
-    const fromTask = { ...(await judge(HOP_BASE, { data: task, ...quick })), ...bare };
+    const { task: _, ...fromTask } = { ...(await judge(HOP_BASE, { data: task, ...quick })), ...bare };
     expect({ ...(await judge(opened, { data: documents(), ...quick })), ...bare }).toEqual(fromTask);
     expect({ ...(await judge(HOP_BASE, { data: file, ...quick })), ...bare }).toEqual(fromTask);
+  });
+
+  it('takes the settings of a task from the model, and says where another model was trained on others', async () => {
+    const said: string[] = [];
+    const onMessage = (line: string) => said.push(line);
+    const asked = { data: { task: 'hop', count: COUNT }, ...quick, onMessage };
+    const judged = await judge(HOP_BASE, asked);
+    expect(judged.task).toEqual(config);
+    expect(judged.perLoop).toEqual((await judge(HOP_BASE, { data: task, ...quick })).perLoop);
+    expect(said).toEqual([expect.stringMatching(/^task:hop as .*hop-base was trained on it: alphabet=10/)]);
+    await judge(HOP_BASE, { ...asked, data: { task: 'hop', set: { hops: 3 }, count: 2 } });
+    await judge(HOP_BASE, {
+      ...asked,
+      data: { ...task, config: taskConfig('hop', { compact: true, joined: true, alphabet: 10, hops: 5 }), count: 2 },
+    });
+    expect(said.slice(1)).toEqual([
+      expect.stringMatching(/^warning: .* hops is 3, in training 4$/),
+      expect.stringMatching(/^warning: .* hops is 5, in training 4$/),
+    ]);
   });
 
   it('compares two models on the same tokens, the difficulty by one of them', async () => {
     const said: string[] = [];
     // The same weights at another place: every difference is zero.
     const { comparisons, reference } = await judge(`${HOP_BASE}/`, {
-      ...{ data: task, ...quick, compareWith: HOP_BASE, onMessage: (line: string) => said.push(line) },
+      ...{
+        data: { ...task, count: 30 },
+        ...quick,
+        compareWith: HOP_BASE,
+        onMessage: (line: string) => said.push(line),
+      },
     });
     expect(reference).toBe(HOP_BASE);
     expect(comparisons!.map(({ metric }) => metric)).toContain('area (hard)');

@@ -10,6 +10,7 @@ import { Tokenizer } from '../text/tokenizer.js';
 import { modelFolder, startOfRun } from '../train/state/model-folder.js';
 import { type Model, type OpenOptions, openModel } from '../train/state/open-model.js';
 import { type HeldOut, type HeldOutBatches, type HeldOutOptions, heldOutBatches, heldOutName } from './data.js';
+import { noteOtherSettings, withTaskSettings } from './judged-task.js';
 import type { ComparisonResult, EvalResult } from './result.js';
 import { tableFromModel } from './table-from-model.js';
 import { type Tabled, TableJudge } from './table-judge.js';
@@ -46,7 +47,8 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
   const setting: Setting = { ...options, onMessage };
   const own = typeof model === 'string' ? model : model.name;
   const tokenizer = await tokenizerOf(model, setting);
-  const { batches, leftOut } = await heldOutBatches(data, tokenizer, options);
+  const { known, task } = await withTaskSettings(data, model, onMessage);
+  const { batches, leftOut } = await heldOutBatches(known, tokenizer, options);
   if (leftOut > 0) onMessage(`${dataName}: ${leftOut} records that could not be read were left out`);
   const reference = options.reference ?? compareWith ?? startOfRun(own) ?? own;
   if (reference !== own && options.reference === undefined && compareWith === undefined)
@@ -55,6 +57,7 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
   for (const name of new Set([reference, compareWith ?? own])) {
     if (name === own) continue;
     await assertSameTokenizer(name, own, tokenizer, setting);
+    await noteOtherSettings(task, name, onMessage);
     tables.set(name, await tabled(name, batches, setting));
   }
   const table = await tabled(model, batches, setting);
@@ -66,7 +69,7 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
     );
   const { buckets, thresholds: taus } = options;
   const standard = new TableJudge(tables.get(reference)!, { data: dataName, buckets, taus });
-  const result = standard.evaluate(table);
+  const result = { ...standard.evaluate(table), ...(task === null ? {} : { task }) };
   return other ? { ...result, comparisons: standard.compare(table, other) } : result;
 }
 

@@ -82,6 +82,8 @@ export const EvalResultSchema = BreakdownSchema.extend({
   data: z.string(),
   loops: z.number().int().min(1),
   buckets: z.object({ easy: BreakdownSchema, medium: BreakdownSchema, hard: BreakdownSchema }),
+  /** The settings of a generated task. */
+  task: z.record(z.string(), z.unknown()).optional(),
   /** The model whose entropies made the buckets. */
   reference: z.string(),
   /** Nats: entropy ≤ the first is easy, ≤ the second is medium, above is hard. */

@@ -7,10 +7,11 @@
  * common adds up, what is noise of single batches shrinks. It costs no training. Checkpoints stay what they are; a run that goes
  * on goes on from the unblended weights.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { noGrad, op, scope } from '@looprpt/engine';
 import { saveModel } from '../checkpoint/save-model.js';
+import { TRAINED_ON_FILE, trainedOnText } from '../data/tasks/trained-on.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import type { RunConfig } from './run-config.js';
 import { writeFailure } from './state/write-failure.js';
@@ -44,7 +45,7 @@ export function blendTowards(start: LoopLM, trained: LoopLM, b: number): void {
  * @throws UserError when the disk refuses
  */
 export async function writeBlended(
-  { out, blend }: RunConfig,
+  { out, blend, data }: RunConfig,
   trained: LoopLM,
   source: ModelSource,
 ): Promise<string | null> {
@@ -59,6 +60,7 @@ export async function writeBlended(
     blendTowards(model, trained, blend);
     rmSync(next, { recursive: true, force: true });
     await saveModel(model, next, { tokenizerFrom: source.tokenizerFrom });
+    if ('task' in data) writeFileSync(join(next, TRAINED_ON_FILE), trainedOnText(data.task), { flush: true });
     rmSync(path, { recursive: true, force: true });
     renameSync(next, path);
   } catch (error) {

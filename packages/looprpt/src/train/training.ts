@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { UserError } from '../base/user-error.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
+import { TRAINED_ON_FILE, trainedOnText } from '../data/tasks/trained-on.js';
 import type { Peers } from '../objectives/peers.js';
 import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
 import { GateWatch } from './gate-watch.js';
@@ -22,7 +23,7 @@ import { scheduledRate } from './schedule.js';
 import { checkpointPath } from './state/folder.js';
 import type { Score } from './state/retention.js';
 import { type RunState, restoreCheckpoint } from './state/run-state.js';
-import { readCompanions } from './state/snapshot.js';
+import { readCompanions, textImage } from './state/snapshot.js';
 import { type CheckpointTiming, CheckpointWriter } from './state/writer.js';
 import type { Trainer } from './trainer.js';
 
@@ -94,7 +95,10 @@ export class Training implements AsyncDisposable {
       ? new CheckpointWriter({
           runFolder: out,
           retention: checkpoint,
-          companions: readCompanions(tokenizerFrom),
+          companions: [
+            ...readCompanions(tokenizerFrom),
+            ...('task' in config.data ? [textImage(TRAINED_ON_FILE, trainedOnText(config.data.task))] : []),
+          ],
           syncFirst: [this.#metricsFile],
           assertOwner,
           onWritten: hooks.onCheckpoint,

@@ -43,7 +43,11 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
     .option('--compare', 'paired bootstrap intervals of the model minus the reference')
     .option('--max-tokens <n>', 'stop after so many counted tokens; with --tasks: longest solution', integer(1))
     .option('--count <n>', 'documents of task:NAME', integer(1), 500)
-    .option('--set <key=value>', 'a setting of task:NAME, in YAML (repeatable)', repeated)
+    .option(
+      '--set <key=value>',
+      'a setting of task:NAME, in YAML (repeatable); others are as the model was trained',
+      repeated,
+    )
     .option('--sequence-length <n>', 'places of a row (default: the longest document, at most 1024)', integer(1))
     .option('--rows <n>', 'rows of a batch (default: about 4096 places)', integer(1))
     .option('--shots <n>', 'with --tasks: solved examples in a prompt', integer(0))

@@ -29,6 +29,11 @@ export interface CheckpointContent {
   tensors: ReadonlyMap<string, Tensor>;
 }
 
+/** A small text of the folder's own, for the writer. */
+export function textImage(name: string, text: string): FileImage {
+  return { name, pieces: [shared(Buffer.from(text))] };
+}
+
 /** Files of the tokenizer, read once: the folder they came from may be gone hours later. */
 export function readCompanions(folder: string): FileImage[] {
   return companionsIn(folder).map((name) => ({ name, pieces: [shared(readFileSync(join(folder, name)))] }));
