@@ -56,7 +56,7 @@ function likePeer(rollouts: 'hard' | 'full', policyGradient: 'gate' | 'backbone'
   return { name, objective, peer: name, same: true, checkpointLoops: false };
 }
 
-/** LoopRPT as this software does it, against LoopRPT as the paper writes it. */
+/** LoopRPT by the defaults, against whole noisy passes with gradients into the backbone. */
 function ours(name: string, settings: { policy?: 'closed' }): BenchMode {
   const objective = loopRptConfigSchema.parse({ kind: 'looprpt', ...settings });
   return { name, objective, peer: 'looprpt-full-backbone', same: false, checkpointLoops: false };

@@ -102,7 +102,7 @@ describe('the surface', () => {
     expect(actual).toEqual(expected);
   });
 
-  it('has docs/reference/cli.md as its page (after a change: npx vitest run -u packages/looprpt/src/cli/surface.test.ts)', async () => {
+  it('has docs/reference/cli.md as its page (after a change: npx vitest run packages/looprpt/src/cli/surface.test.ts -u)', async () => {
     await expect(cliPage(program(silent()))).toMatchFileSnapshot(`${ROOT}docs/reference/cli.md`);
   });
 });

@@ -17,9 +17,9 @@ import { deviceAdamW_, hasDeviceAdamW } from './adamw-device.js';
 export const adamWConfigSchema = z.strictObject({
   learningRate: z.number().positive().default(1e-3).describe('η at its peak'),
   gateLearningRateScale: z.number().nonnegative().default(1).describe("the gate's learning rate, as a multiple of η"),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.95),
-  epsilon: z.number().positive().default(1e-8),
+  beta1: z.number().min(0).lt(1).default(0.9).describe('decay of the first moment'),
+  beta2: z.number().min(0).lt(1).default(0.95).describe('decay of the second moment'),
+  epsilon: z.number().positive().default(1e-8).describe('ε added to the root of the second moment'),
   weightDecay: z.number().nonnegative().default(0).describe('per unit of learning rate; matrices only'),
   clipNorm: z
     .number()

@@ -20,8 +20,11 @@ export interface Preset {
   blend: number;
 }
 
-/** The paper's values where it gives them, else those of small-scale trials. */
-const AS_WRITTEN: LoopRptSettings = {
+/**
+ * The paper's ρ, G, σ, α and β. γ, δ and the open points are from small-scale trials: the paper has γ = 0.01 and δ = 0.0001, reads L_KL
+ * from the noisy passes and does not stop the policy gradient at the gate.
+ */
+const FULL_ROLLOUTS: LoopRptSettings = {
   ...{ rho: 0.2, tau: 0.7, entropyAt: 'reference' },
   ...{ alpha: 1, beta: 1, gamma: 0.02, delta: 0.005, zeta: 0, distillAnchor: null, lambdaBase: 0.02, lambdaScale: 1 },
   ...{ policy: 'rollouts', rollouts: 'full', rolloutCount: 8, sigma: 0.1, rewardFrom: 'table', advantage: 'token' },
@@ -33,28 +36,30 @@ const AS_WRITTEN: LoopRptSettings = {
  * teacher. L_rep at half its weight and with w_k = π(k); L_ref draws the early loops, and them alone, towards the last one.
  */
 const TETHERED: LoopRptSettings = {
-  ...AS_WRITTEN,
+  ...FULL_ROLLOUTS,
   ...{ rho: 1, entropyAt: 'last', policy: 'closed', rollouts: 'hard', advantage: 'batch' },
   ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 0.3, distillFrom: 'last', distillAnchor: 0 },
 };
 
 export const PRESETS = {
   paper: {
-    about: 'LoopRPT as the paper writes it, with every noisy pass whole',
-    objective: AS_WRITTEN,
+    about:
+      "LoopRPT with G = 8 whole noisy passes; γ, δ, the pass of L_KL and the reach of the policy gradient are ours, not the paper's",
+    objective: FULL_ROLLOUTS,
     gateLearningRateScale: 0.5,
     teacherDecay: 0.995,
     blend: 1,
   },
   fast: {
     about: "the same with rollouts of the hard tokens' queries alone: a quarter of the work",
-    objective: { ...AS_WRITTEN, rollouts: 'hard' },
+    objective: { ...FULL_ROLLOUTS, rollouts: 'hard' },
     gateLearningRateScale: 0.5,
     teacherDecay: 0.995,
     blend: 1,
   },
   tethered: {
-    about: 'no rollouts, all tokens, early loops learn from the last, and the weights come back towards the start',
+    about:
+      'no rollouts, all tokens, early loops learn from the last, and the weights are interpolated towards the start',
     objective: TETHERED,
     gateLearningRateScale: 0.5,
     teacherDecay: 0,

@@ -15,16 +15,16 @@ const positive = z.number().int().positive();
 
 /** The shape of a model trained from scratch. */
 export const architectureSchema = z.strictObject({
-  hiddenSize: positive.describe('E'),
+  hiddenSize: positive.describe('E, width of the residual stream'),
   intermediateSize: positive.describe('F, width of the MLP'),
   layers: positive.describe('L, physical layers'),
   heads: positive.describe('H, query heads'),
   kvHeads: positive.optional().describe('G, key and value heads; default H'),
   headDim: positive.optional().describe('D; default E / H'),
-  loops: positive.default(4).describe('K'),
-  ropeTheta: z.number().positive().default(10_000),
-  initializerRange: z.number().positive().default(0.02),
-  tieWordEmbeddings: z.boolean().default(false),
+  loops: positive.default(4).describe('K, loops of the stack per token'),
+  ropeTheta: z.number().positive().default(10_000).describe('θ, base of the rotary position embedding'),
+  initializerRange: z.number().positive().default(0.02).describe('standard deviation of the first weights'),
+  tieWordEmbeddings: z.boolean().default(false).describe('whether the LM head is the embedding'),
   vocabSize: positive.optional().describe("V; default: the tokenizer's, rounded up to a multiple of 64"),
 });
 
@@ -43,8 +43,8 @@ export const dataConfigSchema = z.union([
   z.strictObject({
     task: taskConfigSchema.describe('a generated task with its settings'),
     documents: positive.optional().describe('a finite corpus of so many documents; default: without end'),
-    taskSeed: z.number().int().nonnegative().default(0),
-    split: z.enum(['train', 'heldout', 'tune']).default('train'),
+    taskSeed: z.number().int().nonnegative().default(0).describe('which documents of the split'),
+    split: z.enum(['train', 'heldout', 'tune']).default('train').describe('no problem is in two splits'),
   }),
 ]);
 
@@ -61,7 +61,7 @@ export const runConfigSchema = z.strictObject({
   batch: z
     .strictObject({
       rows: positive.default(16).describe('rows of a micro-batch, of all processes together'),
-      sequenceLength: positive.default(128).describe('places of a row'),
+      sequenceLength: positive.default(128).describe('tokens of a row'),
       accumulate: positive.default(1).describe('micro-batches of a step'),
       pack: z.enum(['greedy', 'whole']).default('greedy').describe('whether documents are cut at the end of a row'),
     })
@@ -85,7 +85,7 @@ export const runConfigSchema = z.strictObject({
     .max(1)
     .default(1)
     .describe(
-      "how far from the start to the last weights the run's model lies; below 1 it is written to RUN/model at the end",
+      'weight interpolation: how far from the start to the last weights the model of the run lies; below 1 it is written to RUN/model at the end',
     ),
   checkpoint: checkpointConfigSchema.prefault({}),
   nonFinite: nonFiniteConfigSchema.prefault({}),
@@ -95,7 +95,7 @@ export const runConfigSchema = z.strictObject({
     .enum(['float32', 'bfloat16', 'float16', 'float64'])
     .default('float32')
     .describe('of weights and activations'),
-  device: z.string().default('cpu'),
+  device: z.string().default('cpu').describe('cpu, cuda or cuda:N'),
   threads: positive.default(2).describe('CPU threads; a resumed run is bit-identical only with the same number'),
   seed: z
     .number()

@@ -13,17 +13,21 @@ export const loopRptConfigSchema = z.strictObject({
 
   alpha: z.number().nonnegative().default(1).describe('α, weight of the policy gradient; 0 switches it off'),
   beta: z.number().nonnegative().default(1).describe('β, weight of the representation loss; 0 switches it off'),
-  gamma: z.number().nonnegative().default(0.02).describe('γ, weight of the exit-entropy bonus; 0 switches it off'),
+  gamma: z
+    .number()
+    .nonnegative()
+    .default(0.02)
+    .describe('γ, weight of the exit-entropy bonus; 0 switches it off. The paper: 0.01'),
   delta: z
     .number()
     .nonnegative()
     .default(0.005)
-    .describe('δ, weight of the K3 divergence from the teacher; 0 switches it off'),
+    .describe('δ, weight of the K3 divergence from the teacher; 0 switches it off. The paper: 0.0001'),
   zeta: z
     .number()
     .nonnegative()
     .default(0)
-    .describe("ζ, weight of the distillation of the teacher's reference into every loop; 0, as written: none"),
+    .describe("ζ, weight of the distillation of the teacher's reference into every loop; 0, as in the paper: none"),
   distillFrom: z
     .enum(['last', 'reference'])
     .default('last')
@@ -49,15 +53,15 @@ export const loopRptConfigSchema = z.strictObject({
     .enum(['rollouts', 'closed'])
     .default('rollouts')
     .describe(
-      'rollouts: sampled exits of noisy passes, as written; closed: the exact gradient of Σ_k π(k) A(k), without rollouts',
+      'rollouts: sampled exits of noisy passes, as in the paper; closed: the exact gradient of Σ_k π(k) A(k), without rollouts',
     ),
   rollouts: z
     .enum(['full', 'hard'])
     .default('hard')
     .describe(
-      "full: every place noisy, as written; hard: only the hard tokens' queries, over the clean keys and values",
+      "full: every token noisy, as in the paper; hard: only the hard tokens' queries, over the clean keys and values",
     ),
-  rolloutCount: z.number().int().min(1).default(8).describe('G'),
+  rolloutCount: z.number().int().min(1).default(8).describe('G, rollouts of a hard token'),
   sigma: z.number().nonnegative().default(0.1).describe('σ, standard deviation of the latent noise; 0: none'),
   rewardFrom: z
     .enum(['table', 'own'])
@@ -67,11 +71,11 @@ export const loopRptConfigSchema = z.strictObject({
   advantage: z
     .enum(['token', 'batch', 'none'])
     .default('token')
-    .describe('normalisation of both advantages: per token (as written), over the batch, or none'),
+    .describe('normalisation of both advantages: per token (as in the paper), over the batch, or none'),
   stepAdvantage: z
     .enum(['token', 'batch', 'none'])
     .optional()
-    .describe("normalisation of A'(k) alone; default, as written: as `advantage` says"),
+    .describe("normalisation of A'(k) alone; default, as in the paper: as `advantage` says"),
   closedFormWeighting: z
     .enum(['policy', 'uniform'])
     .default('policy')
@@ -82,24 +86,26 @@ export const loopRptConfigSchema = z.strictObject({
     .default(0)
     .describe('0: divide the variance by n; 1: by n − 1'),
 
-  policyGradient: reach.default('gate').describe('how far L_PG reaches: the gate alone, or the backbone too'),
+  policyGradient: reach
+    .default('gate')
+    .describe('how far L_PG reaches: the gate alone, or the backbone too, where nothing in the paper stops it'),
   entropyGradient: reach.default('gate').describe('how far the entropy bonus reaches'),
   weights: z
     .enum(['policy', 'uniform', 'depth'])
     .default('policy')
-    .describe('distribution over loops in w_k: π (as written), the same for every loop, or in proportion to k'),
+    .describe('distribution over loops in w_k: π (as in the paper), the same for every loop, or in proportion to k'),
   kappa: z
     .number()
     .nonnegative()
     .default(1)
-    .describe("κ in w_k = π(k) (1 + κ relu(A'(k))): how much a step advantage raises the weight; 1 as written"),
+    .describe("κ in w_k = π(k) (1 + κ relu(A'(k))): how much a step advantage raises the weight; 1 as in the paper"),
   kappaShare: z
     .number()
     .positive()
     .max(1)
     .optional()
     .describe(
-      "share of a row's selected tokens, those of the highest H_t, at which κ counts; default, as written: all",
+      "share of a row's selected tokens, those of the highest H_t, at which κ counts; default, as in the paper: all",
     ),
   weightGradient: z
     .enum(['none', 'gate', 'backbone'])

@@ -22,7 +22,7 @@ export const tokenSelectionSchema = z.strictObject({
     .positive()
     .max(1)
     .default(0.2)
-    .describe('ρ, share of the counted places of a row that are hard; 1: no selection'),
+    .describe('ρ, share of the counted tokens of a row that are hard; 1: no selection'),
   tau: z.number().default(0.7).describe("τ, cdf at which the teacher's reference step is taken"),
   entropyAt: z
     .enum(['reference', 'last'])

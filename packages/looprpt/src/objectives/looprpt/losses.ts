@@ -23,7 +23,7 @@ export function loopProfile(kind: 'uniform' | 'depth', pdfKM: Tensor): Tensor {
   return tensor(heights, { dtype: pdfKM.dtype, device: pdfKM.device }).div(total).view(K, 1);
 }
 
-/** Step 6: L_rep = −Σ_k w_k ℓ^(k) with w_k = π(k) (1 + κ relu(A'(k))); κ = 1 as written, or one for each token, [M]. */
+/** Step 6: L_rep = −Σ_k w_k ℓ^(k) with w_k = π(k) (1 + κ relu(A'(k))); κ = 1 as in the paper, or one for each token, [M]. */
 export function representationLoss(
   pdfKM: Tensor,
   stepAdvantagesKM: Tensor,

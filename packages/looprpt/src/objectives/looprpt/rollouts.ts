@@ -2,7 +2,7 @@
  * Step 5's exploration: G passes in which noise ε^(k) ~ N(0, σ²I) is added to the recurrent state after every loop, and the exit that is
  * sampled from each.
  *
- * `full`: every place is noisy, as written. `hard`: only the hard tokens' queries run again, each over the clean pass's keys
+ * `full`: every place is noisy, as in the paper. `hard`: only the hard tokens' queries run again, each over the clean pass's keys
  * and values of the same loop and layer, which are taken as constants (hard-rollouts.ts).
  *
  * Noise enters only after loop 1, so every rollout takes loop 1 from the clean pass (exact, also for gradients).

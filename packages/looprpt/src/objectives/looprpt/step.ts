@@ -158,7 +158,7 @@ function deterministicPass(student: LoopLM, batch: TrainingBatch, config: LoopRp
   return { statesK: statesK, context, qkv };
 }
 
-/** Step 5 as written: noisy passes, an exit sampled from each, paid and compared within the group. */
+/** Step 5, sampled: noisy passes, an exit sampled from each, paid and compared within the group. */
 function sampledPolicy(
   { student, batch, hard, clean, terms, rewardKM, peers }: PolicyStep,
   config: LoopRptConfig,
