@@ -13,7 +13,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@looprpt\/engine$/, replacement: engineSource('index.ts') },
-      { find: /^@looprpt\/engine\/waiting$/, replacement: engineSource('waiting.ts') },
+      { find: /^@looprpt\/engine\/environment$/, replacement: engineSource('environment.ts') },
       { find: /^looprpt\/internal\/(.*)\.js$/, replacement: `${productSource}$1.ts` },
     ],
   },

@@ -50,12 +50,32 @@ export interface EngineBuild {
 /** `reference`: the slow BLAS that Debian falls back on; `unknown`: none found at the place where it would be. */
 export type Blas = 'optimised' | 'reference' | 'unknown';
 
+/** How OpenBLAS is run on this processor. */
+export interface BlasFit {
+  /**
+   * `fits`: by its own choice. `yours`: as the user's OPENBLAS_CORETYPE has it, products checked. `chosen`: by ours. `old`: on old
+   * kernels, since no faster ones compute rightly. `wrong`: it does not compute rightly at all. `untouched`: it is no OpenBLAS that
+   * chooses, or it could not be asked.
+   */
+  verdict: 'fits' | 'yours' | 'chosen' | 'old' | 'wrong' | 'untouched';
+  /** By the library's own word, after the choice. */
+  core: string | null;
+  /** To be put into OPENBLAS_CORETYPE before the library is loaded. */
+  setting: string | null;
+  /** Of a float32 product in one thread. */
+  gflops: number;
+  /** What it does by itself, where another core was chosen; 0 GFLOP/s where that is wrong. */
+  before: { core: string | null; gflops: number } | null;
+}
+
 export interface EngineReport {
   libtorch: Libtorch | null;
   /** Libtorchs that were seen and why each was passed over; of those that would serve too, how to take them. */
   notes: string[];
   compiler: Compiler | null;
   blas: Blas;
+  /** What set-up found out about the BLAS on this processor; null before it, or after a change. */
+  blasFit: BlasFit | null;
   /** `stale`: compiled from other sources, flags or another libtorch than those found now. */
   addon: 'ready' | 'stale' | 'missing';
   build: EngineBuild | null;
@@ -82,6 +102,19 @@ export class SetupError extends Error {
  * @throws SetupError when `LIBTORCH` is set and is not a usable libtorch
  */
 export function findLibtorch(): Libtorch | null;
+
+/** A program for `fitBlas`: the products of the PyTorch that this Python imports. */
+export function pythonProbe(python: string): string[];
+
+/**
+ * Asks the BLAS behind a program for its core, checks and times its products, and looks for a core that fits the processor better
+ * and computes rightly. To be run with `fit.setting` as OPENBLAS_CORETYPE, where it is not null.
+ * @param probe prints `{"right": boolean, "gflops": number}`
+ */
+export function fitBlasOf(probe: string[], env?: NodeJS.ProcessEnv): Promise<BlasFit>;
+
+/** What to tell the user about it in one line; null where all is well. */
+export function blasLine(fit: BlasFit): string | null;
 
 /** Brings the addon up to date and says where it is; quick when there is nothing to do. @throws SetupError */
 export function setupEngine(options?: SetupOptions): Promise<EngineBuild>;

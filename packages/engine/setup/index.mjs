@@ -3,12 +3,15 @@
  * The engine's set-up: from a bare machine to an addon that loads. Run as a program it does that and says so; other
  * modules call `setupEngine`, and `inspectEngine` for a report that changes nothing. Types: index.d.mts.
  */
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { blasOf } from './blas.mjs';
+import { addonProbe, asking } from './blas-ask.mjs';
+import { fitBlas, lineOf, VARIABLE } from './blas-fit.mjs';
+import { readRecord, recordOf, sharedBlas, stillHolds, thisProcessor, writeRecord } from './blas-record.mjs';
 import { buildAddon, isBuilt, readEngineJson } from './build-addon.mjs';
 import { buildPlace } from './build-place.mjs';
 import { planBuild } from './build-plan.mjs';
@@ -20,6 +23,8 @@ import { findCompiler } from './programs.mjs';
 import { sayer } from './progress.mjs';
 import { asSetupError, SettingError, SetupError } from './setup-error.mjs';
 
+export { pythonProbe } from './blas-ask.mjs';
+export { lineOf as blasLine } from './blas-fit.mjs';
 export { findLibtorch } from './find-libtorch.mjs';
 export { SetupError } from './setup-error.mjs';
 
@@ -74,7 +79,35 @@ async function bringUp({ yes, say }) {
   const target = targetOf(libtorch, compiler);
   const plan = planBuild(target);
   if (!isBuilt({ base, buildDir, plan })) for (const note of notes) say.line(`passed over: ${note}`);
-  return buildAddon({ base, buildDir, name: 'looprpt_engine', plan, target, env: process.env, say });
+  const build = await buildAddon({ base, buildDir, name: 'looprpt_engine', plan, target, env: process.env, say });
+  await fitAddon({ buildDir, libDir: libtorch.libDir, addon: path.resolve(base, build.addon), say });
+  return build;
+}
+
+/**
+ * Once a processor, library and settings: whether the BLAS that the addon loads fits the processor, and computes rightly.
+ * @param {{ buildDir: string, libDir: string, addon: string, say: import('./progress.mjs').Say }} what
+ * @throws {SetupError} where it computes wrongly
+ */
+async function fitAddon({ buildDir, libDir, addon, say }) {
+  if (sharedBlas(libDir) === null) return; // libtorch's own
+  const known = readRecord(buildDir);
+  if (known !== null && stillHolds(known, libDir, process.env)) return;
+  const fit = await fitBlasOf(addonProbe(addon));
+  const line = lineOf(fit);
+  if (fit.verdict === 'wrong') {
+    rmSync(path.join(buildDir, 'engine.json')); // nothing is to be computed with it
+    const own = process.env[VARIABLE];
+    if (own !== undefined) throw new SettingError(VARIABLE, `${VARIABLE}=${own}: ${line}`, 'another core');
+    throw new SetupError(`${line}. Install a newer OpenBLAS. ${OTHER_WAYS}`);
+  }
+  if (line !== null) say.line(line);
+  if (fit.verdict !== 'untouched') writeRecord(buildDir, recordOf(libDir, process.env, fit));
+}
+
+/** @type {typeof import('./index.mjs').fitBlasOf} */
+export function fitBlasOf(probe, env = process.env) {
+  return fitBlas({ ask: asking(probe, env), own: env[VARIABLE], flags: thisProcessor().flags });
 }
 
 /**
@@ -154,6 +187,9 @@ export function inspectEngine() {
   const { buildDir, base } = place ?? buildPlace(packageDir, {});
   const blas = blasOf(libtorch);
   const build = readEngineJson(buildDir);
+  const record = readRecord(buildDir);
+  const known = libtorch !== null && record !== null && stillHolds(record, libtorch.libDir, process.env);
+  const blasFit = known ? record.fit : null;
   const current =
     libtorch !== null &&
     compiler !== null &&
@@ -170,7 +206,7 @@ export function inspectEngine() {
       addon === 'stale' ? 'the addon was made for another libtorch or from other sources' : 'the addon is not compiled';
     mend.push({ what, command: `node ${fileURLToPath(import.meta.url)}` });
   }
-  return { libtorch, notes, compiler, blas, addon, build, mend };
+  return { libtorch, notes, compiler, blas, blasFit, addon, build, mend };
 }
 
 async function main() {

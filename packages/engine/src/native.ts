@@ -7,9 +7,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { EngineBuild } from '../setup/index.mjs';
-import { prepareWaiting } from './waiting.js';
+import { engineFile, prepareEnvironment } from './environment.js';
 
 export type { EngineBuild };
 
@@ -142,8 +141,6 @@ export interface NativeEngine {
   stopProfile(): OperatorTotal[];
 }
 
-const packageRoot = fileURLToPath(new URL('../', import.meta.url));
-
 /**
  * What the set-up found and built, the addon's path made absolute. It is `build/engine.json` of this package, or the
  * file that the environment's LOOPRPT_ENGINE_BUILD names (an addon for another libtorch), in which the addon's path
@@ -152,21 +149,20 @@ const packageRoot = fileURLToPath(new URL('../', import.meta.url));
  * @throws if there is none, with the command that makes it
  */
 export function engineBuild(): EngineBuild {
-  const other = process.env.LOOPRPT_ENGINE_BUILD;
-  const file = other ? path.resolve(other) : path.join(packageRoot, 'build/engine.json');
+  const { file, base } = engineFile(process.env);
   if (!existsSync(file)) {
     throw new Error(
-      other
+      process.env.LOOPRPT_ENGINE_BUILD
         ? `LOOPRPT_ENGINE_BUILD names ${file}, which does not exist`
         : `the libtorch addon is not built yet: run \`node ${path.join(packageRoot, 'setup/index.mjs')}\``,
     );
   }
   const build = JSON.parse(readFileSync(file, 'utf8')) as EngineBuild;
-  return { ...build, addon: path.resolve(other ? path.dirname(file) : packageRoot, build.addon) };
+  return { ...build, addon: path.resolve(base, build.addon) };
 }
 
 function load(): NativeEngine {
-  prepareWaiting(process.env);
+  prepareEnvironment(process.env);
   // What c10d writes to stderr about lost connections comes as errors too, in one sentence.
   process.env.GLOG_minloglevel ??= '3';
   process.env.TORCH_CPP_LOG_LEVEL ??= 'FATAL';

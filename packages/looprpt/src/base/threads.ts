@@ -4,16 +4,16 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { prepareWaiting } from '@looprpt/engine/waiting';
+import { prepareEnvironment } from '@looprpt/engine/environment';
 
 const VARIABLES = ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'];
 
 /**
- * Writes the number of threads into the environment.
+ * Writes the number of threads into the environment, with what else the engine's libraries read there.
  * @param asked overrides what stands there; without it the environment's own values stay
  */
 export function prepareThreads(environment: NodeJS.ProcessEnv, asked?: number | undefined): void {
-  prepareWaiting(environment);
+  prepareEnvironment(environment);
   const threads = String(asked ?? defaultThreads(environment));
   for (const name of VARIABLES) environment[name] = asked === undefined ? (environment[name] ?? threads) : threads;
 }

@@ -24,7 +24,16 @@ const built: EngineReport['build'] = {
   ...{ flags: [], builtAt: '2026-01-01T00:00:00Z', key: 'x' },
 };
 const report = (change: Partial<EngineReport>): EngineReport => ({
-  ...{ libtorch, notes: [], compiler: built.compiler, blas: 'unknown', addon: 'ready', build: built, mend: [] },
+  ...{
+    libtorch,
+    notes: [],
+    compiler: built.compiler,
+    blas: 'unknown',
+    blasFit: null,
+    addon: 'ready',
+    build: built,
+    mend: [],
+  },
   ...change,
 });
 const running: Runtime = { version: '2.5.1', threads: 4, cudaDevices: 1, bfloat16: ['cpu', 'cuda'], float16: ['cuda'] };
@@ -80,6 +89,22 @@ suite('doctor', () => {
     const plain = report({ libtorch: { ...libtorch, cuda: false }, blas: 'reference' });
     expect(facts(describe(plain, 1, none))).toMatchObject({ CUDA: 'this libtorch has no CUDA' });
     expect(facts(describe(plain, 1, none)).BLAS).toContain('slow reference BLAS');
+  });
+
+  it('says how the BLAS is run on this processor', () => {
+    const blasOf = (blasFit: EngineReport['blasFit']): string | undefined =>
+      facts(describe(report({ blas: 'optimised', blasFit }), 1, running)).BLAS;
+    const fits = { verdict: 'fits', core: 'Haswell', setting: null, gflops: 70.4, before: null } as const;
+    expect(blasOf(fits)).toBe('optimised, OpenBLAS as Haswell, 70 GFLOP/s a thread');
+    const before = { core: 'Prescott', gflops: 20 };
+    expect(blasOf({ ...fits, verdict: 'chosen', core: 'SkylakeX', setting: 'SkylakeX', before })).toBe(
+      'optimised, OpenBLAS as SkylakeX, 70 GFLOP/s a thread: chosen by set-up, since OpenBLAS takes this processor for Prescott',
+    );
+    expect(blasOf({ ...fits, verdict: 'yours' })).toMatch(/as OPENBLAS_CORETYPE has it$/);
+    expect(blasOf({ ...fits, verdict: 'old', core: 'Prescott' })).toMatch(
+      /Prescott, .*: old kernels; a newer OpenBLAS is faster$/,
+    );
+    expect(blasOf(null)).toBe('optimised');
   });
 });
 

@@ -27,6 +27,7 @@ export interface Diagnosis {
   addon: { state: EngineReport['addon']; path: string | null; builtAt: string | null };
   compiler: string | null;
   blas: EngineReport['blas'];
+  blasFit: EngineReport['blasFit'];
   runtime: Runtime | null;
   /** Backends for training on several processes. */
   distributed: { available: boolean; note: string };
@@ -67,7 +68,7 @@ function isLoadFailure(error: unknown): boolean {
 }
 
 export function describe(report: EngineReport, threads: number | undefined, running: Runtime | null): Diagnosis {
-  const { libtorch, addon, build, compiler, blas, notes, mend } = report;
+  const { libtorch, addon, build, compiler, blas, blasFit, notes, mend } = report;
   return {
     ok: addon === 'ready' && running !== null,
     looprpt: looprptVersion(),
@@ -89,6 +90,7 @@ export function describe(report: EngineReport, threads: number | undefined, runn
     addon: { state: addon, path: build?.addon ?? null, builtAt: build?.builtAt ?? null },
     compiler: compiler?.version ?? null,
     blas,
+    blasFit,
     runtime: running,
     distributed: distributedOf(libtorch),
     notes,
@@ -119,11 +121,6 @@ export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
   const found = libtorch
     ? `${libtorch.version} at ${libtorch.path} (${how[libtorch.how as keyof typeof how] ?? libtorch.how}${libtorch.python ? ` of ${libtorch.python}` : ''})`
     : 'not found';
-  const blas = {
-    optimised: 'optimised',
-    reference: 'the slow reference BLAS: products take many times longer',
-    unknown: 'unknown (part of this libtorch)',
-  }[diagnosis.blas];
   return [
     ['looprpt', diagnosis.looprpt],
     ['node', `${diagnosis.node} on ${diagnosis.platform}`],
@@ -135,7 +132,7 @@ export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
     ['libtorch', found],
     ['addon', addon.state === 'ready' ? `ready (${addon.path})` : addon.state],
     ['compiler', diagnosis.compiler ?? 'not found'],
-    ['BLAS', blas],
+    ['BLAS', blasFact(diagnosis)],
     ['CUDA', cudaFact(diagnosis)],
     ['bfloat16', runtime ? devicesFact(runtime.bfloat16) : 'unknown until the engine is built'],
     ['float16', runtime ? devicesFact(runtime.float16) : 'unknown until the engine is built'],
@@ -144,6 +141,21 @@ export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
     ...missing.map(({ what, command }): [string, string] => ['missing', `${what}: ${command}`]),
     ['verdict', diagnosis.ok ? 'ready' : 'not ready: run `npx looprpt setup`'],
   ];
+}
+
+function blasFact({ blas, blasFit }: Diagnosis): string {
+  const kind = {
+    optimised: 'optimised',
+    reference: 'the slow reference BLAS: products take many times longer',
+    unknown: 'unknown (part of this libtorch)',
+  }[blas];
+  if (blasFit === null) return kind;
+  const why = {
+    ...{ fits: '', wrong: '', untouched: '', yours: ': as OPENBLAS_CORETYPE has it' },
+    chosen: `: chosen by set-up, since OpenBLAS takes this processor for ${blasFit.before?.core}`,
+    old: ': old kernels; a newer OpenBLAS is faster',
+  }[blasFit.verdict];
+  return `${kind}, OpenBLAS as ${blasFit.core}, ${blasFit.gflops.toFixed(0)} GFLOP/s a thread${why}`;
 }
 
 function cudaFact({ libtorch, runtime }: Diagnosis): string {

@@ -1,0 +1,39 @@
+/**
+ * What must stand in the environment before libtorch is loaded, since its libraries read it once, then. Nothing here loads it.
+ *
+ * It must be called in the main thread: what a worker writes into `process.env` does not reach the libraries.
+ */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { prepareBlas } from '../setup/blas-record.mjs';
+
+/** Iterations of libgomp's loop: about a fifth of a millisecond. */
+const SPINS = '20000';
+
+const packageRoot = fileURLToPath(new URL('../', import.meta.url));
+
+/** The `engine.json` in force: this package's, or the one that LOOPRPT_ENGINE_BUILD names (an addon for another libtorch). */
+export function engineFile(environment: NodeJS.ProcessEnv): { file: string; base: string } {
+  const other = environment.LOOPRPT_ENGINE_BUILD;
+  if (!other) return { file: path.join(packageRoot, 'build/engine.json'), base: packageRoot };
+  const file = path.resolve(other);
+  return { file, base: path.dirname(file) };
+}
+
+/** Leaves what the user has set. */
+export function prepareEnvironment(environment: NodeJS.ProcessEnv): void {
+  prepareWaiting(environment);
+  prepareBlas(path.dirname(engineFile(environment).file), environment);
+}
+
+/**
+ * How libtorch's threads wait for work. They must not spin for long: libtorch has a pool for the main thread and one for the
+ * backward pass, and two pools that spin on the same cores are many times slower. But a thread that sleeps takes some 50 µs to
+ * wake, which for small products is longer than the product. So they spin shortly, which bridges the gaps between operators, and
+ * then sleep.
+ */
+function prepareWaiting(environment: NodeJS.ProcessEnv): void {
+  if (environment.OMP_WAIT_POLICY !== undefined) return;
+  environment.OMP_WAIT_POLICY = 'passive';
+  environment.GOMP_SPINCOUNT ??= SPINS;
+}
