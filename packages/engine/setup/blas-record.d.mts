@@ -17,6 +17,9 @@ export function readRecord(buildDir: string): BlasRecord | null;
 
 export function writeRecord(buildDir: string, record: BlasRecord): void;
 
+/** The environment without the core that a process, or the one that started it, has from the record. */
+export function withoutOurs(record: BlasRecord | null, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
+
 /** Whether it was made on this processor, with this library and these settings. */
 export function stillHolds(record: BlasRecord, libDir: string, env: NodeJS.ProcessEnv): boolean;
 

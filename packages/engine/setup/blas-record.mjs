@@ -72,13 +72,17 @@ export function writeRecord(buildDir, record) {
   writeFileSync(fileIn(buildDir), `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** @type {typeof import('./blas-record.mjs').withoutOurs} */
+export function withoutOurs(record, env) {
+  const ours = record?.fit.setting && env[VARIABLE] === record.fit.setting && !record.settings[VARIABLE];
+  if (!ours) return env;
+  const { [VARIABLE]: _ours, ...others } = env;
+  return others;
+}
+
 /** @type {typeof import('./blas-record.mjs').stillHolds} */
 export function stillHolds(record, libDir, env) {
-  const { setting } = record.fit;
-  // in a process, or a child of one, that has it from this record
-  const ours = setting !== null && env[VARIABLE] === setting && record.settings[VARIABLE] === undefined;
-  const { [VARIABLE]: _ours, ...others } = env;
-  return JSON.stringify(record) === JSON.stringify(recordOf(libDir, ours ? others : env, record.fit));
+  return JSON.stringify(record) === JSON.stringify(recordOf(libDir, withoutOurs(record, env), record.fit));
 }
 
 /** @type {typeof import('./blas-record.mjs').prepareBlas} */

@@ -11,7 +11,15 @@ import { fileURLToPath } from 'node:url';
 import { blasOf } from './blas.mjs';
 import { addonProbe, asking } from './blas-ask.mjs';
 import { fitBlas, lineOf, VARIABLE } from './blas-fit.mjs';
-import { readRecord, recordOf, sharedBlas, stillHolds, thisProcessor, writeRecord } from './blas-record.mjs';
+import {
+  readRecord,
+  recordOf,
+  sharedBlas,
+  stillHolds,
+  thisProcessor,
+  withoutOurs,
+  writeRecord,
+} from './blas-record.mjs';
 import { buildAddon, isBuilt, readEngineJson } from './build-addon.mjs';
 import { buildPlace } from './build-place.mjs';
 import { planBuild } from './build-plan.mjs';
@@ -80,7 +88,8 @@ async function bringUp({ yes, say }) {
   const plan = planBuild(target);
   if (!isBuilt({ base, buildDir, plan })) for (const note of notes) say.line(`passed over: ${note}`);
   const build = await buildAddon({ base, buildDir, name: 'looprpt_engine', plan, target, env: process.env, say });
-  await fitAddon({ buildDir, libDir: libtorch.libDir, addon: path.resolve(base, build.addon), say });
+  if (!target.sanitize)
+    await fitAddon({ buildDir, libDir: libtorch.libDir, addon: path.resolve(base, build.addon), say });
   return build;
 }
 
@@ -107,7 +116,8 @@ async function fitAddon({ buildDir, libDir, addon, say }) {
 
 /** @type {typeof import('./index.mjs').fitBlasOf} */
 export function fitBlasOf(probe, env = process.env) {
-  return fitBlas({ ask: asking(probe, env), own: env[VARIABLE], flags: thisProcessor().flags });
+  const theirs = withoutOurs(readRecord(buildPlace(packageDir, env).buildDir), env);
+  return fitBlas({ ask: asking(probe, theirs), own: theirs[VARIABLE], flags: thisProcessor().flags });
 }
 
 /**

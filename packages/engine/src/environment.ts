@@ -10,7 +10,7 @@ import { prepareBlas } from '../setup/blas-record.mjs';
 /** Iterations of libgomp's loop: about a fifth of a millisecond. */
 const SPINS = '20000';
 
-const packageRoot = fileURLToPath(new URL('../', import.meta.url));
+export const packageRoot = fileURLToPath(new URL('../', import.meta.url));
 
 /** The `engine.json` in force: this package's, or the one that LOOPRPT_ENGINE_BUILD names (an addon for another libtorch). */
 export function engineFile(environment: NodeJS.ProcessEnv): { file: string; base: string } {

@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { EngineBuild } from '../setup/index.mjs';
-import { engineFile, prepareEnvironment } from './environment.js';
+import { engineFile, packageRoot, prepareEnvironment } from './environment.js';
 
 export type { EngineBuild };
 
