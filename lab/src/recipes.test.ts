@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { explainConfigError } from 'looprpt/internal/base/settings/config-error.js';
 import { readSettings } from 'looprpt/internal/base/settings/config-file.js';
-import { expandPreset } from 'looprpt/internal/cli/preset.js';
 import { mixtureSourceSchema } from 'looprpt/internal/data/documents/source.js';
+import { expandPreset } from 'looprpt/internal/train/expand-preset.js';
 import { runConfigSchema } from 'looprpt/internal/train/run-config.js';
 import { expect, test } from 'vitest';
 

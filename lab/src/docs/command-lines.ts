@@ -7,7 +7,7 @@ import { explainConfigError } from 'looprpt/internal/base/settings/config-error.
 import { readSettings } from 'looprpt/internal/base/settings/config-file.js';
 import type { Cli } from 'looprpt/internal/base/terminal/cli.js';
 import { program } from 'looprpt/internal/cli/main.js';
-import { expandPreset } from 'looprpt/internal/cli/preset.js';
+import { expandPreset } from 'looprpt/internal/train/expand-preset.js';
 import { runConfigSchema } from 'looprpt/internal/train/run-config.js';
 import { allCommands } from '../../../packages/looprpt/test-support/cli-page.js';
 import { STUDIES } from '../studies/studies/index.js';

@@ -8,9 +8,9 @@ import { explainConfigError } from '../base/settings/config-error.js';
 import { readSettings } from '../base/settings/config-file.js';
 import type { Cli } from '../base/terminal/cli.js';
 import { mixtureSourceSchema } from '../data/documents/source.js';
+import { expandPreset } from '../train/expand-preset.js';
 import { runConfigSchema } from '../train/run-config.js';
 import { program } from './main.js';
-import { expandPreset } from './preset.js';
 
 const silent = (): Cli => ({ stdout: new PassThrough(), stderr: new PassThrough(), args: [], exitCode: 0 });
 const commands = allCommands(program(silent()));

@@ -42,10 +42,11 @@ async function runWithBar(
   config: RunConfig,
   { resume = false, quiet = false }: { resume?: boolean; quiet?: boolean },
 ): Promise<RunOutcome> {
-  const { run } = await import('../train/run.js');
+  const { train } = await import('../train/train.js');
   using interrupted = interruption(cli.stderr);
   using bar = trainingBar(kind, { stream: cli.stderr, quiet });
-  return await run(config, resume, {
+  return await train(config, {
+    resume,
     signal: interrupted.signal,
     onMessage: bar.onMessage,
     onStep: bar.onStep,

@@ -1,4 +1,5 @@
 /** The objectives that a run's configuration can name, and the one place that tells them apart. */
+import assert from 'node:assert/strict';
 import { z } from 'zod';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { Objective, ObjectiveInputs, ObjectiveReport } from './contract.js';
@@ -17,12 +18,20 @@ import { RowRandomness } from './looprpt/row-randomness.js';
 import { loopRptLoss } from './looprpt/step.js';
 import { stage1ConfigSchema, stage1Loss } from './stage1.js';
 
+/** A loss that a program gives to `train`; its function is not part of the configuration. */
+export const customConfigSchema = z.strictObject({
+  kind: z.literal('custom'),
+  name: z.string().min(1).default('custom').describe('what the run calls it'),
+  readsTeacher: z.boolean().default(false).describe('whether its steps read the EMA teacher'),
+});
+
 export const objectiveConfigSchema = z.discriminatedUnion('kind', [
   loopRptConfigSchema,
   stage1ConfigSchema,
   gateConfigSchema,
   uniformCeConfigSchema,
   hardTokenCeConfigSchema,
+  customConfigSchema,
 ]);
 export type ObjectiveConfig = z.infer<typeof objectiveConfigSchema>;
 
@@ -40,6 +49,10 @@ export function objectiveOf(config: ObjectiveConfig): Objective {
       return onCountedPlaces(({ student, batch }) => uniformCeLoss(student, batch, config));
     case 'hard-token-ce':
       return hardTokenCe(config);
+    case 'custom': {
+      const { name, readsTeacher } = config;
+      return { ...onCountedPlaces(() => assert.fail(`objective ${name} was not given`)), readsTeacher };
+    }
     default:
       return config satisfies never;
   }

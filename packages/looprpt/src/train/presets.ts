@@ -68,3 +68,25 @@ export const PRESETS = {
 } as const satisfies Record<string, Preset>;
 
 export type PresetName = keyof typeof PRESETS;
+
+/** A preset as the part of a run's configuration that it stands for. */
+export interface PresetSettings {
+  objective: LoopRptSettings & { kind: 'looprpt' };
+  optimizer: { gateLearningRateScale: number };
+  teacherDecay: number;
+  blend: number;
+}
+
+/**
+ * The presets as parts of a configuration, to be spread into one.
+ * @example await train({ ...presets.paper, model: { from: 'base' }, data: { shards: 'shards' }, out: 'run', steps: 500 });
+ */
+export const presets: Readonly<Record<PresetName, PresetSettings>> = {
+  paper: settingsOf(PRESETS.paper),
+  fast: settingsOf(PRESETS.fast),
+  tethered: settingsOf(PRESETS.tethered),
+};
+
+function settingsOf({ objective, gateLearningRateScale, teacherDecay, blend }: Preset): PresetSettings {
+  return { objective: { kind: 'looprpt', ...objective }, optimizer: { gateLearningRateScale }, teacherDecay, blend };
+}

@@ -46,6 +46,9 @@ export const dataConfigSchema = z.union([
     taskSeed: z.number().int().nonnegative().default(0).describe('which documents of the split'),
     split: z.enum(['train', 'heldout', 'tune']).default('train').describe('no problem is in two splits'),
   }),
+  z.strictObject({
+    given: z.string().min(1).describe('documents that a program gives to `train`, by a name for them'),
+  }),
 ]);
 
 export const runConfigSchema = z.strictObject({

@@ -1,8 +1,10 @@
 /** The data of a run: from its configuration to a loader with a position, and a guard over what comes out of it. */
 
 import { UserError } from '../base/user-error.js';
+import type { Documents } from '../data/documents/document.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSource } from '../data/loader/document-source.js';
+import { givenDocuments } from '../data/loader/given-documents.js';
 import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
 import { TokenizedTaskSource } from '../data/loader/tokenized-source.js';
 import { ShardSet } from '../data/shards/shard-set.js';
@@ -11,7 +13,18 @@ import { ALONE, type Peers } from '../objectives/peers.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import type { RunConfig } from './run-config.js';
 
-function documentSource({ data }: RunConfig, tokenizer: Tokenizer): DocumentSource {
+function documentSource(
+  { data, epochs }: RunConfig,
+  tokenizer: Tokenizer,
+  given: Documents | undefined,
+): DocumentSource {
+  if ('given' in data) {
+    if (given === undefined)
+      throw new UserError(`data ${data.given}: are documents of the program that trained; train with that program`);
+    if (epochs !== null && !Array.isArray(given))
+      throw new UserError('epochs: a stream of documents is read once; leave epochs out, or give a list of documents');
+    return givenDocuments(given, data.given, tokenizer);
+  }
   if ('shards' in data) return ShardSet.open(data.shards, { tokenizerHash: tokenizer.hash });
   const { task, documents, taskSeed, split } = data;
   return new TokenizedTaskSource({
@@ -23,14 +36,19 @@ function documentSource({ data }: RunConfig, tokenizer: Tokenizer): DocumentSour
 }
 
 /** The loader of this process's rows at the start of the run's data. @throws UserError if the rows do not divide by the ranks */
-export function openRunData(config: RunConfig, tokenizer: Tokenizer, { rank, size }: Peers = ALONE): PackedLoader {
+export function openRunData(
+  config: RunConfig,
+  tokenizer: Tokenizer,
+  { rank, size }: Peers = ALONE,
+  given?: Documents,
+): PackedLoader {
   const { batch, epochs, seed } = config;
   if (batch.rows % size !== 0)
     throw new UserError(
       `batch.rows: ${batch.rows} rows do not divide by ${size} processes; give a multiple of ${size} (a micro-batch's rows are those of all processes together)`,
     );
   return new PackedLoader(
-    documentSource(config, tokenizer),
+    documentSource(config, tokenizer, given),
     loaderConfig.parse({
       batchSize: batch.rows / size,
       sequenceLength: batch.sequenceLength,
@@ -66,7 +84,7 @@ function guard({ inputIds, targetIds, S }: PackedBatch, { data }: RunConfig, voc
   for (const ids of [inputIds, targetIds]) {
     const at = ids.findIndex((id) => id < 0 || id >= vocabSize);
     if (at < 0) continue;
-    const source = 'shards' in data ? data.shards : data.task.task;
+    const source = 'shards' in data ? data.shards : 'given' in data ? data.given : data.task.task;
     throw new UserError(
       `${source}: token id ${ids[at]} (row ${Math.floor(at / S) + 1}, place ${(at % S) + 1} of a batch) is outside the model's vocabulary of ${vocabSize}; the data are damaged or of another tokenizer, prepare them again`,
     );

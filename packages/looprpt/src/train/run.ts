@@ -10,7 +10,9 @@
 import { join } from 'node:path';
 import { PeerError, type ProcessGroup, setThreads } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
+import type { Documents } from '../data/documents/document.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
+import type { Objective } from '../objectives/contract.js';
 import { objectiveOf } from '../objectives/objective.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
 import { writeBlended } from './blend.js';
@@ -33,17 +35,28 @@ import { type RunHooks, type RunOutcome, Training } from './training.js';
 export { CONFIG_FILE } from './state/run-folder.js';
 export type { RunHooks, RunOutcome } from './training.js';
 
+/** What a program gives beside the configuration, which only names it. */
+export interface Given {
+  objective?: Objective | undefined;
+  documents?: Documents | undefined;
+}
+
 /**
  * Runs the training; where the environment says so (train/distributed/environment.ts), together with other processes. Then all read the
  * same run folder, rank 0 alone writes it, and one that fails tells the others.
  * @param resume go on in an existing run folder; without it the folder must not hold a run
  * @throws UserError when the folder is in use, the data or the weights are damaged, the disk refuses, or training diverged
  */
-export async function run(config: RunConfig, resume: boolean, hooks: RunHooks = {}): Promise<RunOutcome> {
+export async function run(
+  config: RunConfig,
+  resume: boolean,
+  hooks: RunHooks = {},
+  given: Given = {},
+): Promise<RunOutcome> {
   await using group = await joinPeers(config);
   try {
     // One voice is enough: what rank 0 says holds for all.
-    return await runWith(group, config, resume, group && group.rank > 0 ? signalOf(hooks) : hooks);
+    return await runWith(group, config, resume, group && group.rank > 0 ? signalOf(hooks) : hooks, given);
   } catch (error) {
     if (error instanceof PeerError) throw new LostPeers(error.message);
     group?.fail(error instanceof Error ? error.message : String(error));
@@ -58,7 +71,13 @@ async function runWith(
   config: RunConfig,
   resume: boolean,
   hooks: RunHooks,
+  given: Given,
 ): Promise<RunOutcome> {
+  const objective = given.objective ?? objectiveOf(config.objective);
+  if (config.objective.kind === 'custom' && given.objective === undefined)
+    throw new UserError(
+      `objective ${config.objective.name}: is a function of the program that trained; train with that program`,
+    );
   setThreads(config.threads);
   const peers = group ?? ALONE;
   const first = peers.rank === 0;
@@ -69,11 +88,11 @@ async function runWith(
   const source = await modelSource(config);
   for (const remark of source.config.remarks ?? []) hooks.onMessage?.(`the model's config.json: ${remark}`);
   assertSameRun(config, source.tokenizer.hash, peers);
-  const loader = openRunData(config, source.tokenizer, peers);
+  const loader = openRunData(config, source.tokenizer, peers, given.documents);
   const student = source.open();
-  const { objective, optimizer, teacherDecay, seed } = config;
+  const { optimizer, teacherDecay, seed } = config;
   const ranks = group ? { group, config: config.distributed } : undefined;
-  const trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed, ranks });
+  const trainer = new Trainer({ student, objective, optimizer, teacherDecay, seed, ranks });
   try {
     assertFinite(trainer, 'model', peers);
     using late = first && early === null ? startIn(config) : null;
@@ -86,6 +105,7 @@ async function runWith(
     if (!first || outcome.interrupted) return outcome;
     return { ...outcome, model: (await writeBlended(config, student, source)) ?? outcome.model };
   } finally {
+    await loader.close();
     trainer[Symbol.dispose]();
     trainer.student.dispose();
   }

@@ -42,7 +42,7 @@ describe('of a run configuration', () => {
     [
       'a wrong kind of objective',
       changed({ objective: { kind: 'stage2' } }),
-      'objective.kind: "stage2" is none of looprpt, stage1, gate, uniform-ce, hard-token-ce; did you mean stage1?',
+      'objective.kind: "stage2" is none of looprpt, stage1, gate, uniform-ce, hard-token-ce, custom; did you mean stage1?',
     ],
     [
       'a key of another objective',

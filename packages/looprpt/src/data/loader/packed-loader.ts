@@ -63,7 +63,7 @@ export class PackedLoader {
   private busy = false;
 
   constructor(
-    source: DocumentSource,
+    private readonly source: DocumentSource,
     private readonly config: LoaderConfig,
     { padId = 0, rank = 0, worldSize = 1 }: LoaderOptions = {},
   ) {
@@ -104,6 +104,11 @@ export class PackedLoader {
     }
     this.busy = false;
     return batch;
+  }
+
+  /** When no batch is wanted any more. */
+  async close(): Promise<void> {
+    await this.source.close?.();
   }
 
   /** All batches from here on, each in new arrays. */

@@ -23,6 +23,9 @@ interface Piece {
   content: TokenDocument | null;
 }
 
+/** Empty documents in a row after which an endless source is given up. */
+const ENDLESS = 1_000_000;
+
 /** JSON: [document, from, count]. */
 export type PieceState = [index: number, from: number, count: number];
 
@@ -48,6 +51,8 @@ export class RowPacker {
     const { pack, S } = this.options;
     const window = pack === 'greedy' ? 1 : this.options.window;
     let next = 0;
+    // After a resume, in the order in which they were drawn: a stream cannot go back.
+    for (const piece of this.waiting) piece.content ??= await this.source.tokens(piece.index);
     while (row.room > 0) {
       if (next === this.waiting.length && (next >= window || !(await this.draw()))) return;
       const piece = this.waiting[next]!;
@@ -56,8 +61,7 @@ export class RowPacker {
         next++;
         continue;
       }
-      if (piece.content === null) piece.content = await this.source.tokens(piece.index);
-      row.place(piece.content, piece.from, count, piece.index);
+      row.place(piece.content!, piece.from, count, piece.index);
       piece.from += count;
       piece.count -= count;
       if (piece.count === 0) this.waiting.splice(next, 1);
@@ -74,12 +78,17 @@ export class RowPacker {
 
   /** Puts the next document that has a place behind those that wait; false at the end. */
   private async draw(): Promise<boolean> {
-    for (let empty = 0; empty <= this.source.length; empty++) {
+    const most = Math.min(this.source.length, ENDLESS);
+    for (let empty = 0; empty <= most; empty++) {
       const index = this.order.next();
       if (index === null) return false;
       // Mapped documents are there at once: waiting for a promise would cost more than the packing.
       const made = this.source.tokens(index);
       const content = made instanceof Promise ? await made : made;
+      if (content === null) {
+        this.order.position--;
+        return false;
+      }
       const count = content.ids.length - 1;
       if (count < 1) continue;
       this.waiting.push({ index, from: 0, count, content });

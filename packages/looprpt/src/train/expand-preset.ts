@@ -2,7 +2,7 @@
 
 import type { Settings } from '../base/settings/assign.js';
 import { UserError } from '../base/user-error.js';
-import { PRESETS, type PresetName } from '../train/presets.js';
+import { PRESETS, type PresetName, presets } from './presets.js';
 
 /**
  * Puts the settings that `preset` stands for under those that are there, and takes the key away; without it nothing changes.
@@ -21,9 +21,9 @@ export function expandPreset(settings: Settings, where: string): void {
     throw new UserError(
       `${where}: preset: ${name} is for objective.kind looprpt, and the recipe says ${JSON.stringify(kind)}: leave one of them out`,
     );
-  const preset = PRESETS[name];
-  settings.objective = under(objective, { kind: 'looprpt', ...preset.objective });
-  settings.optimizer = under(settings.optimizer ?? {}, { gateLearningRateScale: preset.gateLearningRateScale });
+  const preset = presets[name];
+  settings.objective = under(objective, preset.objective);
+  settings.optimizer = under(settings.optimizer ?? {}, preset.optimizer);
   settings.teacherDecay ??= preset.teacherDecay;
   settings.blend ??= preset.blend;
 }

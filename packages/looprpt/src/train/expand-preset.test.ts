@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { PRESETS } from '../train/presets.js';
-import { runConfigSchema } from '../train/run-config.js';
-import { expandPreset } from './preset.js';
+import { expandPreset } from './expand-preset.js';
+import { PRESETS } from './presets.js';
+import { runConfigSchema } from './run-config.js';
 
 const rest = { model: { from: 'base' }, data: { shards: 'shards' }, out: 'run', steps: 1 };
 
