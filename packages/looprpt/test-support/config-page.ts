@@ -110,7 +110,7 @@ function schemaOf(schema: z.ZodType): Node {
 export function runKeys(): { title: string; about: string; keys: Key[] }[] {
   const { model, data, objective, ...rest } = schemaOf(runConfigSchema).properties!;
   const named = (node: Node, key: string): string => String(node.properties![key]!.const);
-  const [shards, task] = alternativesOf(data!);
+  const [shards, task, given] = alternativesOf(data!);
   const tasks = alternativesOf(task!.properties!.task!);
   const { task: _, ...ofTask } = task!.properties!;
   const group = (properties: Record<string, Node>, required: string[] = []): Node => ({ properties, required });
@@ -128,8 +128,8 @@ export function runKeys(): { title: string; about: string; keys: Key[] }[] {
     },
     {
       title: 'data',
-      about: 'Either `shards`, or `task` with what stands below it.',
-      keys: keysOf(group({ data: { anyOf: [shards!, group(ofTask)] } })),
+      about: 'Either `shards`, or `task` with what stands below it. `given` is for programs, not for recipes.',
+      keys: keysOf(group({ data: { anyOf: [shards!, group(ofTask), given!] } })),
     },
     ...tasks.map((node) => ({
       title: `data.task: ${named(node, 'task')}`,
@@ -158,6 +158,7 @@ const OBJECTIVES: Record<string, string> = {
   gate: "Ouro's stage II: the gate alone learns whether a further loop helps.",
   'uniform-ce': 'Cross-entropy at every loop alike; the gate learns as in stage II.',
   'hard-token-ce': "The same at the teacher's hard tokens only.",
+  custom: 'A loss that a program gives to `train`; not for recipes. A run folder says so in its `config.json`.',
 };
 
 export function configPage(): string {
