@@ -111,13 +111,25 @@ function probeOf(fault) {
     let threads = 1;
     exports.setThreads = (n) => { threads = n; };
     exports.resolve = (name) => name;
-    exports.fromBytes = (values, dtype, [rows, columns]) => keep({ at: (i, j) => values[i * columns + j], rows, columns });
+    exports.fromBytes = (values, dtype, [rows, columns]) => keep({ values: Float64Array.from(values), rows, columns });
     exports.readNumbers = (handle, into) => into.set(tensors[handle].values);
+    const turn = ({ values, rows, columns }) => {
+      const turned = new Float64Array(values.length);
+      for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) turned[j * rows + i] = values[i * columns + j];
+      return { values: turned, rows: columns, columns: rows, turned: true };
+    };
+    const multiply = (a, b, c, m, k, n) => {
+      for (let i = 0; i < m; i++)
+        for (let l = 0; l < k; l++) {
+          const x = a[i * k + l];
+          for (let j = 0; j < n; j++) c[i * n + j] += x * b[l * n + j];
+        }
+    };
     exports.call = (name, ...handles) => {
       const [x, y] = handles.map((handle) => tensors[handle]);
-      if (name === 'aten::t') return keep({ at: (i, j) => x.at(j, i), rows: x.columns, columns: x.rows, turned: true });
+      if (name === 'aten::t') return keep(turn(x));
       const [m, k, n] = [x.rows, x.columns, y.columns], c = new Float64Array(m * n);
-      if (n < 512) for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) for (let l = 0; l < k; l++) c[i * n + j] += x.at(i, l) * y.at(l, j);
+      if (n < 512) multiply(x.values, y.values, c, m, k, n);
       ${fault};
       return keep({ values: c });
     };`,
