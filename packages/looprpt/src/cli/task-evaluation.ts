@@ -41,14 +41,34 @@ export async function evaluateTasks(cli: Cli, options: TaskEvaluationOptions): P
 
 export function tasksTables({ model, tasks }: TasksResult, color: boolean): string {
   const tables = tasks.map((task) => {
-    const perLoop = task.perLoop.map(({ loop, accuracy }) => [`loop ${loop}`, percent(accuracy), String(loop)]);
-    const adaptive = task.adaptive.map(({ tau, accuracy, meanLoops }) => [
-      `τ = ${tau}`,
-      percent(accuracy),
-      fixed(meanLoops, 2),
-    ]);
+    const { columns, about } = MEASURES[task.kind];
+    const measures = measuresOf(task);
+    const rows = [...task.perLoop, ...task.adaptive].map((score, i) => {
+      const exit =
+        'tau' in score ? [`τ = ${score.tau}`, fixed(score.meanLoops, 2)] : [`loop ${score.loop}`, score.loop];
+      return [exit[0]!, ...measures[i]!.map((share) => percent(share)), exit[1]!];
+    });
     const title = `${model}: ${task.task}, ${task.items} items, ${task.shots} examples each`;
-    return `${title}\n\n${renderTable(['exit', 'accuracy', 'mean loops'], [...perLoop, ...adaptive], { color })}`;
+    return [title, renderTable(['exit', ...columns, 'mean loops'], rows, { color }), about].join('\n\n');
   });
   return tables.join('\n\n');
+}
+
+/** The headline comes first. */
+const MEASURES = {
+  choice: {
+    columns: ['accuracy', 'per character'],
+    about: 'headline: accuracy, by log-likelihood; beside it by log-likelihood per character of the choice',
+  },
+  answer: {
+    columns: ['flexible', 'strict'],
+    about:
+      'headline: flexible match, the answer wherever it stands and by its value; strict: where the benchmark asks for it, as its own scorer compares',
+  },
+};
+
+function measuresOf(task: TasksResult['tasks'][number]): number[][] {
+  return task.kind === 'choice'
+    ? [...task.perLoop, ...task.adaptive].map(({ accuracy, accuracyNormalised }) => [accuracy, accuracyNormalised])
+    : [...task.perLoop, ...task.adaptive].map(({ accuracy, accuracyStrict }) => [accuracy, accuracyStrict]);
 }

@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { explainConfigError } from '../base/settings/config-error.js';
 import { UserError } from '../base/user-error.js';
 import type { Document, Documents } from '../data/documents/document.js';
-import { documentSourceSchema, openDocuments, sourceName } from '../data/documents/source.js';
+import { documentSourceSchema, leftOutLines, openDocuments, sourceName } from '../data/documents/source.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSource } from '../data/loader/document-source.js';
 import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
@@ -48,8 +48,8 @@ export interface HeldOutOptions {
 export interface HeldOutBatches {
   /** Makes the batches afresh at each call. */
   batches: () => AsyncIterable<PackedBatch>;
-  /** Records that could not be read and were left out. */
-  leftOut: number;
+  /** Records that could not be read and files of folders that were left out, a line each up to a number. */
+  leftOut: readonly string[];
 }
 
 /** Documents of `task:NAME`. */
@@ -107,14 +107,14 @@ async function open(
   data: HeldOut,
   tokenizer: Tokenizer,
   maxTokens: number | undefined,
-): Promise<{ source: Opened; leftOut: number }> {
+): Promise<{ source: Opened; leftOut: readonly string[] }> {
   if (typeof data === 'string' && isShardFolder(data))
-    return { source: ShardSet.open(data, { tokenizerHash: tokenizer.hash }), leftOut: 0 };
+    return { source: ShardSet.open(data, { tokenizerHash: tokenizer.hash }), leftOut: [] };
   const inMemory = (documents: Documents): Promise<Opened> =>
     tokenized(heldOutName(data), tokenizer, documents, maxTokens);
-  if (typeof data !== 'string' && isDocuments(data)) return { source: await inMemory(data), leftOut: 0 };
+  if (typeof data !== 'string' && isDocuments(data)) return { source: await inMemory(data), leftOut: [] };
   const { documents, broken } = openDocuments(parsed(sourceOf(data)));
-  return { source: await inMemory(documents), leftOut: broken.count };
+  return { source: await inMemory(documents), leftOut: leftOutLines(broken) };
 }
 
 function isDocuments(data: object): data is Documents {

@@ -49,7 +49,7 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
   const tokenizer = await tokenizerOf(model, setting);
   const { known, task } = await withTaskSettings(data, model, onMessage);
   const { batches, leftOut } = await heldOutBatches(known, tokenizer, options);
-  if (leftOut > 0) onMessage(`${dataName}: ${leftOut} records that could not be read were left out`);
+  for (const line of leftOut) onMessage(line);
   const reference = options.reference ?? compareWith ?? startOfRun(own) ?? own;
   if (reference !== own && options.reference === undefined && compareWith === undefined)
     onMessage(`difficulty by ${reference}, from which ${own} was trained; another reference can be named`);

@@ -32,7 +32,7 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
       const source = documentSource(options);
       const { assertFree } = await import('../../base/whole-folder.js');
       await assertFree(options.out);
-      const { openDocuments } = await import('../../data/documents/source.js');
+      const { leftOutLines, openDocuments } = await import('../../data/documents/source.js');
       const { prepareShards } = await import('../../data/shards/prepare.js');
       const { Tokenizer } = await import('../../text/tokenizer.js');
       const say = sayer(cli, options);
@@ -50,9 +50,9 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
         onProgress: ({ documents: done, tokens }) => counter.update(inWords(done, tokens)),
       });
       counter.done(inWords(counts.documents, counts.tokens));
-      for (const example of broken.examples) say(`left out: ${example}`);
+      for (const line of leftOutLines(broken)) say(line);
       if (options.json) {
-        printJson(cli, { out: options.out, ...manifest, counts, shards });
+        printJson(cli, { out: options.out, ...manifest, counts, shards, leftOutFiles: broken.files });
         return;
       }
       printFacts(cli, [
@@ -60,6 +60,7 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
         ['documents', counts.documents],
         ['tokens', `${counts.tokens}, of which ${counts.lossTokens} count in the loss`],
         ...(counts.emptyDocuments > 0 ? [['empty', `${counts.emptyDocuments} left out`] as const] : []),
+        ...(broken.files.length > 0 ? [['other files', `${broken.files.length} left out`] as const] : []),
         ...(counts.skippedRecords > 0 ? [['broken', `${counts.skippedRecords} left out`] as const] : []),
       ]);
     });

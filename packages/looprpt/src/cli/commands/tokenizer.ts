@@ -1,6 +1,6 @@
 /** `looprpt tokenizer train`: a byte-level BPE as a Hugging Face folder. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { type Cli, printJson, printLine } from '../../base/terminal/cli.js';
+import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { tally } from '../../base/terminal/tally.js';
 import { newCommand, newGroup } from '../command.js';
 import { documentOptions, documentSource } from '../document-options.js';
@@ -33,9 +33,10 @@ function trainCommand(cli: Cli): CommandUnknownOpts {
     .addOption(documentOptions.onBroken)
     .option('--min-frequency <n>', 'a pair that occurs less often is not joined', integer(1), 2)
     .action(async (options) => {
-      const { openDocuments } = await import('../../data/documents/source.js');
+      const { leftOutLines, openDocuments } = await import('../../data/documents/source.js');
       const { trainTokenizer } = await import('../../text/train-tokenizer.js');
       const { documents, broken } = openDocuments(documentSource(options));
+      const say = sayer(cli, options);
       const counter = tally('read', { stream: cli.stderr, quiet: options.quiet ?? false });
       let count = 0;
       const words = (): string => `${count.toLocaleString('en-US')} documents`;
@@ -49,8 +50,10 @@ function trainCommand(cli: Cli): CommandUnknownOpts {
       };
       const { out, vocab, minFrequency } = options;
       const trained = await trainTokenizer({ texts: texts(), vocabSize: vocab, out, minFrequency });
+      for (const line of leftOutLines(broken)) say(line);
       if (options.json) {
-        printJson(cli, { out, ...trained, documents: count, skippedRecords: broken.count });
+        const left = { skippedRecords: broken.count, leftOutFiles: broken.files };
+        printJson(cli, { out, ...trained, documents: count, ...left });
         return;
       }
       const fewer = trained.vocabSize < vocab ? ` (fewer than ${vocab}: the text has no more pairs to join)` : '';

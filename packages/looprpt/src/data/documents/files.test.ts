@@ -1,5 +1,6 @@
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { type ColumnSource, parquetWriteFile } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
 import { collect, type TemporaryFolder, temporaryFolder } from '../../../test-support/temporary-folder.js';
@@ -32,6 +33,56 @@ describe('JSONL', () => {
     expect(broken.count).toBe(3);
     expect(broken.examples[1]).toBe(`${path}:3: expected a JSON object, found [1]`);
     expect(broken.examples[2]).toBe(`${path}:5: no field 'text'; there are: txt`);
+  });
+});
+
+describe('JSON', () => {
+  test('is an array of records, a record a line, or one record over several lines', async () => {
+    const folder = temporaryFolder();
+    const array = folder.write('array.json', '\ufeff[\n {"text": "1"},\n {"text": "]2["}\n]\n');
+    const lines = folder.write('lines.json', '{"text": "3"}\n{"text": "4"}\n');
+    const one = folder.write('one.json', '{\n  "text": "5"\n}\n');
+    expect(await texts({ paths: [array, lines, one] })).toEqual(['1', ']2[', '3', '4', '5']);
+  });
+
+  test('says which record is broken', async () => {
+    const folder = temporaryFolder();
+    const array = folder.write('array.json', '[{"text": "1"}, 7, {"txt": ""}, {"text": }, {"text": "2"}]');
+    const broken = new BrokenRecords('skip');
+    expect((await read({ paths: [array] }, broken)).map(({ text }) => text)).toEqual(['1', '2']);
+    expect(broken.examples[0]).toBe(`${array}, record 2: expected a JSON object, found 7`);
+    expect(broken.examples[1]).toBe(`${array}, record 3: no field 'text'; there are: txt`);
+    expect(broken.examples[2]).toMatch(/, record 4: no JSON: /);
+    const lines = folder.write('lines.json', '{"text": "3"\n{"text": "4"}\n');
+    await expect(read({ paths: [lines] })).rejects.toThrow(`${lines}:1: no JSON: `);
+  });
+});
+
+describe('packed files', () => {
+  test('are read as what they pack, several members too', async () => {
+    const folder = temporaryFolder();
+    const packed = (name: string, ...members: string[]) =>
+      folder.write(name, Buffer.concat(members.map((member) => gzipSync(member))));
+    const paths = [
+      packed('a.jsonl.gz', '{"text": "1"}\n', '{"text": "2"}\n'),
+      packed('b.json.gz', '[{"text": "3"}]'),
+      packed('c.TXT.GZ', '\ufefffour\r\n'),
+    ];
+    expect(await texts({ paths })).toEqual(['1', '2', '3', 'four\n']);
+    expect(await texts({ paths: [folder.path] })).toEqual(['1', '2', '3', 'four\n']);
+  });
+
+  test('that are cut off give what is whole, and are named', async () => {
+    const whole = gzipSync(Array.from({ length: 4000 }, (_, n) => `{"text": "${(n * 7919) % 1009}"}\n`).join(''));
+    const path = temporaryFolder().write('a.jsonl.gz', whole.subarray(0, whole.length / 2));
+    await expect(read({ paths: [path] })).rejects.toThrow(`${path}: damaged or cut off: `);
+    const broken = new BrokenRecords('skip');
+    const found = await read({ paths: [path] }, broken);
+    expect(found.length).toBeGreaterThan(100);
+    expect(found.length).toBeLessThan(4000);
+    expect(broken.examples.some((example) => example.startsWith(`${path}: damaged or cut off: `))).toBe(true);
+    const odd = temporaryFolder().write('a.parquet.gz', whole);
+    await expect(read({ paths: [odd] })).rejects.toThrow(`${odd}: unknown kind of file`);
   });
 });
 
@@ -133,6 +184,26 @@ describe('paths', () => {
   test('a folder is searched to the bottom, in a fixed order', async () => {
     const { root } = tree();
     expect(await expandPaths([root])).toEqual(['a/B.PARQUET', 'a/z.txt', 'b.jsonl'].map((name) => join(root, name)));
+  });
+
+  test('files of a folder that are not read are named with the reason', async () => {
+    const { root, folder } = tree();
+    folder.write('data/a/rows.json', ' [{"text": "x"}]');
+    folder.write('data/model.bin', '');
+    const broken = new BrokenRecords('stop');
+    expect(await texts({ paths: [join(root, 'a/rows.json')] })).toEqual(['x']);
+    const left: string[] = [];
+    const found = await expandPaths([root], (file, why) => left.push(`${file.slice(root.length + 1)}: ${why}`));
+    expect(found.map((file) => file.slice(root.length + 1))).toEqual([
+      ...['a/B.PARQUET', 'a/rows.json', 'a/z.txt', 'b.jsonl'],
+    ]);
+    expect(left).toEqual([
+      'README.md: read only when it is named itself',
+      'a/info.json: no array of records; read only when it is named itself',
+      'model.bin: no data that can be read',
+    ]);
+    await expect(read({ paths: [root] }, broken)).rejects.toThrow(/B\.PARQUET/);
+    expect(broken.files).toEqual(left.map((line) => join(root, line)));
   });
 
   test('patterns are expanded, files named are taken as they are, nothing comes twice', async () => {

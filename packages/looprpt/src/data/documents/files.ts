@@ -1,6 +1,6 @@
 /**
- * Documents from files: JSONL, Parquet and plain text, told apart by their extension. Everything is read as a stream;
- * the most that is held is a line, a Parquet row group, or a text file that is one document.
+ * Documents from files: JSONL, JSON, Parquet and plain text, told apart by their extension. Everything is read as a stream;
+ * the most that is held is a record, a Parquet row group, or a text file that is one document.
  */
 import { z } from 'zod';
 import { BrokenRecords, onBrokenSchema } from './broken.js';
@@ -8,7 +8,7 @@ import type { Document } from './document.js';
 import { expandPaths, kindOf } from './paths.js';
 import { readPlainText, textSplitSchema } from './plain-text.js';
 import { type RecordConverter, recordConverter, recordFormatSchema } from './record-format.js';
-import { type LocatedRecord, readJsonl, readParquet } from './records.js';
+import { type LocatedRecord, readRecords } from './records.js';
 
 export const fileSourceSchema = z.strictObject({
   paths: z.array(z.string().min(1)).min(1).describe('files, folders (searched to the bottom) and glob patterns'),
@@ -20,7 +20,7 @@ export const fileSourceSchema = z.strictObject({
 export type FileSource = z.output<typeof fileSourceSchema>;
 
 /**
- * @param broken counts the records left out; by default a counter of its own
+ * @param broken counts the records left out and notes the files; by default a counter of its own
  * @throws UserError for a path that is not there and, unless `onBroken` is 'skip', for a record that cannot be read
  */
 export async function* readDocuments(
@@ -28,21 +28,9 @@ export async function* readDocuments(
   broken: BrokenRecords = new BrokenRecords(source.onBroken),
 ): AsyncGenerator<Document, void, undefined> {
   const converter = recordConverter(source.format);
-  for (const path of await expandPaths(source.paths)) {
-    const kind = kindOf(path);
-    switch (kind) {
-      case 'jsonl':
-        yield* converted(readJsonl(path, broken), converter, broken);
-        break;
-      case 'parquet':
-        yield* converted(readParquet(path, broken, converter), converter, broken);
-        break;
-      case 'text':
-        yield* readPlainText(path, source.textSplit, broken);
-        break;
-      default:
-        kind satisfies never;
-    }
+  for (const path of await expandPaths(source.paths, (file, why) => broken.leaveOut(file, why))) {
+    if (kindOf(path) === 'text') yield* readPlainText(path, source.textSplit, broken);
+    else yield* converted(readRecords(path, broken, converter), converter, broken);
   }
 }
 

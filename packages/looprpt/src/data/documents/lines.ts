@@ -1,8 +1,8 @@
 /**
- * The lines of a text file as a stream: memory is bounded by one block and the longest line. Line ends are LF or CRLF,
- * a byte order mark at the start is dropped. What each line means is the business of others.
+ * The lines of a text file, packed or not, as a stream: memory is bounded by one block and the longest line. Line ends are LF or
+ * CRLF, a byte order mark at the start is dropped. What each line means is the business of others.
  */
-import { createReadStream } from 'node:fs';
+import { readBlocks } from './blocks.js';
 import type { BrokenRecords } from './broken.js';
 import { decodeUtf8, withoutByteOrderMark } from './utf8.js';
 
@@ -25,7 +25,7 @@ export interface LineOptions {
 export async function* readLines(
   path: string,
   broken: BrokenRecords,
-  { maxBytes = 256 * 2 ** 20, blockBytes = 2 ** 20 }: LineOptions = {},
+  { maxBytes = 256 * 2 ** 20, blockBytes }: LineOptions = {},
 ): AsyncGenerator<Line, void, undefined> {
   let number = 0;
   let pending: Uint8Array[] = [];
@@ -49,7 +49,7 @@ export async function* readLines(
     return { number, text: number === 1 ? withoutByteOrderMark(decoded.text) : decoded.text };
   };
 
-  for await (const block of createReadStream(path, { highWaterMark: blockBytes }) as AsyncIterable<Buffer>) {
+  for await (const block of readBlocks(path, broken, blockBytes)) {
     let start = 0;
     for (let end = block.indexOf(lineFeed); end !== -1; end = block.indexOf(lineFeed, start)) {
       const line = finish(block.subarray(start, end));

@@ -142,6 +142,49 @@ describe('math', () => {
   });
 });
 
+describe("MATH's own records", () => {
+  const own = {
+    problem: 'What is $1+1$?',
+    level: 'Level 4',
+    type: 'Algebra',
+    solution: 'We add: $1+1=\\boxed{\\frac{4}{2}}$.',
+  };
+  const meta = { dataset: 'math', problem: own.problem, answer: '\\frac{4}{2}', difficulty: 4, subject: 'Algebra' };
+
+  test('have their answer in the last box of the solution', async () => {
+    const path = temporaryFolder().write('train.jsonl', jsonl([own]));
+    const [document] = (await read({ name: 'math', path })) as [Document];
+    expect(document.text).toBe(`Problem: ${own.problem}\nSolution: ${own.solution}`);
+    expect(document.meta).toEqual({ ...meta, split: 'train' });
+    const without = temporaryFolder().write('train.jsonl', jsonl([{ ...own, solution: 'It is 2.' }]));
+    await expect(read({ name: 'math', path: without })).rejects.toThrow(
+      `${without}:1: no record of math: field 'answer': is missing, and the solution has no \\boxed{…}`,
+    );
+  });
+
+  test('are found as the authors publish them, a file each in a folder a subject', async () => {
+    const folder = temporaryFolder();
+    folder.write('train/algebra/10.json', JSON.stringify(own, null, 4));
+    folder.write('train/algebra/2.json', JSON.stringify({ ...own, level: 'Level ?' }, null, 4));
+    folder.write('test/geometry/1.json', JSON.stringify({ ...own, type: 'Geometry' }));
+    const of = async (split: 'train' | 'heldout') =>
+      (await read({ name: 'math', path: folder.path, split })).map((document) => document.meta);
+    expect(await of('train')).toEqual([
+      { ...meta, split: 'train' },
+      { ...meta, split: 'train', difficulty: 'Level ?' },
+    ]);
+    expect(await of('heldout')).toEqual([{ ...meta, split: 'heldout', subject: 'Geometry' }]);
+    await expect(read({ name: 'math', path: join(folder.path, 'train') })).rejects.toThrow(
+      'expected train.jsonl; or train/*/*.json; or */train-*.parquet',
+    );
+  });
+
+  test('without a solution cannot be trained on', async () => {
+    const path = temporaryFolder().write('train.jsonl', jsonl([{ problem: 'p', answer: '2' }]));
+    await expect(read({ name: 'math', path })).rejects.toThrow("field 'solution': is missing");
+  });
+});
+
 describe('the real files', () => {
   test('gsm8k', async ({ skip }) => {
     const path = sharedData('gsm8k');

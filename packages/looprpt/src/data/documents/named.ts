@@ -1,21 +1,21 @@
 /**
- * Data sets by name: GSM8K, Omni-MATH and MATH-500, from a local file or folder or from the Hugging Face Hub, as
+ * Data sets by name: GSM8K, Omni-MATH and MATH, from a local file or folder or from the Hugging Face Hub, as
  * documents "Problem: …\nSolution: …" whose prompt does not count in the loss. `meta` has what evaluation needs:
  * `dataset`, `split`, `problem`, `answer`, and where the data set gives it `difficulty`, `subject`, `domain`.
  */
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { glob } from 'tinyglobby';
 import { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
 import { splitOf } from '../tasks/split.js';
 import { BrokenRecords, onBrokenSchema } from './broken.js';
 import type { Document } from './document.js';
 import { type FetchFile, fetchFromHub } from './hub-file.js';
-import { type DatasetName, type WorkedProblem, workedProblem } from './named-records.js';
+import { type DatasetName, type NamedProblem, namedProblem } from './named-records.js';
 import { omniMathSplit } from './omni-math-split.js';
-import { kindOf } from './paths.js';
 import { problemDocument } from './problem.js';
-import { readJsonl, readParquet } from './records.js';
+import { readRecords } from './records.js';
 
 export const namedSourceSchema = z.strictObject({
   name: z.enum(['gsm8k', 'omni-math', 'math']).describe('the data set'),
@@ -34,9 +34,13 @@ export const namedSourceSchema = z.strictObject({
 export type NamedSource = z.output<typeof namedSourceSchema>;
 type Split = NamedSource['split'];
 
-/** Files that make up a split. `raw`: of the whole data set, from which the split is still to be taken. */
+/**
+ * Files that make up a split: those of `names`, or, where they are many, those that match `pattern`. `raw`: of the whole data set,
+ * from which the split is still to be taken.
+ */
 interface Files {
   readonly names: readonly string[];
+  readonly pattern?: string;
   readonly raw?: boolean;
 }
 
@@ -48,6 +52,10 @@ interface Layout {
 }
 
 const gsm8kParquet = (split: string): Files => ({ names: [`main/${split}-00000-of-00001.parquet`] });
+
+/** MATH as its authors publish it, a file a problem in a folder a subject, and as Parquet by subject. */
+const mathFolders = (split: string): readonly Files[] =>
+  [`${split}/*/*.json`, `*/${split}-*.parquet`].map((pattern) => ({ names: [], pattern }));
 
 const omniMathRaw: readonly Files[] = [
   { names: ['test.jsonl'], raw: true },
@@ -77,8 +85,8 @@ const layouts: Readonly<Record<DatasetName, Layout>> = {
     repo: 'HuggingFaceH4/MATH-500',
     hub: { train: null, heldout: { names: ['test.jsonl'] } },
     local: {
-      train: [{ names: ['train.jsonl'] }],
-      heldout: [{ names: ['math500.jsonl'] }, { names: ['test.jsonl'] }],
+      train: [{ names: ['train.jsonl'] }, ...mathFolders('train')],
+      heldout: [{ names: ['math500.jsonl'] }, { names: ['test.jsonl'] }, ...mathFolders('test')],
     },
   },
 };
@@ -104,7 +112,7 @@ async function* readWhole(
 ): AsyncGenerator<Document, void, undefined> {
   const { files, raw } =
     source.path === undefined ? await fromHub(source, fetchFile) : await locate(source, source.path);
-  const toDocument = ({ problem, solution, answer, facts }: WorkedProblem) =>
+  const toDocument = ({ problem, solution, answer, facts }: Worked) =>
     problemDocument({ problem, solution }, source.maskPrompt, {
       dataset: source.name,
       split: source.split,
@@ -116,24 +124,35 @@ async function* readWhole(
     for await (const problem of readProblems(source, files, broken)) yield toDocument(problem);
     return;
   }
-  const problems: WorkedProblem[] = [];
+  const problems: Worked[] = [];
   for await (const problem of readProblems(source, files, broken)) problems.push(problem);
   for (const problem of omniMathSplit(problems, source.split)) yield toDocument(problem);
 }
+
+/** A problem that can be trained on. */
+type Worked = NamedProblem & { readonly solution: string };
 
 async function* readProblems(
   source: NamedSource,
   files: readonly string[],
   broken: BrokenRecords,
-): AsyncGenerator<WorkedProblem, void, undefined> {
+): AsyncGenerator<Worked, void, undefined> {
   for (const file of files) {
-    const records = kindOf(file) === 'parquet' ? readParquet(file, broken) : readJsonl(file, broken);
-    for await (const { where, record } of records) {
-      const problem = workedProblem(source.name, record, source);
-      if ('fault' in problem) broken.report(where, `no record of ${source.name}: ${problem.fault}`);
-      else yield problem.value;
+    for await (const { where, record } of readRecords(file, broken)) {
+      const read = namedProblem(source.name, record, source);
+      const problem = 'value' in read ? read.value : null;
+      if (problem !== null && isWorked(problem)) yield problem;
+      else {
+        const fault =
+          'fault' in read ? read.fault : "field 'solution': is missing, and without it there is nothing to train on";
+        broken.report(where, `no record of ${source.name}: ${fault}`);
+      }
     }
   }
+}
+
+function isWorked(problem: NamedProblem): problem is Worked {
+  return problem.solution !== null;
 }
 
 interface Located {
@@ -159,11 +178,16 @@ async function locate({ name, split }: NamedSource, path: string): Promise<Locat
     return { files: [path], raw: !isSplit };
   }
   const options = layouts[name].local[split];
-  for (const { names, raw = false } of options) {
+  for (const { names, pattern, raw = false } of options) {
+    if (pattern !== undefined) {
+      const files = (await glob(pattern, { cwd: path })).sort();
+      if (files.length > 0) return { files: files.map((file) => join(path, file)), raw };
+      continue;
+    }
     const files = names.map((file) => join(path, file));
     const present = await Promise.all(files.map((file) => stat(file).catch(() => null)));
     if (present.every((file) => file?.isFile())) return { files, raw };
   }
-  const wanted = options.map(({ names }) => names.join(' and ')).join('; or ');
+  const wanted = options.map(({ names, pattern }) => pattern ?? names.join(' and ')).join('; or ');
   throw new UserError(`${path}: holds no ${split} split of ${name}; expected ${wanted}`);
 }

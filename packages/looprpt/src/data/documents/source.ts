@@ -35,8 +35,22 @@ export const documentSourceSchema = z.discriminatedUnion('kind', [...singleSourc
 type SingleSource = z.output<typeof singleSourceSchema>;
 export type DocumentSourceConfig = z.output<typeof documentSourceSchema>;
 
-/** Records that were left out so far. */
-export type LeftOut = Pick<BrokenRecords, 'count' | 'examples'>;
+/** Records, and files of folders, that were left out so far. */
+export type LeftOut = Pick<BrokenRecords, 'count' | 'examples' | 'files'>;
+
+const MOST_FILES = 5;
+
+/** What was left out, a line for each record of the examples and for each file, up to a number. */
+export function leftOutLines({ count, examples, files }: LeftOut): string[] {
+  const more = (all: number, shown: number, what: string): string[] =>
+    all > shown ? [`left out: ${all - shown} more ${what}`] : [];
+  return [
+    ...examples.map((example) => `left out: ${example}`),
+    ...more(count, examples.length, 'records that cannot be read'),
+    ...files.slice(0, MOST_FILES).map((file) => `left out: ${file}`),
+    ...more(files.length, MOST_FILES, 'files'),
+  ];
+}
 
 interface OpenSource {
   readonly documents: Documents;
@@ -46,7 +60,7 @@ interface OpenSource {
 /**
  * Opens a source for one pass.
  *
- * @returns the documents, and the records that were left out of them so far
+ * @returns the documents, and what was left out of them so far
  */
 export function openDocuments(source: DocumentSourceConfig): OpenSource {
   return source.kind === 'mixture' ? openAll(source.parts) : openSingle(source);
@@ -64,6 +78,9 @@ function openAll(sources: readonly SingleSource[]): OpenSource {
       },
       get examples() {
         return parts.flatMap(({ broken }) => broken.examples);
+      },
+      get files() {
+        return parts.flatMap(({ broken }) => broken.files);
       },
     },
   };

@@ -2,10 +2,12 @@
  * Problems with one right answer: how each benchmark's record is put to the model, and how its answer is read off.
  * The layout is the one that training documents of such problems have.
  */
-import { z } from 'zod';
+import { boxedAnswer, markedAnswer } from '../../data/documents/final-answer.js';
+import { type DatasetName, type NamedProblem, namedProblem } from '../../data/documents/named-records.js';
 import { problemPrompt } from '../../data/documents/problem.js';
-import { boxedAnswer, lastNumber, markedAnswer } from './answers.js';
-import { readRecords } from './read-records.js';
+import { sameAnswer, sameWriting } from './answers.js';
+import { lastNumber, leadingNumber } from './numbers.js';
+import { type Meaning, readItems } from './read-records.js';
 import type { AnswerTask, TaskConfig } from './task-config.js';
 
 export interface AnswerItem {
@@ -13,55 +15,64 @@ export interface AnswerItem {
   answer: string;
 }
 
-interface SolvedProblem {
-  problem: string;
-  solution: string;
-  answer: string;
-}
+const DATASET: Record<AnswerTask, DatasetName> = { gsm8k: 'gsm8k', math: 'math', omni_math: 'omni-math' };
 
-const gsm8kRecord = z.object({ question: z.string().min(1), answer: z.string() }).transform((record, context) => {
-  const answer = markedAnswer(record.answer);
-  if (answer === null) {
-    context.addIssue({ code: 'custom', path: ['answer'], message: "has no '#### ' with the final answer" });
-    return z.NEVER;
-  }
-  return { problem: record.question, solution: record.answer, answer };
-});
+const problemOf =
+  (task: AnswerTask): Meaning<NamedProblem> =>
+  (record) =>
+    namedProblem(DATASET[task], record, { calculator: 'keep' });
 
-const mathRecord = z
-  .object({ problem: z.string().min(1), solution: z.string().default(''), answer: z.string().nullish() })
-  .transform(({ problem, solution, answer: given }, context) => {
-    const answer = given ?? boxedAnswer(solution);
-    if (answer === null) {
-      context.addIssue({ code: 'custom', path: ['answer'], message: 'is missing, and the solution has no \\boxed{…}' });
-      return z.NEVER;
-    }
-    return { problem, solution, answer };
-  });
-
-const solvedOf: Record<AnswerTask, z.ZodType<SolvedProblem>> = {
-  gsm8k: gsm8kRecord,
-  math: mathRecord,
-  omni_math: mathRecord,
-};
+/** A solved example needs its solution. */
+const exampleOf =
+  (task: AnswerTask): Meaning<NamedProblem> =>
+  (record) => {
+    const found = problemOf(task)(record);
+    if ('value' in found && found.value.solution === null) return { fault: "field 'solution': is missing" };
+    return found;
+  };
 
 /** Generation is over when the model begins a problem of its own. */
 export const NEXT_PROBLEM = '\nProblem:';
 
 /** The task's items, with the solved examples in front of every prompt. @throws UserError with file, line and key */
-export function readAnswerItems(
+export async function readAnswerItems(
   task: AnswerTask,
   config: Pick<TaskConfig, 'path' | 'examples' | 'shots' | 'limit'>,
-): AnswerItem[] {
-  const items = readRecords(config.path, solvedOf[task], config.limit);
-  const examples = config.examples === undefined ? [] : readRecords(config.examples, solvedOf[task], config.shots);
+): Promise<AnswerItem[]> {
+  const items = await readItems(config.path, problemOf(task), config.limit);
+  const examples = config.examples === undefined ? [] : await readItems(config.examples, exampleOf(task), config.shots);
   const prefix = examples.map(({ problem, solution }) => `${problemPrompt(problem)} ${solution}\n\n`).join('');
   return items.map(({ problem, answer }) => ({ prompt: prefix + problemPrompt(problem), answer }));
 }
 
-/** The answer that a generated text gives; null when it gives none. */
+/**
+ * Whether a generated text has the right answer. `strict`: where the benchmark wants it, as GSM8K's and MATH's own scorers read it
+ * (behind `####`; in the last box), and equal as they compare. `flexible`: wherever it stands, and by its value.
+ */
+export function judgeAnswer(task: AnswerTask, text: string, answer: string): { strict: boolean; flexible: boolean } {
+  const [asked, found] = [strictAnswerIn(task, text), answerIn(task, text)];
+  const strict = asked !== null && sameWriting(asked, answer);
+  return { strict, flexible: strict || (found !== null && sameAnswer(found, answer)) };
+}
+
+/** The answer where the benchmark asks for it; null where none stands there. */
+export function strictAnswerIn(task: AnswerTask, text: string): string | null {
+  const solution = text.split(NEXT_PROBLEM)[0]!;
+  return task === 'gsm8k' ? (/#### (-?[0-9.,]+)/.exec(solution)?.[1] ?? null) : boxedAnswer(solution);
+}
+
+/** The answer that a generated text gives, wherever it stands; null when it gives none. */
 export function answerIn(task: AnswerTask, text: string): string | null {
   const solution = text.split(NEXT_PROBLEM)[0]!;
-  const marked = markedAnswer(solution);
-  return task === 'gsm8k' ? (marked ?? lastNumber(solution)) : (boxedAnswer(solution) ?? marked);
+  const [marked, boxed] = [markedAnswer(solution), boxedAnswer(solution)];
+  if (task !== 'gsm8k') return boxed ?? saidAnswer(solution) ?? marked;
+  const asked = marked ?? boxed;
+  const number = asked === null ? null : (leadingNumber(asked) ?? lastNumber(asked));
+  return number ?? lastNumber(solution);
+}
+
+/** `The final answer is $5$.`; the last of several. */
+function saidAnswer(text: string): string | null {
+  const said = [...text.matchAll(/\banswer is:?[ \t]*(?:\$([^$\n]+)\$|([^$\n]+?)(?:[.!]\s|[.!]?$))/gim)].at(-1);
+  return (said?.[1] ?? said?.[2])?.trim() || null;
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boxedAnswer, lastNumber, markedAnswer, normaliseAnswer, sameAnswer } from './answers.js';
+import { boxedAnswer, markedAnswer } from '../../data/documents/final-answer.js';
+import { answerIn, judgeAnswer } from './answer-items.js';
+import { normaliseAnswer, sameAnswer, sameWriting } from './answers.js';
+import { lastNumber, leadingNumber } from './numbers.js';
 
 describe('where answers stand', () => {
   it('behind ####, or as the last number', () => {
@@ -26,6 +29,30 @@ describe('where answers stand', () => {
     );
     expect(boxedAnswer('no box')).toBeNull();
     expect(boxedAnswer('\\boxed{open')).toBeNull();
+    expect(boxedAnswer('\\boxed')).toBeNull();
+  });
+
+  it('in boxes of other names and without braces', () => {
+    expect(boxedAnswer('$\\fbox{5}$')).toBe('5');
+    expect(boxedAnswer('so $\\boxed 5$ it is 6')).toBe('5');
+    expect(boxedAnswer('$\\boxed{1}$ or $\\framebox{2}$')).toBe('2');
+    expect(boxedAnswer('\\boxedness{5}')).toBeNull();
+  });
+
+  it('as numbers with markup, signs and thousands as people and TeX write them', () => {
+    expect(lastNumber('It comes to 1,234, all told.')).toBe('1,234');
+    expect(lastNumber('\\boxed{1{,}234}')).toBe('1,234');
+    expect(lastNumber('1\\,234\\,567')).toBe('1,234,567');
+    expect(lastNumber('3,4 and 5')).toBe('5');
+    expect(lastNumber('x = −3')).toBe('-3');
+    expect(lastNumber('-$5')).toBe('-5');
+    expect(lastNumber('10-3')).toBe('3');
+    expect(lastNumber('about .5')).toBe('.5');
+    for (const text of ['**18**', '= 18', '18,', '18 apples and 3 pears', '$18.', '+18', '\\(18\\)', '__18__'])
+      expect(leadingNumber(text), text).toBe('18');
+    expect(leadingNumber('- $1,018')).toBe('-1,018');
+    expect(leadingNumber('Ann has 18')).toBeNull();
+    expect(leadingNumber('')).toBeNull();
   });
 });
 
@@ -45,12 +72,53 @@ describe('when answers are the same', () => {
     ['\\text{Evelyn}', 'evelyn'],
     ['\\sqrt2', '\\sqrt{2}'],
     ['12345678901234567890', '12,345,678,901,234,567,890'],
+    ['10{,}000', '10000'],
+    ['\\frac{1}{2}', '1/2'],
+    ['\\frac{1}{2}', '0.5'],
+    ['-\\frac{1}{2}', '\\frac{-1}{2}'],
+    ['-\\frac{1}{2}', '-1/2'],
+    ['\\frac{a}{b}', '\\frac ab'],
+    ['\\frac{10}{b+1}', '\\frac{10}{b + 1}'],
+    ['\\frac{1}{72}', '\\frac1{72}'],
+    ['3\\sqrt{x}', '3\\sqrt x'],
+    ['\\sqrt[3]{2}', '\\sqrt[3]{2}'],
+    ['5', 'x=5'],
+    ['5', 'x = 5.'],
+    ['5', '\\theta = 5'],
+    ['5', '5\\text{ cm}'],
+    ['5', '5\\mbox{ cm}^2'],
+    ['5', '5 square units'],
+    ['12', '12 cm^3'],
+    ['18', '18\\text{ dollars}'],
+    ['\\text{odd}', 'odd'],
+    ['5', '\\(5\\)'],
+    ['(1,2)', '\\bigl(1,\\, 2\\bigr)'],
+    ['\\text{(A)}', '(A)'],
   ])('%s is %s', (a, b) => {
     expect(sameAnswer(a, b)).toBe(true);
+    expect(sameWriting(a, b)).toBe(true);
   });
 
   it.each([
-    ['1/2', '0.5'],
+    ['0.25', '\\frac{1}{4}'],
+    ['\\frac{2}{4}', '\\frac{1}{2}'],
+    ['1\\frac{1}{2}', '3/2'],
+    ['-1\\frac{1}{2}', '-1.5'],
+    ['\\frac{0.5}{2}', '.25'],
+    ['(0.25, 3)', '(\\frac{1}{4}, 3)'],
+  ])('%s is %s by its value, but not as written', (a, b) => {
+    expect(sameAnswer(a, b)).toBe(true);
+    expect(sameWriting(a, b)).toBe(false);
+  });
+
+  it.each([
+    ['1/3', '0.3'],
+    ['\\frac{1}{0}', '1'],
+    ['x+y=5', '5'],
+    ['(0.25, 3)', '[0.25, 3]'],
+    ['5x', '5'],
+    ['2\\text{ and }3', '2'],
+    ['5\\text{ and }6\\text{ cm}', '5'],
     ['12345678901234567890', '12345678901234567891'],
     ['-3', '3'],
     ['x', 'y'],
@@ -78,5 +146,48 @@ describe('when answers are the same', () => {
       }),
     );
     expect(normaliseAnswer('0.1000')).toBe('0.1');
+  });
+});
+
+describe('a generated solution', () => {
+  it.each([
+    ['18', 'The answer is 18, as asked.'],
+    ['1234', 'It comes to 1,234, all told.'],
+    ['18', '#### **18**'],
+    ['18', '#### = 18'],
+    ['1234', 'So \\boxed{1{,}234}.'],
+    ['-5', '#### −$5'],
+  ])('of GSM8K with %s is right by flexible match alone: %s', (gold, text) => {
+    expect(judgeAnswer('gsm8k', text, gold)).toEqual({ strict: false, flexible: true });
+  });
+
+  it.each([
+    ['10', '#### 10 dollars'],
+    ['18', '#### 18,'],
+    ['1234', '#### 1,234'],
+    ['18', 'It is 7.\n#### 18\n\nProblem: 8\n#### 9'],
+  ])('of GSM8K with %s is right by both: %s', (gold, text) => {
+    expect(judgeAnswer('gsm8k', text, gold)).toEqual({ strict: true, flexible: true });
+  });
+
+  it.each([
+    ['5', '$\\boxed 5$'],
+    ['5', '$\\fbox{5}$'],
+    ['\\frac{1}{2}', '\\boxed{\\dfrac12}'],
+  ])('of MATH with %s is right by both: %s', (gold, text) => {
+    expect(judgeAnswer('math', text, gold)).toEqual({ strict: true, flexible: true });
+  });
+
+  it('of MATH may say its answer without a box', () => {
+    const text = 'Final Answer: The final answer is $\\frac{1}{2}$. I hope it is correct.';
+    expect(answerIn('math', text)).toBe('\\frac{1}{2}');
+    expect(judgeAnswer('math', text, '1/2')).toEqual({ strict: false, flexible: true });
+    expect(answerIn('math', 'The answer is x = 5. Then 7 follows.')).toBe('x = 5');
+  });
+
+  it('that is wrong is wrong', () => {
+    expect(judgeAnswer('gsm8k', '#### 17', '18')).toEqual({ strict: false, flexible: false });
+    expect(judgeAnswer('gsm8k', 'no number', '18')).toEqual({ strict: false, flexible: false });
+    expect(judgeAnswer('math', '\\boxed{2}', '3')).toEqual({ strict: false, flexible: false });
   });
 });

@@ -1,10 +1,10 @@
 /**
- * Multiple-choice tasks as texts to compare: what each benchmark's record means, in the form in which it is usually
- * scored. A choice is a context and its continuation, and only the continuation's tokens are scored, so that choices may
- * differ in the context (winogrande: the name put into the blank) or in the continuation (all others).
+ * Multiple-choice tasks as texts to compare, in the form in which each benchmark is usually scored. A choice is a context and its
+ * continuation, and only the continuation's tokens are scored, so that choices may differ in the context (winogrande: the name put
+ * into the blank) or in the continuation (all others).
  */
-import { z } from 'zod';
-import { readRecords } from './read-records.js';
+import { arcRecord, hellaswagRecord, LETTERS, mmluRecord, winograndeRecord } from './choice-records.js';
+import { type Meaning, readItems } from './read-records.js';
 import type { ChoiceTask, TaskConfig } from './task-config.js';
 
 export interface Choice {
@@ -22,39 +22,29 @@ export interface ChoiceItem {
   group: string | null;
 }
 
-const LETTERS = 'ABCDEFGHIJ';
-
-const listed = { choices: z.array(z.string().min(1)).min(2).max(LETTERS.length), answer: z.int().min(0) };
-const isAChoice = ({ choices, answer }: { choices: string[]; answer: number }): boolean => answer < choices.length;
-const notAChoice = { path: ['answer'], message: 'no choice has this index (the first is 0)' };
-
-const arcRecord = z.object({ ...listed, question: z.string() }).refine(isAChoice, notAChoice);
-const hellaswagRecord = z.object({ ...listed, query: z.string() }).refine(isAChoice, notAChoice);
-const mmluRecord = z.object({ ...listed, question: z.string(), subject: z.string() }).refine(isAChoice, notAChoice);
-const winograndeRecord = z.object({
-  sentence: z.string().regex(/^[^_]*_[^_]*\S[^_]*$/, 'must have one blank _ with text after it'),
-  option1: z.string().min(1),
-  option2: z.string().min(1),
-  answer: z.union([z.literal(1), z.literal(2)]),
-});
-
-/** One schema per task, from a record to its item. */
-const itemOf: Record<ChoiceTask, z.ZodType<ChoiceItem>> = {
-  arc_challenge: arcRecord.transform(({ question, choices, answer }) =>
+const itemOf: Record<ChoiceTask, Meaning<ChoiceItem>> = {
+  arc_challenge: made(arcRecord, ({ question, choices, answer }) =>
     continuations(`Question: ${question}\nAnswer:`, choices, answer),
   ),
-  hellaswag: hellaswagRecord.transform(({ query, choices, answer }) => continuations(query, choices, answer)),
-  mmlu: mmluRecord.transform(({ question, choices, answer, subject }) => {
+  hellaswag: made(hellaswagRecord, ({ query, choices, answer }) => continuations(query, choices, answer)),
+  mmlu: made(mmluRecord, ({ question, choices, answer, subject }) => {
     const options = choices.map((choice, i) => `${LETTERS[i]}. ${choice}`);
     const context = `${[question.trim(), ...options].join('\n')}\nAnswer:`;
     return continuations(context, [...LETTERS.slice(0, choices.length)], answer, subject);
   }),
-  winogrande: winograndeRecord.transform(({ sentence, option1, option2, answer }) => {
+  winogrande: made(winograndeRecord, ({ sentence, option1, option2, answer }) => {
     const [before, after] = sentence.split('_') as [string, string];
     const choices = [option1, option2].map((name) => ({ context: before + name, continuation: after }));
     return { choices, answer: answer - 1, group: null };
   }),
 };
+
+function made<T>(meaning: Meaning<T>, item: (record: T) => ChoiceItem): Meaning<ChoiceItem> {
+  return (record) => {
+    const found = meaning(record);
+    return 'fault' in found ? found : { value: item(found.value) };
+  };
+}
 
 function continuations(
   context: string,
@@ -66,9 +56,12 @@ function continuations(
 }
 
 /** The task's items, with the examples already in front of every context. @throws UserError with file, line and key */
-export function readChoiceItems(task: ChoiceTask, config: Pick<TaskConfig, 'path' | 'examples' | 'shots' | 'limit'>) {
-  const items = readRecords(config.path, itemOf[task], config.limit);
-  const examples = config.examples === undefined ? [] : readRecords(config.examples, itemOf[task]);
+export async function readChoiceItems(
+  task: ChoiceTask,
+  config: Pick<TaskConfig, 'path' | 'examples' | 'shots' | 'limit'>,
+): Promise<ChoiceItem[]> {
+  const items = await readItems(config.path, itemOf[task], config.limit);
+  const examples = config.examples === undefined ? [] : await readItems(config.examples, itemOf[task]);
   return items.map((item): ChoiceItem => {
     const prefix = preamble(task, item.group) + solved(examples, item.group, config.shots);
     const choices = item.choices.map(({ context, continuation }) => ({ context: prefix + context, continuation }));

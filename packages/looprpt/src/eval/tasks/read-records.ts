@@ -1,31 +1,36 @@
-/** Records of a JSONL file, each checked as it is read. Blank lines are skipped. */
-import { readFileSync, statSync } from 'node:fs';
+/** A benchmark's records from the user's file, each checked as it is read; the reader is that of all data. */
+import { stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
+import { BrokenRecords } from '../../data/documents/broken.js';
+import { readRecords } from '../../data/documents/records.js';
+
+/** What a record means, or why it is none. */
+export type Meaning<T> = (record: unknown) => { readonly value: T } | { readonly fault: string };
 
 /** @throws UserError with file, line and key */
-export function readRecords<T>(path: string, schema: z.ZodType<T>, limit = Number.POSITIVE_INFINITY): T[] {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
-    throw new UserError(`${path}: no such file; give a JSONL file with the task's items`);
-  const records: T[] = [];
-  for (const [number, line] of readFileSync(path, 'utf8').split('\n').entries()) {
-    if (records.length >= limit) break;
-    if (line.trim() === '') continue;
-    const parsed = schema.safeParse(jsonOf(line, `${path}:${number + 1}`));
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]!;
-      throw new UserError(`${path}:${number + 1}: ${issue.path.join('.') || 'the record'}: ${issue.message}`);
-    }
-    records.push(parsed.data);
+export async function readItems<T>(path: string, meaning: Meaning<T>, limit = Number.POSITIVE_INFINITY): Promise<T[]> {
+  if (!(await stat(path).catch(() => null))?.isFile())
+    throw new UserError(`${path}: no such file; give a file with the task's items (JSONL, a JSON array or Parquet)`);
+  const items: T[] = [];
+  if (limit <= 0) return items;
+  // A benchmark without some of its items is another one, so nothing is left out.
+  for await (const { where, record } of readRecords(path, new BrokenRecords('stop', ''))) {
+    const found = meaning(record);
+    if ('fault' in found) throw new UserError(`${where}: ${found.fault}`);
+    items.push(found.value);
+    if (items.length >= limit) break;
   }
-  if (records.length === 0) throw new UserError(`${path}: no records in this file`);
-  return records;
+  if (items.length === 0) throw new UserError(`${path}: no records in this file`);
+  return items;
 }
 
-function jsonOf(line: string, where: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw new UserError(`${where}: not a line of JSON`);
-  }
+/** A schema as a meaning; the first issue is the fault. */
+export function bySchema<T>(schema: z.ZodType<T>): Meaning<T> {
+  return (record) => {
+    const parsed = schema.safeParse(record);
+    if (parsed.success) return { value: parsed.data };
+    const { path, message } = parsed.error.issues[0]!;
+    return { fault: `${path.join('.') || 'the record'}: ${message}` };
+  };
 }

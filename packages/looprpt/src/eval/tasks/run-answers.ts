@@ -7,8 +7,7 @@ import { type Decoded, decodeAsync } from '../../decode/plain/decode.js';
 import { type ExitPolicy, exitPolicy } from '../../decode/plain/exit-policy.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
-import { type AnswerItem, answerIn, NEXT_PROBLEM, readAnswerItems } from './answer-items.js';
-import { sameAnswer } from './answers.js';
+import { type AnswerItem, judgeAnswer, NEXT_PROBLEM, readAnswerItems } from './answer-items.js';
 import type { AnswerTask, TaskConfig } from './task-config.js';
 import type { AnswerResult } from './task-result.js';
 
@@ -22,7 +21,7 @@ export async function runAnswers(
   config: TaskConfig & { task: AnswerTask },
   onProgress?: (done: number, total: number) => void,
 ): Promise<AnswerResult> {
-  const items = readAnswerItems(config.task, config);
+  const items = await readAnswerItems(config.task, config);
   const loops = config.loops ?? Array.from({ length: model.config.loops }, (_, k) => k + 1);
   const total = items.length * (loops.length + config.taus.length);
   let done = 0;
@@ -35,13 +34,14 @@ export async function runAnswers(
   };
   const perLoop: AnswerResult['perLoop'] = [];
   for (const loop of loops) {
-    const { accuracy, meanTokens } = await run(exitPolicy(model.config, { threshold: null, maxLoops: loop }));
-    perLoop.push({ loop, accuracy, meanTokens });
+    const { meanLoops: _, ...score } = await run(exitPolicy(model.config, { threshold: null, maxLoops: loop }));
+    perLoop.push({ loop, ...score });
   }
   const adaptive: AnswerResult['adaptive'] = [];
   for (const tau of config.taus) adaptive.push({ tau, ...(await run(exitPolicy(model.config, { threshold: tau }))) });
   const shots = config.examples === undefined ? 0 : config.shots;
-  return { kind: 'answer', task: config.task, path: config.path, items: items.length, shots, perLoop, adaptive };
+  const about = { kind: 'answer', task: config.task, path: config.path, headline: 'flexible' } as const;
+  return { ...about, items: items.length, shots, perLoop, adaptive };
 }
 
 /** A solution per item, in the items' order; similar lengths are generated together. */
@@ -75,14 +75,14 @@ function scoreAnswers(
   tokenizer: Tokenizer,
   items: readonly AnswerItem[],
   decoded: readonly Decoded[],
-): { accuracy: number; meanTokens: number; meanLoops: number } {
-  const right = items.filter(({ answer }, i) => {
-    const found = answerIn(task, tokenizer.decode(decoded[i]!.tokens, { skipSpecial: true }));
-    return found !== null && sameAnswer(found, answer);
-  });
+): Omit<AnswerResult['adaptive'][number], 'tau'> {
+  const judged = items.map(({ answer }, i) =>
+    judgeAnswer(task, tokenizer.decode(decoded[i]!.tokens, { skipSpecial: true }), answer),
+  );
   const loops = decoded.flatMap((row) => row.loops);
   return {
-    accuracy: right.length / items.length,
+    accuracy: judged.filter(({ flexible }) => flexible).length / items.length,
+    accuracyStrict: judged.filter(({ strict }) => strict).length / items.length,
     meanTokens: loops.length / items.length,
     meanLoops: loops.reduce((sum, loop) => sum + loop, 0) / Math.max(1, loops.length),
   };

@@ -23,7 +23,7 @@ export async function runChoices(
   config: TaskConfig & { task: ChoiceTask },
   onProgress?: (done: number, total: number) => void,
 ): Promise<ChoiceResult> {
-  const items = readChoiceItems(config.task, config);
+  const items = await readChoiceItems(config.task, config);
   const rows = await tokenizedRows(tokenizer, items);
   const packed = batchesOf(rows, config.batchTokens, tokenizer.padId);
   let done = 0;

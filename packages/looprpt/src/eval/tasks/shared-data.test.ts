@@ -20,19 +20,19 @@ const choiceFiles = [
 
 describe('multiple choice', () => {
   for (const { task, file, count, choices } of choiceFiles)
-    it(`${task}: ${file} is read whole`, ({ skip }) => {
+    it(`${task}: ${file} is read whole`, async ({ skip }) => {
       const path = sharedData('evals', file);
       if (path === null) return skip(MISSING);
-      const items = readChoiceItems(task, { path, shots: 0 });
+      const items = await readChoiceItems(task, { path, shots: 0 });
       expect(items).toHaveLength(count);
       expect(items.filter((item) => item.choices.length === choices).length / count).toBeGreaterThan(0.98);
     });
 
-  it('mmlu has five examples for every subject', ({ skip }) => {
+  it('mmlu has five examples for every subject', async ({ skip }) => {
     const path = sharedData('evals', 'mmlu_test_sample.jsonl');
     const examples = sharedData('evals', 'mmlu_dev.jsonl');
     if (path === null || examples === null) return skip(MISSING);
-    for (const { choices } of readChoiceItems('mmlu', { path, examples, shots: 5 }))
+    for (const { choices } of await readChoiceItems('mmlu', { path, examples, shots: 5 }))
       expect(choices[0]!.context.split('\nAnswer:')).toHaveLength(7);
   });
 });
@@ -46,10 +46,10 @@ const answerFiles = [
 
 describe('answers', () => {
   for (const { task, file, count, solution, agree } of answerFiles)
-    it(`${task}: the answer read off each reference solution is the reference answer`, ({ skip }) => {
+    it(`${task}: the answer read off each reference solution is the reference answer`, async ({ skip }) => {
       const path = sharedData(...file);
       if (path === null) return skip(MISSING);
-      const items = readAnswerItems(task, { path, shots: 0 });
+      const items = await readAnswerItems(task, { path, shots: 0 });
       expect(items).toHaveLength(count);
       const records = readFileSync(path, 'utf8').trim().split('\n');
       const right = items.filter(({ answer }, i) => {

@@ -1,5 +1,5 @@
 /**
- * Which downstream tasks there are and how one is asked for. Items always come from the user's own JSONL files.
+ * Which downstream tasks there are and how one is asked for. Items always come from the user's own files.
  *
  * `choice` tasks compare the log-likelihoods of given answers; `answer` tasks generate a solution and compare its answer.
  */
@@ -14,13 +14,11 @@ export type Task = ChoiceTask | AnswerTask;
 
 export const taskConfig = z.strictObject({
   task: z.enum([...CHOICE_TASKS, ...ANSWER_TASKS]),
-  path: z.string().describe('JSONL file with the items'),
+  path: z.string().describe('file with the items: JSONL, a JSON array or Parquet'),
   examples: z
     .string()
     .optional()
-    .describe(
-      'JSONL file of the same form with solved items for the prompt; for mmlu those of the same subject are used',
-    ),
+    .describe('file of the same form with solved items for the prompt; for mmlu those of the same subject are used'),
   shots: z.int().min(0).default(5).describe('solved items in each prompt, where there is a file of examples'),
   limit: z.int().min(1).optional().describe('only the first items'),
   taus: z.array(z.number()).default([0.5, 0.9, 1]).describe('thresholds of the exit CDF'),

@@ -17,12 +17,14 @@ export const ChoiceResultSchema = z.object({
   adaptive: z.array(choiceScore.extend({ ...exits, exitShare: z.array(share) })),
 });
 
-const answerScore = z.object({ accuracy: share, meanTokens: z.number() });
+/** `accuracy` is the headline, flexible match: the answer wherever it stands, by its value. Strict is where and as the benchmark asks. */
+const answerScore = z.object({ accuracy: share, accuracyStrict: share, meanTokens: z.number() });
 
 export const AnswerResultSchema = z.object({
   kind: z.literal('answer'),
   task: z.enum(ANSWER_TASKS),
   path: z.string(),
+  headline: z.literal('flexible'),
   items: z.int(),
   shots: z.int(),
   perLoop: z.array(answerScore.extend({ loop: z.int() })),
