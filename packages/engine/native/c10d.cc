@@ -12,7 +12,10 @@
 #include <sys/socket.h>
 #endif
 
+#include <atomic>
 #include <functional>
+#include <map>
+#include <mutex>
 
 namespace looprpt {
 
@@ -87,7 +90,26 @@ static napi_value distributedBackends(const Call& call) { return strings(call, b
 
 static napi_value scattersSumsOf(const Call& call) { return call.fromBool(scattersSums(call.string(0))); }
 
-// joinGroup(backend, host, port, holdsStore, prefix, rank, size, device, timeLimitMs, silenceMs) -> promise of a group
+// Joins under way, by the ticket that the caller gave them.
+struct Joins {
+  std::mutex mutex;
+  std::map<int64_t, std::shared_ptr<std::atomic<bool>>> cancelled;
+};
+
+static Joins& joins() {
+  static Joins all;
+  return all;
+}
+
+// cancelJoin(ticket): the join of that ticket, if it is still under way, is rejected soon
+static napi_value cancelJoin(const Call& call) {
+  const std::lock_guard<std::mutex> lock(joins().mutex);
+  const auto found = joins().cancelled.find(call.int64(0));
+  if (found != joins().cancelled.end()) found->second->store(true);
+  return call.undefined();
+}
+
+// joinGroup(backend, host, port, holdsStore, prefix, rank, size, device, timeLimitMs, silenceMs, ticket) -> promise of a group
 static napi_value joinGroup(const Call& call) {
   JoinOptions options;
   options.backend = call.string(0);
@@ -101,9 +123,23 @@ static napi_value joinGroup(const Call& call) {
   options.timeLimit = milliseconds(call.int64(8));
   options.silence = milliseconds(call.int64(9));
   TORCH_CHECK(options.rank >= 0 && options.rank < options.size, "rank ", options.rank, " of ", options.size);
+  const int64_t ticket = call.int64(10);
+  options.cancelled = std::make_shared<std::atomic<bool>>(false);
+  {
+    const std::lock_guard<std::mutex> lock(joins().mutex);
+    joins().cancelled[ticket] = options.cancelled;
+  }
+  const auto forget = [ticket](void*) {
+    const std::lock_guard<std::mutex> lock(joins().mutex);
+    joins().cancelled.erase(ticket);
+  };
   auto joined = std::make_shared<std::shared_ptr<Group>>();
   return promise(
-      call, "joinGroup", [options, joined] { *joined = Group::join(options); },
+      call, "joinGroup",
+      [options, joined, forget] {
+        const std::unique_ptr<void, decltype(forget)> end(joined.get(), forget);
+        *joined = Group::join(options);
+      },
       [joined](const Call& call) { return call.fromNumber(call.addon.groups.add(*joined)); });
 }
 
@@ -219,6 +255,7 @@ void registerDistributed(napi_env env, napi_value exports, Addon* addon) {
   registerFunction(env, exports, addon, "distributedBackends", entry<distributedBackends>);
   registerFunction(env, exports, addon, "scattersSums", entry<scattersSumsOf>);
   registerFunction(env, exports, addon, "joinGroup", entry<joinGroup>);
+  registerFunction(env, exports, addon, "cancelJoin", entry<cancelJoin>);
   registerFunction(env, exports, addon, "leaveGroup", entry<leaveGroup>);
   registerFunction(env, exports, addon, "failGroup", entry<failGroup>);
   registerFunction(env, exports, addon, "allReduce", entry<allReduce>);

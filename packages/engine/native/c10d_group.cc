@@ -9,17 +9,32 @@ namespace looprpt {
 
 static std::string messageOf(const std::exception& error) { return withoutStack(error); }
 
+static void heedCancel(const JoinOptions& options) {
+  TORCH_CHECK(!options.cancelled->load(), "rank ", options.rank, " stopped waiting for the others");
+}
+
+// The longest that a cancelled process goes on waiting for a store.
+constexpr milliseconds kPatience{1000};
+
 static c10::intrusive_ptr<c10d::Store> connect(const JoinOptions& options, bool hold) {
   c10d::TCPStoreOptions tcp;
   tcp.port = static_cast<uint16_t>(options.port);
   tcp.isServer = hold;
   tcp.waitWorkers = false;
-  tcp.timeout = options.timeLimit;
+  tcp.timeout = hold ? options.timeLimit : std::min(options.timeLimit, kPatience);
   const std::string place = options.host + ":" + std::to_string(options.port);
+  const auto deadline = Clock::now() + options.timeLimit;
+  for (;;) {
   try {
-    return c10::make_intrusive<c10d::PrefixStore>(options.prefix,
-                                                  c10::make_intrusive<c10d::TCPStore>(options.host, tcp));
+    auto store = c10::make_intrusive<c10d::TCPStore>(options.host, tcp);
+    store->setTimeout(options.timeLimit);
+    return c10::make_intrusive<c10d::PrefixStore>(options.prefix, store);
   } catch (const std::exception& error) {
+    heedCancel(options);
+    if (!hold && Clock::now() < deadline) {
+      std::this_thread::sleep_for(milliseconds(50));
+      continue;
+    }
     if (hold)
       TORCH_CHECK(false, "rank ", options.rank, " cannot hold the store at ", place,
                   ": is the address this machine's, and the port free? (", messageOf(error), ")");
@@ -27,17 +42,35 @@ static c10::intrusive_ptr<c10d::Store> connect(const JoinOptions& options, bool 
                 secondsText(options.timeLimit), ": is its holder running, and MASTER_ADDR and MASTER_PORT right? (",
                 messageOf(error), ")");
   }
+  }
 }
 
 // Every process writes that it is here, and waits for all others to have done so.
 static void meet(c10d::Store& store, const JoinOptions& options) {
   const auto key = [](int rank) { return "here/" + std::to_string(rank); };
+  const auto sizeKey = [](int rank) { return "size/" + std::to_string(rank); };
+  // Whoever has come was told of as many ranks as this one.
+  const auto agree = [&] {
+    for (int rank = 0; rank < options.size; ++rank) {
+      if (!store.check({sizeKey(rank)})) continue;
+      const std::string theirs = bytesToText(store.get(sizeKey(rank)));
+      if (theirs == std::to_string(options.size)) continue;
+      const std::string finding = c10::str("WORLD_SIZE is ", theirs, " on rank ", rank, " and ", options.size, " on rank ",
+                                           options.rank, ": every process needs the same");
+      store.set("fault", textToBytes(finding));
+      if (options.holdsStore) std::this_thread::sleep_for(milliseconds(500));
+      TORCH_CHECK(false, finding);
+    }
+  };
+  store.set(sizeKey(options.rank), textToBytes(std::to_string(options.size)));
   TORCH_CHECK(store.add(key(options.rank), 1) == 1, "rank ", options.rank,
               " joined twice: every process needs a RANK of its own, and a MASTER_PORT that no other run uses");
   std::vector<std::string> keys;
   for (int rank = 0; rank < options.size; ++rank) keys.push_back(key(rank));
   const auto deadline = Clock::now() + options.timeLimit;
   for (milliseconds pause{2}; !store.check(keys); pause = std::min(pause * 2, milliseconds(100))) {
+    heedCancel(options);
+    agree();
     // Whoever gives up first says so to all: they began at different moments.
     if (store.check({"fault"})) TORCH_CHECK(false, bytesToText(store.get("fault")));
     if (Clock::now() > deadline) {
@@ -53,6 +86,7 @@ static void meet(c10d::Store& store, const JoinOptions& options) {
     }
     std::this_thread::sleep_for(pause);
   }
+  agree();
 }
 
 std::shared_ptr<Group> Group::join(const JoinOptions& options) {

@@ -38,6 +38,7 @@ struct JoinOptions {
   int device;  // index, for NCCL
   milliseconds timeLimit;
   milliseconds silence;
+  std::shared_ptr<std::atomic<bool>> cancelled;  // set by another thread: joining ends soon, with an error
 };
 
 // A collective under way.

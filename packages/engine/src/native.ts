@@ -113,6 +113,7 @@ export interface NativeEngine {
   tcpBytesSent(): number;
   scattersSums(backend: string): boolean;
   joinGroup(...options: (string | number | boolean)[]): Promise<number>;
+  cancelJoin(ticket: number): void;
   leaveGroup(group: number): Promise<void>;
   failGroup(group: number, reason: string): void;
   allReduce(group: number, tensor: Handle, op: string): number;

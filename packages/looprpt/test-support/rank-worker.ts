@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { run } from 'looprpt/internal/train/run.js';
 import { type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
-import { stepLine } from './rank-protocol.js';
+import { STARTS, stepLine } from './rank-protocol.js';
 
 export interface RankJob {
   config: RunConfigInput;
@@ -19,6 +19,8 @@ const jobs = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as RankJob[];
 for (const { config, port, resume = false, stopAfter } of jobs) {
   process.env.MASTER_PORT = String(port);
   const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.stdout.write(`${STARTS}\n`);
   try {
     await run(runConfigSchema.parse(config), resume, {
       signal: stop.signal,

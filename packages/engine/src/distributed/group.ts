@@ -39,9 +39,14 @@ export interface JoinOptions {
   timeLimitSeconds?: number;
   /** A rank without a sign of life for so long is taken for dead. */
   silenceSeconds?: number;
+  /** Aborted while the others have not come: joining fails within about a second. */
+  signal?: AbortSignal | undefined;
 }
 
+/** Gloo's `max` and `min` lose a NaN of every rank but the first: agree on whether numbers are finite by a sum. */
 export type Reduction = 'sum' | 'max' | 'min' | 'mean';
+
+let tickets = 0;
 
 /** The backends that this addon was built with; none where libtorch has no distributed part. */
 export function distributedBackends(): Backend[] {
@@ -70,14 +75,20 @@ export class ProcessGroup implements AsyncDisposable {
     const { timeLimitSeconds = 600, silenceSeconds = 30, storeIsAgents = false, attempt = '0' } = options;
     const available = distributedBackends();
     if (!available.includes(backend)) throw new Error(missing(backend, available));
+    const ticket = ++tickets;
     const joining = native.joinGroup(
       ...[backend, host, port, options.holdsStore ?? (rank === 0 && !storeIsAgents)],
       ...[`looprpt/${storeIsAgents ? 'agent/' : ''}${attempt}`, rank, size, device],
-      ...[milliseconds(timeLimitSeconds), milliseconds(silenceSeconds)],
+      ...[milliseconds(timeLimitSeconds), milliseconds(silenceSeconds), ticket],
     );
-    const handle = await joining.catch((error: Error) => {
-      throw new PeerError(error.message);
-    });
+    const cancel = (): void => native.cancelJoin(ticket);
+    options.signal?.addEventListener('abort', cancel);
+    if (options.signal?.aborted) cancel();
+    const handle = await joining
+      .catch((error: Error) => {
+        throw new PeerError(error.message);
+      })
+      .finally(() => options.signal?.removeEventListener('abort', cancel));
     return new ProcessGroup(handle, rank, size, backend, backend === 'nccl' ? `cuda:${device}` : 'cpu');
   }
 

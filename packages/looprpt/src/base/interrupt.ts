@@ -7,7 +7,7 @@
 import type { TerminalStream } from './terminal/output.js';
 
 const SAME_PRESS_MS = 1000;
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Interruption extends Disposable {
   readonly signal: AbortSignal;

@@ -4,7 +4,7 @@
  */
 import { CommanderError } from '@commander-js/extra-typings';
 import type { Cli } from '../base/terminal/cli.js';
-import { UserError } from '../base/user-error.js';
+import { Interrupted, UserError } from '../base/user-error.js';
 
 /** Faults of the machine or of a path that was given, by the codes of Node's system errors. */
 const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export function reportFailure(cli: Cli, error: unknown): void {
   const line = userMessage(error);
   if (line !== null) {
     cli.stderr.write(`looprpt: ${line.replace(/\s*\n\s*/g, ' ')}\n`);
-    cli.exitCode = 1;
+    cli.exitCode = error instanceof Interrupted ? 130 : 1;
     return;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

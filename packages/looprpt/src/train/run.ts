@@ -53,7 +53,7 @@ export async function run(
   hooks: RunHooks = {},
   given: Given = {},
 ): Promise<RunOutcome> {
-  await using group = await joinPeers(config);
+  await using group = await joinPeers(config, { signal: hooks.signal });
   try {
     // One voice is enough: what rank 0 says holds for all.
     return await runWith(group, config, resume, group && group.rank > 0 ? signalOf(hooks) : hooks, given);

@@ -1,6 +1,6 @@
 /** From the environment to the group of processes that a run is spread over. */
 import { distributedBackends, PeerError, ProcessGroup } from '@looprpt/engine';
-import { UserError } from '../../base/user-error.js';
+import { Interrupted, UserError } from '../../base/user-error.js';
 import type { DistributedConfig } from './config.js';
 import { placeInEnvironment } from './environment.js';
 import { LostPeers } from './lost-peers.js';
@@ -14,7 +14,7 @@ export interface JoinSettings {
 /** @returns null for a process on its own. @throws UserError where the others cannot be met */
 export async function joinPeers(
   { distributed, device }: JoinSettings,
-  env: NodeJS.ProcessEnv = process.env,
+  { signal, env = process.env }: { signal?: AbortSignal | undefined; env?: NodeJS.ProcessEnv } = {},
 ): Promise<ProcessGroup | null> {
   const place = placeInEnvironment(env);
   if (place === null) return null;
@@ -30,8 +30,9 @@ export async function joinPeers(
       `device=${device}: the engine was built without NCCL, which processes on CUDA devices need; \`looprpt doctor\` says what to install, then run the set-up again`,
     );
   const { timeLimitSeconds, silenceSeconds } = distributed;
-  const options = { ...place, backend, device: place.localRank, timeLimitSeconds, silenceSeconds } as const;
+  const options = { ...place, backend, device: place.localRank, timeLimitSeconds, silenceSeconds, signal } as const;
   return ProcessGroup.join(options).catch((error: Error) => {
+    if (signal?.aborted) throw new Interrupted('interrupted while waiting for the other ranks; nothing was done');
     throw error instanceof PeerError ? new LostPeers(error.message) : error;
   });
 }

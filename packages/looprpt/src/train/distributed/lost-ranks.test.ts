@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { distributedBackends } from '@looprpt/engine';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { noNamespaces, TwoNetworks } from '../../../test-support/network-namespaces.js';
-import { stepLine } from '../../../test-support/rank-protocol.js';
+import { STARTS, stepLine } from '../../../test-support/rank-protocol.js';
 import { freePort, type RankProcess, sees, startRank, startRanks, workerCommand } from '../../../test-support/ranks.js';
 import { ranksBase, ranksConfig } from '../../../test-support/ranks-case.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
@@ -102,5 +102,31 @@ describe.skipIf(without !== null)(`a cable that is pulled${without === null ? ''
     expect(first!.err).toMatch(/^UserError: rank 1 does not answer/m);
     expect(second!.err).toMatch(/^UserError: rank 0, which holds the store at 10\.213\.77\.1:29511, does not answer/m);
     expect([first!.code, second!.code]).toEqual([1, 1]);
+  });
+});
+
+describe.runIf(possible)('a rank that waits for others', { timeout: 120_000 }, () => {
+  const alone = async (size: number, rank: number, port: number): Promise<RankProcess> => {
+    const { path } = temporaryFolder();
+    const waiting = startRank(rank, size, await endless(path, port));
+    afterwards([waiting]);
+    return waiting;
+  };
+
+  it.each([
+    ['holds the store', 0],
+    ['cannot reach the store yet', 1],
+  ])('and %s obeys the first signal', async (_, rank) => {
+    const waiting = await alone(2, rank, await freePort());
+    await sees(waiting, STARTS);
+    waiting.child.kill('SIGINT');
+    expect((await waiting.ended).err).toMatch(/interrupted while waiting for the other ranks/);
+  });
+
+  it('names a WORLD_SIZE that differs', async () => {
+    const port = await freePort();
+    const ranks = await Promise.all([alone(2, 0, port), alone(3, 1, port)]);
+    const said = await Promise.all(ranks.map(async ({ ended }) => (await ended).err));
+    for (const err of said) expect(err).toMatch(/WORLD_SIZE is [23] on rank [01] and [23] on rank [01]/);
   });
 });
