@@ -109,7 +109,8 @@ static napi_value cancelJoin(const Call& call) {
   return call.undefined();
 }
 
-// joinGroup(backend, host, port, holdsStore, prefix, rank, size, device, timeLimitMs, silenceMs, ticket) -> promise of a group
+// joinGroup(backend, host, port, holdsStore, prefix, rank, size, device, timeLimitMs, silenceMs, ticket) -> promise of
+// a group
 static napi_value joinGroup(const Call& call) {
   JoinOptions options;
   options.backend = call.string(0);

@@ -25,23 +25,23 @@ static c10::intrusive_ptr<c10d::Store> connect(const JoinOptions& options, bool 
   const std::string place = options.host + ":" + std::to_string(options.port);
   const auto deadline = Clock::now() + options.timeLimit;
   for (;;) {
-  try {
-    auto store = c10::make_intrusive<c10d::TCPStore>(options.host, tcp);
-    store->setTimeout(options.timeLimit);
-    return c10::make_intrusive<c10d::PrefixStore>(options.prefix, store);
-  } catch (const std::exception& error) {
-    heedCancel(options);
-    if (!hold && Clock::now() < deadline) {
-      std::this_thread::sleep_for(milliseconds(50));
-      continue;
+    try {
+      auto store = c10::make_intrusive<c10d::TCPStore>(options.host, tcp);
+      store->setTimeout(options.timeLimit);
+      return c10::make_intrusive<c10d::PrefixStore>(options.prefix, store);
+    } catch (const std::exception& error) {
+      heedCancel(options);
+      if (!hold && Clock::now() < deadline) {
+        std::this_thread::sleep_for(milliseconds(50));
+        continue;
+      }
+      if (hold)
+        TORCH_CHECK(false, "rank ", options.rank, " cannot hold the store at ", place,
+                    ": is the address this machine's, and the port free? (", messageOf(error), ")");
+      TORCH_CHECK(false, "rank ", options.rank, " cannot reach the store at ", place, " within ",
+                  secondsText(options.timeLimit), ": is its holder running, and MASTER_ADDR and MASTER_PORT right? (",
+                  messageOf(error), ")");
     }
-    if (hold)
-      TORCH_CHECK(false, "rank ", options.rank, " cannot hold the store at ", place,
-                  ": is the address this machine's, and the port free? (", messageOf(error), ")");
-    TORCH_CHECK(false, "rank ", options.rank, " cannot reach the store at ", place, " within ",
-                secondsText(options.timeLimit), ": is its holder running, and MASTER_ADDR and MASTER_PORT right? (",
-                messageOf(error), ")");
-  }
   }
 }
 
@@ -55,8 +55,8 @@ static void meet(c10d::Store& store, const JoinOptions& options) {
       if (!store.check({sizeKey(rank)})) continue;
       const std::string theirs = bytesToText(store.get(sizeKey(rank)));
       if (theirs == std::to_string(options.size)) continue;
-      const std::string finding = c10::str("WORLD_SIZE is ", theirs, " on rank ", rank, " and ", options.size, " on rank ",
-                                           options.rank, ": every process needs the same");
+      const std::string finding = c10::str("WORLD_SIZE is ", theirs, " on rank ", rank, " and ", options.size,
+                                           " on rank ", options.rank, ": every process needs the same");
       store.set("fault", textToBytes(finding));
       if (options.holdsStore) std::this_thread::sleep_for(milliseconds(500));
       TORCH_CHECK(false, finding);
