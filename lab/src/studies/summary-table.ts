@@ -12,7 +12,7 @@ import { overBest } from './verdict.js';
 const ARMS = ['looprpt', PRESET] as const;
 
 const NOTE =
-  'Points of a per cent of accuracy, mean over the curve from 1 to all mean loops. In brackets: 95 % intervals of a paired bootstrap over seeds and held-out documents.';
+  'Points of accuracy, mean over 1 to all mean loops. In brackets: 95 % intervals, paired bootstrap over seeds and held-out documents.';
 
 /** The studies whose word counts: those with claims that no other study confirms. */
 export function decisive(results: readonly StudyResult[]): StudyResult[] {

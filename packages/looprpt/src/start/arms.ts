@@ -28,10 +28,10 @@ function looprpt({
 }
 
 export const ARMS: readonly Arm[] = [
-  { name: 'LoopRPT, preset fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
+  { name: 'LoopRPT, fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
   {
     // Steps are half as large here as in the studies that the preset's interpolation weight is from.
-    ...{ name: 'LoopRPT, preset tethered, blend 0.5', folder: 'looprpt-tethered', isBaseline: false },
+    ...{ name: 'tethered, blend 0.5', folder: 'looprpt-tethered', isBaseline: false },
     ...looprpt({ ...PRESETS.tethered, blend: 0.5 }),
   },
   {
