@@ -63,7 +63,7 @@ function facts(
       'tokens',
       `${count(tokens.perStep)} a step, ${count(tokens.total)} in ${count(steps)} steps (${batch.rows} rows × ${batch.sequenceLength} × ${batch.accumulate})`,
     ],
-    ['counted', `${(100 * lossShare).toFixed(1)} % of the places of the first batch count in the loss`],
+    ['counted', `${(100 * lossShare).toFixed(1)} % of the tokens of the first batch count in the loss`],
     ['memory', `about ${bytes(total)}: ${named.map(([name, size]) => `${words(name)} ${bytes(size)}`).join(', ')}`],
     ['FLOPs', `${si(perStep)} a step (${shared}), ${si(allFlops)} in all`],
     ...(ranks > 1

@@ -17,7 +17,7 @@ export function hopSetting(seed: number): Setting {
     title: 'LoopRPT and its strongest baseline on multi-hop lookup',
     dataName: `${DOCUMENTS} held-out documents of task:hop`,
     notes: [
-      'The base is small (103,000 weights) and its data endless, which favours plain cross-entropy: read the table as a working example, not as evidence for or against the method.',
+      'The base is small (103,000 weights) and its data endless, which favours plain cross-entropy. Read the table as a working example, not as evidence for or against the method.',
     ],
     base: HOP_BASE,
     training: {

@@ -7,6 +7,7 @@ import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { readModelConfig } from '../checkpoint/load-model.js';
 import { HOP_BASE } from '../checkpoint/shipped.js';
 import type { ComparisonResult } from '../eval/result.js';
+import { PRESETS } from '../train/presets.js';
 import { ARMS, armConfig } from './arms.js';
 import { jobFolder, REPORT } from './folder.js';
 import { hopSetting } from './hop-setting.js';
@@ -48,6 +49,25 @@ describe('the arms', () => {
     for (const other of shared) expect(other).toEqual(shared[0]);
     expect(new Set(configs.map(({ out }) => out)).size).toBe(ARMS.length);
     expect(configs.filter((_, i) => ARMS[i]!.isBaseline)).toHaveLength(1);
+  });
+
+  it('are the presets that their names say, with the interpolation weight that the name says', () => {
+    const named = ARMS.flatMap((arm) => {
+      const preset = Object.entries(PRESETS).find(([name]) => arm.name.includes(name))?.[1];
+      return preset ? [{ arm, preset }] : [];
+    });
+    expect(named.map(({ arm }) => arm.name)).toEqual(
+      ARMS.filter(({ isBaseline }) => !isBaseline).map(({ name }) => name),
+    );
+    for (const { arm, preset } of named) {
+      const { objective, gateLearningRateScale, teacherDecay, blend } = arm;
+      expect({ objective, gateLearningRateScale, teacherDecay }).toEqual({
+        objective: { kind: 'looprpt', ...preset.objective },
+        gateLearningRateScale: preset.gateLearningRateScale,
+        teacherDecay: preset.teacherDecay,
+      });
+      expect(blend).toBe(Number(/blend ([\d.]+)/.exec(arm.name)?.[1] ?? preset.blend));
+    }
   });
 
   it('start from a base that is there and fits the task', () => {

@@ -82,7 +82,8 @@ async function writePage(
     runs,
     comparisons,
     notes: [
-      `All arms start from the same base and see the same documents in the same order, ${training.steps} steps; never one of the held-out ones.`,
+      `All arms start from the same base and see the same documents in the same order, ${training.steps} steps. None of them is held out.`,
+      "LoopRPT, fast is the preset fast: its γ, δ, the pass of L_KL and the reach of the policy gradient are ours, not the paper's.",
       ...notes,
       'Intervals are 95 % paired bootstrap intervals over held-out documents of one training seed.',
     ],

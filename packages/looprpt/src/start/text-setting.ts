@@ -76,7 +76,7 @@ export async function textSetting({ name, path }: TextTopic, options: TextOption
     title: `LoopRPT and its strongest baseline on ${name}`,
     dataName: `the held-out split of ${name}`,
     notes: [
-      `The base was trained on the spot: ${BASE_STEPS} steps of stage I, which is far from saturation on text. Solutions count, problems do not.`,
+      `The base was trained on the spot, ${BASE_STEPS} steps of stage I: far from saturation on text. Solutions count, problems do not.`,
     ],
     base,
     training: {

@@ -164,7 +164,7 @@ export class Training implements AsyncDisposable {
     const nothing = lossTokens === 0;
     at.skippedInRow = result.skipped && !nothing ? at.skippedInRow + 1 : 0;
     const collapsed = this.#gateWatch.observe(result.exitHistogram);
-    const why = nothing ? 'no place of the batch counts in the loss' : 'the loss or the gradient is not finite';
+    const why = nothing ? 'no token of the batch counts in the loss' : 'the loss or the gradient is not finite';
     const warnings = [
       ...(collapsed === undefined ? [] : [collapsed]),
       ...(result.skipped ? [`${why}: the step was skipped`] : []),

@@ -25,7 +25,7 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
     .option('--text <text>', 'one text')
     .option('--ids <file>', 'instead of a text: a JSON array of equally long arrays of token ids')
     .option('--tau <τ>', 'a threshold of the exit rule (repeatable)', repeated)
-    .option('--top <n>', 'likeliest next tokens of each place and loop', integer(0), 5)
+    .option('--top <n>', 'likeliest next tokens of each position and loop', integer(0), 5)
     .option('--logits', 'all logits, with --json')
     .action(async ({ text, ids, tau = [], top, logits = false, json = false, ...options }) => {
       if ((text === undefined) === (ids === undefined)) throw new UserError('lens: give either --text or --ids');
