@@ -32,7 +32,7 @@ export async function setUp({ yes = process.env.LOOPRPT_YES === '1' } = {}) {
     say(error.message);
     return error.exitCode;
   }
-  const status = await runChild(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: root });
+  const status = await runChild(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-b'], { cwd: root });
   if (status === 1 || status === 2) say('the TypeScript does not compile: see above');
   return status;
 }
