@@ -1,6 +1,6 @@
 /**
  * `npm run test:versions [-- VERSION…]`: builds and tests the engine against versions of PyTorch, and writes the table of
- * docs/engine-versions.md. Without arguments: the first and the last 2.x of the Python index, two between, and the system's.
+ * docs/reference/engine-versions.md. Without arguments: the first and the last 2.x of the Python index, two between, and the system's.
  * Ends with 1 when a version fails; one that cannot be had is skipped with a line.
  */
 import './node-version.mjs';
@@ -67,7 +67,7 @@ async function test(version) {
     ...(build?.libtorch.cxx11Abi === 0 ? ['old ABI of std::string'] : []),
   ].join(', ');
   say(`${build?.libtorch.version ?? version}: ${tests.text}`);
-  writeRow(path.join(root, 'docs/engine-versions.md'), {
+  writeRow(path.join(root, 'docs/reference/engine-versions.md'), {
     version: build?.libtorch.version ?? version,
     from: version === 'system' ? 'system' : 'Python index',
     compiledAs: build === null ? '' : compiledAs,

@@ -1,5 +1,5 @@
 /**
- * The table of docs/engine-versions.md: one row a version of PyTorch, replaced when that version is tested again. The rest of
+ * The table of docs/reference/engine-versions.md: one row a version of PyTorch, replaced when that version is tested again. The rest of
  * the page is left alone.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
