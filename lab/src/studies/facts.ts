@@ -69,7 +69,7 @@ function cpuSeconds({ study, base, rows, tuning }: StudyResult): number {
 }
 
 function baseInWords(base: StudyResult['study']['base']): string {
-  if ('shipped' in base) return `all seeds start from the base ${base.shipped} that ships`;
+  if ('shipped' in base) return `all seeds start from the committed base ${base.shipped}`;
   const whose = base.perSeed ? 'each seed has a base of its own' : 'all seeds share a base';
   return `${whose}, ${base.steps.toLocaleString('en-US')} steps of stage I`;
 }
