@@ -14,12 +14,14 @@ export default defineConfig({
     alias: [
       { find: /^@looprpt\/engine$/, replacement: engineSource('index.ts') },
       { find: /^@looprpt\/engine\/environment$/, replacement: engineSource('environment.ts') },
+      { find: /^looprpt$/, replacement: `${productSource}index.ts` },
       { find: /^looprpt\/internal\/(.*)\.js$/, replacement: `${productSource}$1.ts` },
     ],
   },
   test: {
     include: [
       'packages/*/{src,test-support}/**/*.test.ts',
+      'examples/*.test.ts',
       'lab/src/**/*.test.ts',
       'packages/engine/setup/*.test.mjs',
       'setup/*.test.mjs',

@@ -3,11 +3,11 @@
 import type { Cli } from '../base/terminal/cli.js';
 import { type Progress, progress } from '../base/terminal/progress.js';
 import { renderTable } from '../base/terminal/table.js';
+import { judgeTasks } from '../eval/judge-tasks.js';
 import { fixed, percent } from '../eval/report/format.js';
-import { runTasks } from '../eval/tasks/run-tasks.js';
-import { parseTaskList, taskConfig } from '../eval/tasks/task-config.js';
+import { parseTaskList } from '../eval/tasks/task-config.js';
 import type { TasksResult } from '../eval/tasks/task-result.js';
-import { type OpenOptions, openModel } from '../train/state/open-model.js';
+import type { OpenOptions } from '../train/state/open-model.js';
 
 export interface TaskEvaluationOptions extends OpenOptions {
   model: string;
@@ -22,13 +22,11 @@ export interface TaskEvaluationOptions extends OpenOptions {
 export async function evaluateTasks(cli: Cli, options: TaskEvaluationOptions): Promise<TasksResult> {
   const { thresholds: taus, shots, limit, maxTokens, quiet = false } = options;
   const given = Object.entries({ taus, shots, limit, maxTokens }).filter(([, value]) => value !== undefined);
-  const configs = parseTaskList(options.tasks).map((task) =>
-    taskConfig.parse({ ...Object.fromEntries(given), ...task }),
-  );
-  using opened = await openModel(options.model, options);
+  const tasks = parseTaskList(options.tasks).map((task) => ({ ...Object.fromEntries(given), ...task }));
   const bars = new Map<string, Progress>();
-  const result = await runTasks(opened.lm, opened.tokenizer, configs, {
-    name: options.model,
+  return judgeTasks(options.model, {
+    ...options,
+    tasks,
     onProgress: (task, done, total) => {
       const bar = bars.get(task) ?? progress(task, total, { stream: cli.stderr, quiet });
       bars.set(task, bar);
@@ -36,7 +34,6 @@ export async function evaluateTasks(cli: Cli, options: TaskEvaluationOptions): P
       if (done === total) bar.done();
     },
   });
-  return result;
 }
 
 export function tasksTables({ model, tasks }: TasksResult, color: boolean): string {

@@ -1,0 +1,56 @@
+/**
+ * LoopRPT for looped language models: load, train, judge, decode.
+ *
+ * Tensors are those of `@looprpt/engine`, and so is native memory: what opens a model or a decoder owns it, and `using` frees it.
+ * A mistake in what was given is a `UserError`; anything else that is thrown is a fault of ours.
+ *
+ * After `npm install looprpt` run `npx looprpt setup` once: it finds or installs libtorch and compiles the engine's addon.
+ * Without it, importing this module throws a `UserError` that says so.
+ */
+import './base/engine-needed.js';
+
+export type { ModelDType } from './base/dtypes.js';
+export { UserError } from './base/user-error.js';
+export type { CharRange, Document, Documents } from './data/documents/document.js';
+export { documentSourceSchema } from './data/documents/source.js';
+export { type TaskConfig, taskConfigSchema } from './data/tasks/index.js';
+export { type TaskDocuments, tasks } from './data/tasks/tasks.js';
+export {
+  type CachePolicy,
+  type DecodeRequest,
+  Decoder,
+  decoderConfig,
+  type ExitRule,
+  exitRuleConfig,
+  type FinishReason,
+  type Submission,
+  type TokenEvent,
+} from './decode/index.js';
+export type { HeldOut } from './eval/data.js';
+export { type Judgement, type JudgeOptions, judge } from './eval/judge.js';
+export { type JudgeTasksOptions, judgeTasks } from './eval/judge-tasks.js';
+export { type Lens, type LensOptions, lens } from './eval/lens.js';
+export type { ComparisonResult, EvalResult } from './eval/result.js';
+export type { TasksResult } from './eval/tasks/task-result.js';
+export type { LoopLMConfig } from './model/config.js';
+export { exitEntropy, exitLogPdf, exitPdf } from './model/exit.js';
+export type { LoopLM, StatesOptions, TokenBatch } from './model/loop-lm.js';
+export type { TrainingBatch } from './objectives/batch.js';
+export type { ObjectiveInputs } from './objectives/contract.js';
+export type { CustomLoss, CustomObjective, LossFunction } from './objectives/custom.js';
+export { objectiveConfigSchema } from './objectives/objective.js';
+export { gateLogitsByLoop, nextTokenEntropy, targetLogProbsByLoop } from './objectives/readout.js';
+export { ChatTemplate } from './text/chat-template.js';
+export { Tokenizer } from './text/tokenizer.js';
+export type { MetricsRecord } from './train/metrics/record.js';
+export { type PresetName, type PresetSettings, presets } from './train/presets.js';
+export { type RunConfig, type RunConfigInput, runConfigSchema } from './train/run-config.js';
+export { Model, type OpenOptions, openModel as loadModel } from './train/state/open-model.js';
+export {
+  type LogEntry,
+  type Logger,
+  type TrainConfig,
+  type TrainedRun,
+  type TrainOptions,
+  train,
+} from './train/train.js';
