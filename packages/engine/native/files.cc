@@ -3,6 +3,7 @@
 // Mappings are private (copy on write): nothing written through them reaches the file. A mapping lives until the
 // MappedFile is closed and the last tensor or buffer over it is gone.
 #include "addon.h"
+#include "shrunk_files.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -20,7 +21,9 @@ struct Mapping {
   char* data = nullptr;
   size_t length = 0;
   ~Mapping() {
-    if (length > 0) munmap(data, length);
+    if (length == 0) return;
+    forgetMapping(data);
+    munmap(data, length);
   }
 };
 
@@ -43,6 +46,7 @@ static napi_value mapFile(const Call& call) {
     } else {
       mapping->data = static_cast<char*>(data);
       mapping->length = status.st_size;
+      watchMapping(data, mapping->length, path);
     }
   }
   close(file);
@@ -84,11 +88,18 @@ static napi_value unmapFile(const Call& call) {
   return call.undefined();
 }
 
+// removeOnFault(path): the file goes with the process if a mapped file becomes shorter; '' takes that back
+static napi_value removeOnFaultOf(const Call& call) {
+  removeOnFault(call.string(0));
+  return call.undefined();
+}
+
 void registerFiles(napi_env env, napi_value exports, Addon* addon) {
   registerFunction(env, exports, addon, "mapFile", entry<mapFile>);
   registerFunction(env, exports, addon, "mappedBytes", entry<mappedBytes>);
   registerFunction(env, exports, addon, "mappedTensor", entry<mappedTensor>);
   registerFunction(env, exports, addon, "unmapFile", entry<unmapFile>);
+  registerFunction(env, exports, addon, "removeOnFault", entry<removeOnFaultOf>);
 }
 
 }  // namespace looprpt

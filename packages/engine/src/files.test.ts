@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -104,4 +105,25 @@ describe('mapFile', () => {
     x.dispose();
     expect(bytes).toEqual(contents);
   });
+});
+
+test('a file that becomes shorter in use ends the process with a line that names it, and takes the lock along', () => {
+  const shard = file('shard', new Uint8Array(1 << 20).fill(7));
+  const lock = file('lock');
+  const script = `
+    import { truncateSync } from 'node:fs';
+    import { mapFile, removeOnFault } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
+    const { bytes } = mapFile(${JSON.stringify(shard)});
+    removeOnFault(${JSON.stringify(lock)});
+    truncateSync(${JSON.stringify(shard)}, 4096);
+    process.stdout.write(String(bytes[0]));
+    bytes.reduce((sum, byte) => sum + byte, 0);
+  `;
+  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  expect(ended.stdout).toBe('7');
+  expect(ended.stderr).toBe(
+    `\n${shard}: became shorter while it was in use; put the whole file back and start again\n`,
+  );
+  expect([ended.status, ended.signal]).toEqual([1, null]);
+  expect(existsSync(lock)).toBe(false);
 });

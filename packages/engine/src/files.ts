@@ -1,5 +1,6 @@
 /**
- * Memory-mapped files. The mapping is private: writing to it changes memory, never the file.
+ * Memory-mapped files. The mapping is private: writing to it changes memory, never the file. A file that becomes shorter while it is
+ * in use ends the process with exit code 1 and a line that names it, once a page behind its end is read.
  * `bytes` and tensors made from it stay valid after `close()`; the pages go when the last of them does.
  */
 import type { DType } from './dtype.js';
@@ -49,4 +50,9 @@ export class MappedFile implements Disposable {
 
 export function mapFile(path: string): MappedFile {
   return new MappedFile(path);
+}
+
+/** A file, such as a lock, that goes with the process if a mapped file becomes shorter in use; null takes that back. One at a time. */
+export function removeOnFault(path: string | null): void {
+  native.removeOnFault(path ?? '');
 }

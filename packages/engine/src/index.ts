@@ -13,7 +13,7 @@ export {
 export { type Bucket, GradientReducer, type Piece, type ReducedParameter } from './distributed/reducer.js';
 export { tcpBytesSent } from './distributed/traffic.js';
 export { type DType, elementBytes, isFloating, type TypedArray } from './dtype.js';
-export { MappedFile, mapFile } from './files.js';
+export { MappedFile, mapFile, removeOnFault } from './files.js';
 export { allFinite, firstNonFinite } from './finite.js';
 export { foreachAdd_, foreachAddcmul_, foreachMul_ } from './foreach.js';
 export { addcmul, binaryCrossEntropyWithLogits, cat, embedding, linear, stack, where } from './functions.js';

@@ -72,6 +72,7 @@ export interface NativeEngine {
   mapFile(path: string): number;
   mappedBytes(mapping: number): ArrayBuffer;
   mappedTensor(mapping: number, byteOffset: number, dtype: string, sizes: readonly number[]): Handle;
+  removeOnFault(path: string): void;
   unmapFile(mapping: number): void;
 
   backward(roots: Handle[], gradients: Handle[], retainGraph: boolean, createGraph: boolean): void;

@@ -8,7 +8,7 @@
  */
 
 import { join } from 'node:path';
-import { PeerError, type ProcessGroup, setThreads } from '@looprpt/engine';
+import { PeerError, type ProcessGroup, removeOnFault, setThreads } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
 import type { Documents } from '../data/documents/document.js';
 import type { PackedLoader } from '../data/loader/packed-loader.js';
@@ -25,7 +25,7 @@ import type { RunConfig } from './run-config.js';
 import { openRunData } from './run-data.js';
 import { removePartialCheckpoints } from './state/folder.js';
 import { holdsRun, makeFolder, writeRunConfig } from './state/run-folder.js';
-import { lockRun, type RunLock } from './state/run-lock.js';
+import { LOCK_FILE, lockRun, type RunLock } from './state/run-lock.js';
 import { type RunState, restoreCheckpoint } from './state/run-state.js';
 import { writeFailure } from './state/write-failure.js';
 import { modelSource } from './student.js';
@@ -97,6 +97,7 @@ async function runWith(
     assertFinite(trainer, 'model', peers);
     using late = first && early === null ? startIn(config) : null;
     const owner = early ?? late;
+    if (owner) removeOnFault(join(config.out, LOCK_FILE));
     const state = started ? await resumed(config, trainer, loader, peers, hooks) : null;
     const { tokenizerFrom } = source;
     const parts = { config, trainer, loader, peers, tokenizerFrom, assertOwner: () => owner?.assertHeld() };
@@ -105,6 +106,7 @@ async function runWith(
     if (!first || outcome.interrupted) return outcome;
     return { ...outcome, model: (await writeBlended(config, student, source)) ?? outcome.model };
   } finally {
+    removeOnFault(null);
     await loader.close();
     trainer[Symbol.dispose]();
     trainer.student.dispose();
