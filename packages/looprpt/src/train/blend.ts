@@ -1,5 +1,5 @@
 /**
- * The model of a run with `blend` b < 1: not the last weights but those on the way to them from the start, θ_0 + b (θ − θ_0), every
+ * Weight interpolation: the model of a run with `blend` b < 1 is θ_0 + b (θ − θ_0), between the start and the last weights, every
  * parameter alike. It lies in `RUN/model` once the run has ended, and is what the run's folder means as a model from then on.
  * Another b needs no training: `--resume` with it writes the model anew.
  *

@@ -89,8 +89,8 @@ ${rows.map(
 )}</tbody>`,
 )}
 </table></div>
-<p class="muted">Accuracy of the next token in per cent after every loop, and stopped adaptively at the threshold with the mean loops that it took;
-area: mean accuracy over 1 to K mean loops along the gate's curve; cross-entropy at the last loop, in nats. Best of each column in bold.</p></section>`;
+<p class="muted">Accuracy of the next token, in per cent: after every loop, and stopped by the gate at the threshold, with the mean loops that it took.
+Area: mean accuracy over 1 to K mean loops along the gate's curve. Cross-entropy: at the last loop, in nats. Best of each column in bold.</p></section>`;
 }
 
 function comparisonSection(comparisons: readonly ComparisonResult[]): Html | string {
