@@ -114,7 +114,7 @@ def main():
     model = model.to(device=device, dtype=torch.bfloat16)
     model.model.freq = model.model.freq.float()                      # positions times frequencies in float32
     synthetic(model, config.initializer_range)
-    model.checkpoint_loops = job['checkpointLoops']
+    model.recompute_loops = job['recomputeLoops']
     if job['compile']:
         for layer in model.model.layers:
             layer.forward = torch.compile(layer.forward)

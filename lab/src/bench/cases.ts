@@ -41,7 +41,7 @@ export interface BenchMode {
   /** Both compute the same loss. */
   same: boolean;
   /** Ours runs each loop again in the backward pass. */
-  checkpointLoops: boolean;
+  recomputeLoops: boolean;
 }
 
 /** LoopRPT with the peer's settings; its KL is clamped at log-ratios of 5, ours is not, and no step here comes near. */
@@ -53,28 +53,28 @@ function likePeer(rollouts: 'hard' | 'full', policyGradient: 'gate' | 'backbone'
     ...{ entropyGradient: 'backbone', weightGradient: 'none' },
   });
   const name = `looprpt-${rollouts}-${policyGradient}`;
-  return { name, objective, peer: name, same: true, checkpointLoops: false };
+  return { name, objective, peer: name, same: true, recomputeLoops: false };
 }
 
 /** LoopRPT by the defaults, against whole noisy passes with gradients into the backbone. */
 function ours(name: string, settings: { policy?: 'closed' }): BenchMode {
   const objective = loopRptConfigSchema.parse({ kind: 'looprpt', ...settings });
-  return { name, objective, peer: 'looprpt-full-backbone', same: false, checkpointLoops: false };
+  return { name, objective, peer: 'looprpt-full-backbone', same: false, recomputeLoops: false };
 }
 
 /** A mode with less memory and more work; its useful FLOPs are the mode's. */
-function checkpointed(mode: BenchMode): BenchMode {
-  return { ...mode, name: `${mode.name}-checkpoint`, checkpointLoops: true };
+function recomputed(mode: BenchMode): BenchMode {
+  return { ...mode, name: `${mode.name}-recompute`, recomputeLoops: true };
 }
 
 const EVERYDAY: readonly BenchMode[] = [
-  { name: 'stage1', objective: { kind: 'stage1', beta: 0.05 }, peer: 'stage1', same: true, checkpointLoops: false },
+  { name: 'stage1', objective: { kind: 'stage1', beta: 0.05 }, peer: 'stage1', same: true, recomputeLoops: false },
   {
     name: 'uniform-ce',
     objective: { kind: 'uniform-ce', gateWeight: 0, slope: 50, threshold: 0.005 },
     peer: 'uniform-ce',
     same: true,
-    checkpointLoops: false,
+    recomputeLoops: false,
   },
   likePeer('hard', 'gate'),
   likePeer('hard', 'backbone'),
@@ -84,11 +84,11 @@ const EVERYDAY: readonly BenchMode[] = [
   ours('looprpt-closed', { policy: 'closed' }),
 ];
 
-const OF_CHECKPOINTS = ['stage1', 'looprpt-full-backbone', 'looprpt'];
+const RECOMPUTED = ['stage1', 'looprpt-full-backbone', 'looprpt'];
 
 export const MODES: readonly BenchMode[] = [
   ...EVERYDAY,
-  ...EVERYDAY.filter(({ name }) => OF_CHECKPOINTS.includes(name)).map(checkpointed),
+  ...EVERYDAY.filter(({ name }) => RECOMPUTED.includes(name)).map(recomputed),
 ];
 
 /** One model at one shape, with the modes to measure there. */

@@ -27,7 +27,7 @@ const options = new Command('bench:cuda')
   .option('--steps <n>', 'measured in each', integer(1), 5)
   .option('--warmup <n>', 'steps before them', integer(0), 2)
   .addOption(
-    new Option('--checkpoint <when>', 'run loops again in the backward pass, on both sides')
+    new Option('--recompute <when>', 'run loops again in the backward pass, on both sides')
       .choices(['auto', 'on', 'off'] as const)
       .default('auto' as const, 'where memory would be short'),
   )

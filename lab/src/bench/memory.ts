@@ -12,8 +12,8 @@ import { type BatchShape, type BenchMode, type BenchModel, LOOPS, modelConfig, r
 const PROCESS = 300e6;
 const FLOAT = 4;
 
-export function ourBytes(model: BenchModel, shape: BatchShape, { objective, checkpointLoops }: BenchMode): number {
-  const config = { ...runConfig(objective, shape), memory: { checkpointLoops } };
+export function ourBytes(model: BenchModel, shape: BatchShape, { objective, recomputeLoops }: BenchMode): number {
+  const config = { ...runConfig(objective, shape), memory: { recomputeLoops } };
   const plan = planRun({ config, model: modelConfig(model) });
   return PROCESS + plan.memory.total;
 }

@@ -120,8 +120,8 @@ describe('cases', () => {
       'looprpt-full-backbone',
       'looprpt',
       'looprpt-closed',
-      'looprpt-full-backbone-checkpoint',
-      'looprpt-checkpoint',
+      'looprpt-full-backbone-recompute',
+      'looprpt-recompute',
     ]);
     expect(groups.flat().sort()).toEqual(MODES.map(({ name }) => name).sort());
   });

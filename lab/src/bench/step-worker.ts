@@ -24,11 +24,11 @@ export class StepWorker implements Disposable {
   #steps = 0;
 
   constructor({ worker, shape, files }: Pick<WorkerArguments, 'worker' | 'shape' | 'files'>) {
-    const { objective, checkpointLoops } = MODES.find(({ name }) => name === worker)!;
+    const { objective, recomputeLoops } = MODES.find(({ name }) => name === worker)!;
     const { optimizer, teacherDecay, seed } = runConfig(objective, shape);
     this.#learningRate = optimizer.learningRate;
     this.#batches = readBatches(files.tokens, shape);
-    const student = Object.assign(loadModel(files.model), { checkpointLoops });
+    const student = Object.assign(loadModel(files.model), { recomputeLoops });
     this.#trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
   }
 

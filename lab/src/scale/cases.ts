@@ -31,11 +31,11 @@ export const ACCUMULATE = 8;
 
 export function recipe(
   objective: RunConfigInput['objective'],
-  { zero, checkpointLoops }: { zero: boolean; checkpointLoops: boolean },
+  { zero, recomputeLoops }: { zero: boolean; recomputeLoops: boolean },
 ): RunConfig {
   return runConfigSchema.parse({
     ...{ model: { from: 'ByteDance/Ouro' }, data: { shards: 'shards' }, objective, out: 'out', steps: 1 },
     batch: { rows: 1, sequenceLength: SEQUENCE, accumulate: ACCUMULATE },
-    ...{ dtype: 'bfloat16', device: 'cuda', memory: { checkpointLoops }, distributed: { zero } },
+    ...{ dtype: 'bfloat16', device: 'cuda', memory: { recomputeLoops }, distributed: { zero } },
   });
 }

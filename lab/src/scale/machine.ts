@@ -38,7 +38,7 @@ export function stepTime(plan: RunPlan, { batch, memory }: RunConfig, ranks: num
   const compute = flops.perStep / (machine.peakFlops * machine.utilisation);
   const bandwidth = ranks > machine.gpusPerNode ? machine.betweenNodes : machine.insideNode;
   const backward = ((2 / 3) * flops.student * compute) / flops.perStep / batch.accumulate;
-  const hidden = memory.checkpointLoops ? 0 : Math.min(backward, traffic.gradients / bandwidth);
+  const hidden = memory.recomputeLoops ? 0 : Math.min(backward, traffic.gradients / bandwidth);
   const exposed = traffic.total / bandwidth - hidden;
   const total = compute + exposed;
   return { compute, exposed, total, tokensPerSecond: (ranks * tokens.perStep) / total };

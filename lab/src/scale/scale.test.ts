@@ -105,7 +105,7 @@ describe('the expected speed', () => {
   });
 
   it('of one GPU is the products at the assumed share of its peak', () => {
-    const { compute, exposed, tokensPerSecond } = time(1, { zero: false, checkpointLoops: false });
+    const { compute, exposed, tokensPerSecond } = time(1, { zero: false, recomputeLoops: false });
     expect(exposed).toBe(0);
     // Six operations for each weight that a token passes, four times the stack's, and attention.
     const embedding = model.vocabSize * model.hiddenSize;
@@ -117,8 +117,8 @@ describe('the expected speed', () => {
   });
 
   it('of several hides sums behind the backward pass, unless loops are run again in it', () => {
-    const beside = time(64, { zero: false, checkpointLoops: false });
-    const behind = time(64, { zero: false, checkpointLoops: true });
+    const beside = time(64, { zero: false, recomputeLoops: false });
+    const behind = time(64, { zero: false, recomputeLoops: true });
     const sent = (2 * (63 / 64) * 4 * 1_434_652_673) / 40e9;
     expect(behind.exposed).toBeCloseTo(sent, 9);
     expect(beside.exposed).toBeCloseTo(sent - Math.min(sent, (2 / 3) * (beside.compute / 8)), 9);

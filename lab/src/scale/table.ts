@@ -12,9 +12,9 @@ export function scaleTable(machine: Machine = H100_NODE): string {
   const head = ['model', 'objective', 'loops', ...RANKS.map((ranks) => `${ranks} GPU${ranks > 1 ? 's' : ''}`)];
   const rows = MODELS.flatMap((model) =>
     OBJECTIVES.flatMap(({ name, objective }) =>
-      [false, true].flatMap((checkpointLoops) =>
+      [false, true].flatMap((recomputeLoops) =>
         [false, true].map((zero) => {
-          const config = recipe(objective, { zero, checkpointLoops });
+          const config = recipe(objective, { zero, recomputeLoops });
           const cells = RANKS.map((ranks) => {
             // Alone there is nothing to divide.
             if (zero && ranks === 1) return '';
@@ -25,7 +25,7 @@ export function scaleTable(machine: Machine = H100_NODE): string {
             return `${gigabytes}, ${thousands(tokensPerSecond)} tokens/s`;
           });
           const spread = zero ? 'ZeRO-1' : 'whole';
-          return [model.name, name, `${checkpointLoops ? 'run again' : 'kept'}, ${spread}`, ...cells];
+          return [model.name, name, `${recomputeLoops ? 'run again' : 'kept'}, ${spread}`, ...cells];
         }),
       ),
     ),

@@ -1,6 +1,7 @@
 /** Gradients: accumulated on leaves, or as values. The modes in which none are recorded are in grad-mode.ts. */
-import { assertNoCheckpoints, backwardThroughCheckpoints } from './checkpoint.js';
+
 import { type Handle, native } from './native.js';
+import { assertNothingRecomputed, backwardThroughParts } from './recompute.js';
 import { Tensor } from './tensor.js';
 
 interface GraphOptions {
@@ -14,9 +15,9 @@ export function backward(
   gradient?: Tensor,
   { retainGraph = false, createGraph = false }: GraphOptions = {},
 ): void {
-  if (createGraph) assertNoCheckpoints('createGraph');
+  if (createGraph) assertNothingRecomputed('createGraph');
   native.backward([loss.handle], gradient ? [gradient.handle] : [], retainGraph || createGraph, createGraph);
-  backwardThroughCheckpoints(retainGraph);
+  backwardThroughParts(retainGraph);
 }
 
 /** d(Σ outputs)/d(input) for each input, as values; null where an input plays no part. Leaves' `grad` stays as it is. */
@@ -26,7 +27,7 @@ export function grad(
   options: GraphOptions & { gradients?: readonly Tensor[] } = {},
 ): (Tensor | null)[] {
   const { gradients = [], retainGraph = false, createGraph = false } = options;
-  assertNoCheckpoints('grad()');
+  assertNothingRecomputed('grad()');
   const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);
   const result = native.grad(
     handles(outputs),

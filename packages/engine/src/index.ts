@@ -1,6 +1,5 @@
 /** libtorch for Node: tensors, autograd, every ATen operator, and memory with owners. */
 export { backward, grad } from './autograd.js';
-export { checkpoint, cut } from './checkpoint.js';
 export { arange, empty, full, type Nested, type Options, ones, randn, tensor, zeros } from './create.js';
 export { Collective, PeerError } from './distributed/collective.js';
 export {
@@ -51,6 +50,7 @@ export { liveTensors, scope } from './memory.js';
 export { type EngineBuild, engineBuild } from './native.js';
 export { type Argument, hasOperator, op, operatorNames, schema } from './operator.js';
 export { type NativeEntry, type OperatorTime, profile, watchNative } from './profile.js';
+export { cut, recompute } from './recompute.js';
 export {
   cudaDevices,
   type DeviceMemory,

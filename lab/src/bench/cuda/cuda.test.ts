@@ -15,10 +15,10 @@ import { syntheticModel } from './synthetic.js';
 const model = { hidden: 32, layers: 2, heads: 2, ffn: 48, vocab: 160 };
 const batch = { B: 4, T: 64 };
 
-function job(mode: string, checkpointLoops = false): Job {
+function job(mode: string, recomputeLoops = false): Job {
   const tokens = `${temporaryFolder().path}/tokens`;
   writeTokens(tokens, model.vocab, batch);
-  return { mode, model, batch, tokens, checkpointLoops, device: 'cpu', threads: 1, compile: false };
+  return { mode, model, batch, tokens, recomputeLoops, device: 'cpu', threads: 1, compile: false };
 }
 
 function steps(of: Job, count: number): CudaStep[] {
@@ -63,11 +63,11 @@ it.for<[string, boolean]>([
   ['stage1', false],
   ['stage1', true],
   ['looprpt-hard-gate', true],
-])('the peer computes the same: %s, loops run again: %s', async ([mode, checkpointLoops], { skip }) => {
+])('the peer computes the same: %s, loops run again: %s', async ([mode, recomputeLoops], { skip }) => {
   const peer = findPeer('1.13.0');
   if (!peer) return skip('no Python with PyTorch and numpy');
   const script = fileURLToPath(new URL('../../../peer/bench_cuda.py', import.meta.url));
-  const of = job(mode, checkpointLoops);
+  const of = job(mode, recomputeLoops);
   const worker = new WorkerProcess([peer.program[0], script], {
     ...{ name: `peer ${mode}`, threads: 1, argv: [JSON.stringify(of)] },
   });
@@ -84,7 +84,7 @@ it.for<[string, boolean]>([
 });
 
 describe('rows', () => {
-  const input = { mode: 'looprpt', peerMode: 'looprpt-hard-gate', tokens: 8192, checkpointLoops: true };
+  const input = { mode: 'looprpt', peerMode: 'looprpt-hard-gate', tokens: 8192, recomputeLoops: true };
   const numbers = { flops: { ours: 200e12, peer: 210e12 }, peak: 989e12, matmul: 800e12 };
 
   it('have rates of the median step, against the peak and the measured products', () => {

@@ -27,7 +27,7 @@ export const jobSchema = z.strictObject({
   batch: z.strictObject({ B: size, T: size }),
   device: z.string(),
   /** Run each loop again in the backward pass. */
-  checkpointLoops: z.boolean(),
+  recomputeLoops: z.boolean(),
   threads: size,
   /** int32, steps × B × (T + 1). */
   tokens: z.string(),
@@ -52,9 +52,9 @@ export function modelConfigOf({ hidden, layers, heads, ffn, vocab }: CudaShape):
 }
 
 /** The step as a run in bfloat16 would be configured. */
-export function runConfigOf({ mode, batch, device, checkpointLoops }: Omit<Job, 'tokens' | 'compile'>): RunConfig {
+export function runConfigOf({ mode, batch, device, recomputeLoops }: Omit<Job, 'tokens' | 'compile'>): RunConfig {
   const { objective } = MODES.find(({ name }) => name === mode)!;
-  const half = { dtype: 'bfloat16', device, memory: { checkpointLoops } } as const;
+  const half = { dtype: 'bfloat16', device, memory: { recomputeLoops } } as const;
   return runConfigSchema.parse({ ...runConfig(objective, batch), ...half });
 }
 

@@ -20,7 +20,7 @@ export interface CudaRow {
   peer: SideSummary | null;
   /** The peer's median over ours. */
   speedup: number | null;
-  checkpointLoops: boolean;
+  recomputeLoops: boolean;
 }
 
 export interface SideSummary {
@@ -41,17 +41,17 @@ export interface RowInput {
   flops: { ours: number; peer: number };
   peak: number;
   matmul: number;
-  checkpointLoops: boolean;
+  recomputeLoops: boolean;
 }
 
 export function rowOf(input: RowInput, ours: SideMeasurement, peer: SideMeasurement | null): CudaRow {
-  const { mode, peerMode, checkpointLoops, flops } = input;
+  const { mode, peerMode, recomputeLoops, flops } = input;
   const sides = {
     ours: summary(ours, flops.ours, input),
     peer: peer && summary(peer, flops.peer, input),
   };
   const speedup = sides.ours && sides.peer && sides.peer.seconds.median / sides.ours.seconds.median;
-  return { mode, peerMode, ...sides, speedup, checkpointLoops };
+  return { mode, peerMode, ...sides, speedup, recomputeLoops };
 }
 
 function summary({ seconds, peak }: SideMeasurement, flops: number, input: RowInput): SideSummary | null {

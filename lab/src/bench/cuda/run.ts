@@ -23,7 +23,7 @@ export interface CudaBenchOptions {
   batch: BatchShape;
   modes: readonly string[];
   /** 'auto': where the plan would fill more than four fifths of the device. */
-  checkpoint: 'auto' | 'on' | 'off';
+  recompute: 'auto' | 'on' | 'off';
   rounds: number;
   steps: number;
   warmup: number;
@@ -77,7 +77,7 @@ export async function benchCuda(options: CudaBenchOptions): Promise<boolean> {
 
 function jobOf(options: CudaBenchOptions, tokens: string, mode: string): Job {
   const { device, model, batch, threads, compile } = options;
-  return { mode, model, batch, device, threads, tokens, compile, checkpointLoops: options.checkpoint === 'on' };
+  return { mode, model, batch, device, threads, tokens, compile, recomputeLoops: options.recompute === 'on' };
 }
 
 /** All bytes of the device; null where it does not say. */
@@ -91,14 +91,14 @@ async function deviceBytes(options: CudaBenchOptions, tokens: string): Promise<n
 }
 
 function entrantsOf(options: CudaBenchOptions, tokens: string, peer: Peer | null, whole: number | null): Entrant[] {
-  const entrant = (side: 'ours' | 'peer', mode: string, checkpointLoops: boolean, program: Program): Entrant => ({
+  const entrant = (side: 'ours' | 'peer', mode: string, recomputeLoops: boolean, program: Program): Entrant => ({
     ...{ side, mode, program, first: null, seconds: [], peak: null, failure: null },
-    job: { ...jobOf(options, tokens, side === 'ours' ? mode : peerMode(mode)), checkpointLoops },
+    job: { ...jobOf(options, tokens, side === 'ours' ? mode : peerMode(mode)), recomputeLoops },
   });
   return options.modes.flatMap((mode) => {
     const job = jobOf(options, tokens, mode);
-    const tooLarge = whole !== null && planOf({ ...job, checkpointLoops: false }).bytes > 0.8 * whole;
-    const again = options.checkpoint === 'on' || (options.checkpoint === 'auto' && tooLarge);
+    const tooLarge = whole !== null && planOf({ ...job, recomputeLoops: false }).bytes > 0.8 * whole;
+    const again = options.recompute === 'on' || (options.recompute === 'auto' && tooLarge);
     return [
       entrant('ours', mode, again, OURS),
       ...(peer ? [entrant('peer', mode, again, [peer.program[0], PEER_SCRIPT])] : []),
@@ -148,11 +148,11 @@ function report(
   const agreements: Agreement[] = [];
   for (const mode of options.modes) {
     const [ours, peer] = [find('ours', mode)!, find('peer', mode)];
-    const { checkpointLoops } = ours.job;
+    const { recomputeLoops } = ours.job;
     const flops = { ours: planOf(ours.job).flops, peer: planOf({ ...ours.job, mode: peerMode(mode) }).flops };
     const tokens = tokensOf(options.batch);
     rows.push(
-      rowOf({ ...{ mode, peerMode: peerMode(mode), tokens, flops }, ...{ peak, matmul, checkpointLoops } }, ours, peer),
+      rowOf({ ...{ mode, peerMode: peerMode(mode), tokens, flops }, ...{ peak, matmul, recomputeLoops } }, ours, peer),
     );
     if (ours.first && peer?.first && mode === peerMode(mode))
       agreements.push(...cudaAgreements(mode, ours.first, peer.first));

@@ -22,7 +22,7 @@ export class CudaStepWorker implements Disposable {
   constructor(job: Job) {
     const { objective, optimizer, teacherDecay, seed } = runConfigOf(job);
     const student = syntheticModel(modelConfigOf(job.model), job.device);
-    student.checkpointLoops = job.checkpointLoops;
+    student.recomputeLoops = job.recomputeLoops;
     this.#trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
     this.#batches = readBatches(job.tokens, job.batch);
     this.#device = job.device;

@@ -4,7 +4,7 @@
  *
  * On the CPU in float32 attention and norms are fused operators, and with `reproducible` so are the products, with rows that
  * have the same bits whatever else is in the pass, from a copy of the weights in the order in which they are read: the weights
- * must not change while a step lives. Everywhere else it is the model's own plain forward pass over gathered keys.
+ * must not change while a step lives. Everywhere else they are plain operators over gathered keys. The loop is the model's.
  *
  * Shapes: N rows, E hidden, S most keys of a row, G key heads, D head size, P = D/2, M slots of all lines.
  */
@@ -12,7 +12,6 @@ import {
   arange,
   cat,
   embedding,
-  fusable,
   fusedLinear,
   fusedPagedAttention,
   fusedRowLinear,
@@ -23,11 +22,11 @@ import {
   type Tensor,
   tensor,
 } from '@looprpt/engine';
-import type { KeysValues } from '../model/layer.js';
+import { type Attention, type KeysValues, passAttention } from '../model/attend.js';
 import type { LoopLM } from '../model/loop-lm.js';
-import { PassContext } from '../model/pass.js';
+import { FUSED, hasOwnAttention, PLAIN } from '../model/operators.js';
 import { ropeTables } from '../model/rope.js';
-import { fusedLoop, runLoop } from '../model/stack.js';
+import { runLayers } from '../model/stack.js';
 import type { KVMemory } from './kv-memory.js';
 
 export interface StepRow {
@@ -54,7 +53,7 @@ export class Step implements Disposable {
   constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
     this.#model = model;
     this.#memory = memory;
-    this.#fused = model.kernels === 'fused' && fusable(model.weights.embedding);
+    this.#fused = hasOwnAttention(model.kernels, model.weights.embedding);
     if (this.#fused && reproducible) this.#pack();
     this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
     this.#angles = scope(() => {
@@ -75,8 +74,9 @@ export class Step implements Disposable {
    */
   run(rows: readonly StepRow[], beforeNE: Tensor | null): Tensor {
     return scope(() => {
-      const hiddenNE = this.states(rows, beforeNE);
-      return this.#fused ? this.#runFused(rows, hiddenNE) : this.#runPlain(rows, hiddenNE);
+      const operators = { ...(this.#fused ? FUSED : PLAIN), product: this.product };
+      const attention = this.#fused ? this.#paged(rows) : this.#gathered(rows);
+      return runLayers(this.#model, operators, this.states(rows, beforeNE), attention);
     });
   }
 
@@ -109,21 +109,24 @@ export class Step implements Disposable {
     return (freshNE ? cat([beforeNE!, freshNE]) : beforeNE!).indexSelect(0, order);
   }
 
-  #runFused(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
-    const { config, weights } = this.#model;
-    const { heads, kvHeads, windows } = config;
+  /** Own pages through the fused operator. */
+  #paged(rows: readonly StepRow[]): Attention {
+    const { heads, kvHeads, windows } = this.#model.config;
     const paged = pagedRows(rows);
-    const mix = (normedNE: Tensor, layer: number): Tensor =>
-      fusedPagedAttention(
-        this.product(normedNE, weights.layers[layer]!.qkv),
-        ...([this.#angles, this.#memory.layers[layer]!, paged] as const),
-        { heads, kvHeads, window: windows[layer]! },
-      );
-    return fusedLoop(this.#model, hiddenNE, mix, this.product);
+    return {
+      reads: 'qkv',
+      mix: (qkvNC, layer) =>
+        fusedPagedAttention(qkvNC, this.#angles, this.#memory.layers[layer]!, paged, {
+          heads,
+          kvHeads,
+          window: windows[layer]!,
+        }),
+    };
   }
 
-  #runPlain(rows: readonly StepRow[], hiddenNE: Tensor): Tensor {
-    const { config, device, dtype } = this.#model;
+  /** The same by plain operators: every row is a pass of one place over the keys gathered for it. */
+  #gathered(rows: readonly StepRow[]): Attention {
+    const { config, device } = this.#model;
     const N = rows.length;
     const S = Math.max(...rows.map(({ position }) => position)) + 1;
     const int64 = (data: number[] | number[][]): Tensor => tensor(data, { dtype: 'int64', device });
@@ -133,7 +136,6 @@ export class Step implements Disposable {
       rows.map(({ line, slot, position }) => Array.from({ length: S }, (_, s) => (s < position ? line[s]! : slot))),
     );
     const writeN = int64(rows.map(({ slot }) => slot));
-    const pass = new PassContext(config, { placesBT: placesN1, positionsBT: placesN1, firstKeyBT: null, S }, dtype);
     const through = (table: Tensor, fresh: Tensor): Tensor => {
       table.indexCopy_(0, writeN, fresh.select(1, 0));
       return table.indexSelect(0, readNS.view(-1)).view(N, S, config.kvHeads, config.headDim);
@@ -142,7 +144,10 @@ export class Step implements Disposable {
       const { keys, values } = this.#memory.layers[layer]!;
       return { kBSGD: through(keys, kBSGD), vBSGD: through(values, vBSGD) };
     };
-    return runLoop(this.#model, hiddenNE.unsqueeze(1), pass, { remember }).hiddenBTE.select(1, 0);
+    const shape = { placesBT: placesN1, positionsBT: placesN1, firstKeyBT: null, S };
+    const pass = this.#model.contextOf(shape, { cached: true });
+    const { reads, mix } = passAttention(config, pass, PLAIN, remember);
+    return { reads, mix: (qkvNC, layer) => mix(qkvNC.unsqueeze(1), layer).select(1, 0) };
   }
 }
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { loopRptCase, mixedBatch, withModels } from '../../test-support/looprpt-case.js';
 import { tinyModel } from '../../test-support/slow/tiny-model.js';
 import { objectiveConfigSchema, objectiveOf } from '../objectives/objective.js';
-import type { Kernels } from './stack.js';
+import type { Kernels } from './operators.js';
 
 interface Outcome {
   loss: number;

@@ -7,8 +7,8 @@
  */
 import assert from 'node:assert/strict';
 import { type DType, empty, type Tensor } from '@looprpt/engine';
+import type { KeysValues } from './attend.js';
 import type { LoopLMConfig } from './config.js';
-import type { KeysValues } from './layer.js';
 
 export class KVCache implements Disposable {
   readonly capacity: number;

@@ -9,8 +9,9 @@
 import { arange, type DType, embedding, type Generator, linear, type Tensor } from '@looprpt/engine';
 import type { LoopLMConfig } from './config.js';
 import type { KVCache } from './kv-cache.js';
-import { PassContext } from './pass.js';
-import { type Kernels, runLoop } from './stack.js';
+import { hasOwnAttention, type Kernels } from './operators.js';
+import { type PassContext, type PassShape, passContext } from './pass.js';
+import { runLoop } from './stack.js';
 import { cloneWeights, initialWeights, type NamedParameter, namedParameters, type Weights } from './weights.js';
 
 /** Token ids and, where rows are more than one plain sequence, what each position may see. */
@@ -42,7 +43,7 @@ export class LoopLM {
   /** Fused operators where they apply; 'plain' is for comparison. */
   kernels: Kernels = 'fused';
   /** Keep only the states between loops for the backward pass, which runs each loop again: less memory, a third more work. */
-  checkpointLoops = false;
+  recomputeLoops = false;
 
   constructor(config: LoopLMConfig, weights: Weights) {
     this.config = config;
@@ -76,7 +77,7 @@ export class LoopLM {
   clone(): LoopLM {
     const copy = new LoopLM(this.config, cloneWeights(this.weights));
     copy.kernels = this.kernels;
-    copy.checkpointLoops = this.checkpointLoops;
+    copy.recomputeLoops = this.recomputeLoops;
     return copy;
   }
 
@@ -84,19 +85,26 @@ export class LoopLM {
     for (const { tensor } of this.parameters()) tensor.dispose();
   }
 
-  /** What stays the same through a pass over this batch. With `checkpointLoops` the backward pass reads it again. */
-  context(batch: TokenBatch, cachedLength = 0): PassContext {
-    const T = batch.idsBT.size(1);
-    const S = cachedLength + T;
-    const placesBT = arange(cachedLength, S, { device: this.device }).unsqueeze(0);
+  /** What stays the same through a pass over this batch. With `recomputeLoops` the backward pass reads it again. */
+  context(batch: TokenBatch, cache?: KVCache): PassContext {
+    const before = cache?.length ?? 0;
+    const S = before + batch.idsBT.size(1);
+    const placesBT = arange(before, S, { device: this.device }).unsqueeze(0);
     const positionsBT = batch.positionsBT ?? placesBT;
-    return new PassContext(this.config, { placesBT, positionsBT, firstKeyBT: batch.firstKeyBT ?? null, S }, this.dtype);
+    const shape = { placesBT, positionsBT, firstKeyBT: batch.firstKeyBT ?? null, S };
+    return this.contextOf(shape, { cached: cache !== undefined });
+  }
+
+  /** The same for places among other keys than their own pass's. @param options.cached keys and values come through a cache */
+  contextOf(shape: PassShape, { cached = false }: { cached?: boolean } = {}): PassContext {
+    const ownAttention = !cached && hasOwnAttention(this.kernels, this.weights.embedding);
+    return passContext(this.config, shape, { dtype: this.dtype, ownAttention });
   }
 
   /** Hidden states after each loop: K tensors [B, T, E], already normalised; the LM head and the gate read them as they are. */
   states(batch: TokenBatch, options: StatesOptions = {}, context?: PassContext): Tensor[] {
     const { loops = this.config.loops, cache, perturb, keep, start } = options;
-    const pass = context ?? this.context(batch, cache?.length ?? 0);
+    const pass = context ?? this.context(batch, cache);
     let hiddenBTE = start ? start.hiddenBTE : embedding(this.weights.embedding, batch.idsBT);
     const states: Tensor[] = [];
     for (let loop = start ? start.after + 1 : 0; loop < loops; loop++) {

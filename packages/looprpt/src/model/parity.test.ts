@@ -6,9 +6,11 @@ import { greedy } from '../../test-support/greedy.js';
 import type { GoldenDecoding } from '../../test-support/slow/golden.js';
 import { chooseExit, type ExitArguments, exitLogits } from '../../test-support/upstream-exit.js';
 import { loadModel } from '../checkpoint/folder.js';
+import { passAttention } from './attend.js';
 import { exitCdf, exitPdf } from './exit.js';
 import { KVCache } from './kv-cache.js';
-import { layerForward, rmsNorm } from './layer.js';
+import { PLAIN } from './operators.js';
+import { runLayer, type Stream } from './stack.js';
 import { usableDType } from './usable-dtype.js';
 import { upstreamTensors } from './weights.js';
 
@@ -116,16 +118,20 @@ describe.each(GOLDEN_SETS)('golden set %s', (name) => {
     'residual stream after every layer of every loop',
     check(() => {
       const { first8, l2_norm, hidden_first8 } = golden.trace_last_position_row0;
-      const pass = model.context({ idsBT });
+      const { reads, mix } = passAttention(config, model.context({ idsBT }), PLAIN);
+      const { layers, finalNorm } = model.weights;
       const last = (hiddenBTE: Tensor): Tensor => hiddenBTE.select(0, 0).select(0, hiddenBTE.size(1) - 1);
       let hiddenBTE = op('aten::embedding')(model.weights.embedding, idsBT);
       for (let loop = 0; loop < config.loops; loop++) {
-        model.weights.layers.forEach((layer, i) => {
-          hiddenBTE = layerForward(hiddenBTE, layer, i, config, pass, {});
-          expect(distance(last(hiddenBTE).slice(0, 0, 8), first8[loop]![i]!)).toBeLessThan(TOLERANCE.gates);
-          expect(Math.abs(last(hiddenBTE).norm().item() - l2_norm[loop]![i]!)).toBeLessThan(TOLERANCE.logits);
+        let stream: Stream = [hiddenBTE, PLAIN.norm(hiddenBTE, layers[0]!.normBeforeAttention, config.rmsNormEps)];
+        layers.forEach((layer, i) => {
+          const nextNorm = layers[i + 1]?.normBeforeAttention ?? finalNorm;
+          stream = runLayer(config, PLAIN, layer, nextNorm, stream, { reads, mix: (rows) => mix(rows, i) });
+          const residual = last(stream[0]);
+          expect(distance(residual.slice(0, 0, 8), first8[loop]![i]!)).toBeLessThan(TOLERANCE.gates);
+          expect(Math.abs(residual.norm().item() - l2_norm[loop]![i]!)).toBeLessThan(TOLERANCE.logits);
         });
-        hiddenBTE = rmsNorm(hiddenBTE, model.weights.finalNorm, config.rmsNormEps);
+        hiddenBTE = stream[1];
         expect(distance(last(hiddenBTE).slice(0, 0, 8), hidden_first8[loop]!)).toBeLessThan(TOLERANCE.gates);
       }
     }),

@@ -1,5 +1,6 @@
 /**
- * What stays the same through all loops and layers of a pass: rotary tables and what each place may see.
+ * What stays the same through all loops and layers of a pass: rotary tables and what each place may see. Whoever makes it owns its
+ * tensors; a backward pass that runs loops again reads them again.
  *
  * Shapes: B rows, T queries, S keys, P half a head.
  */
@@ -19,37 +20,31 @@ export interface PassShape {
   S: number;
 }
 
-export class PassContext {
+export interface PassContext {
   readonly rope: RopeTables;
   readonly firstKeyBT: Tensor | null;
   readonly placesBT: Tensor;
-  readonly #shape: PassShape;
-  readonly #config: LoopLMConfig;
-  readonly #dtype: DType;
-  #visible: readonly Visibility[] | undefined;
+  /** By layer, because windows are; null where attention is a kernel of our own, which needs no table. */
+  readonly visible: readonly Visibility[] | null;
+}
 
-  constructor(config: LoopLMConfig, shape: PassShape, dtype: DType) {
-    this.rope = ropeTables(config, shape.positionsBT, dtype);
-    this.firstKeyBT = shape.firstKeyBT;
-    this.placesBT = shape.placesBT;
-    this.#shape = shape;
-    this.#config = config;
-    this.#dtype = dtype;
-  }
+/** @param ownAttention whether the pass is for our own kernel */
+export function passContext(
+  config: LoopLMConfig,
+  shape: PassShape,
+  { dtype, ownAttention }: { dtype: DType; ownAttention: boolean },
+): PassContext {
+  const { placesBT, firstKeyBT } = shape;
+  const rope = ropeTables(config, shape.positionsBT, dtype);
+  return { rope, firstKeyBT, placesBT, visible: ownAttention ? null : visibleByLayer(config, shape, dtype) };
+}
 
-  /** Per layer, because windows are per layer. Only plain layers need it, so it is made by the first call, in the caller's scope. */
-  get visible(): readonly Visibility[] {
-    this.#visible ??= this.#makeVisible();
-    return this.#visible;
+function visibleByLayer({ windows }: LoopLMConfig, shape: PassShape, dtype: DType): Visibility[] {
+  const { placesBT, firstKeyBT, S } = shape;
+  const shared = new Map<number | null, Visibility>();
+  for (const window of new Set(windows)) {
+    const plain = firstKeyBT === null && window === null && placesBT.size(0) === 1 && placesBT.size(1) === S;
+    shared.set(window, plain ? { biasBTS: null } : visibilityAt(placesBT, S, firstKeyBT, window, dtype));
   }
-
-  #makeVisible(): Visibility[] {
-    const { placesBT, firstKeyBT, S } = this.#shape;
-    const shared = new Map<number | null, Visibility>();
-    for (const window of new Set(this.#config.windows)) {
-      const plain = firstKeyBT === null && window === null && placesBT.size(0) === 1 && placesBT.size(1) === S;
-      shared.set(window, plain ? { biasBTS: null } : visibilityAt(placesBT, S, firstKeyBT, window, this.#dtype));
-    }
-    return this.#config.windows.map((window) => shared.get(window)!);
-  }
+  return windows.map((window) => shared.get(window)!);
 }

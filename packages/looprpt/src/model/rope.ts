@@ -36,3 +36,9 @@ export function rotate(xBTND: Tensor, { cosBTP, sinBTP }: RopeTables): Tensor {
   const b = xBTND.slice(-1, half, 2 * half);
   return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))], -1);
 }
+
+/** Joined heads apart: [B, T, C] → [B, T, heads, C / heads]. */
+export function splitHeads(xBTC: Tensor, heads: number): Tensor {
+  const [B, T, C] = xBTC.shape as [number, number, number];
+  return xBTC.view(B, T, heads, C / heads);
+}

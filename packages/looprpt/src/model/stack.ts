@@ -1,35 +1,17 @@
 /**
- * One loop of the model: the shared stack of layers, then the final norm. Two ways with the same result up to rounding:
- * plain operators (any dtype, device, cache), and fused operators (float32 and half precision, any device, without a cache), whose
- * attention is a kernel of our own for float32 on the CPU and libtorch's elsewhere.
+ * One loop of the model, the one forward pass: the shared stack of layers, then the final norm. Training, evaluation, rollouts and
+ * decoding run this loop; what differs is what a layer's heads attend to (attend.ts) and which operators do it (operators.ts).
  *
- * In the fused way a layer's four norms and two additions are two operators, because every norm after a branch is followed by
- * an addition and the next norm.
+ * A layer is attention and MLP, each between two norms ("sandwich"): a = x + N2(Attention(N1(x))); out = a + N4(MLP(N3(a))).
  *
  * Shapes: B rows, T places, S keys, E hidden, C = (H + 2G)·D.
  */
-import {
-  checkpoint,
-  fusable,
-  fusedAttention,
-  fusedLinear,
-  fusedQueryAttention,
-  fusedResidualNorm,
-  fusedRmsNorm,
-  fusedSplitRotate,
-  fusedSupports,
-  fusedSwiglu,
-  scope,
-  type Tensor,
-} from '@looprpt/engine';
-import { attention } from './attention.js';
+import { recompute, scope, type Tensor } from '@looprpt/engine';
+import { type Attention, passAttention, queryAttention, type Remember } from './attend.js';
 import type { LoopLMConfig } from './config.js';
-import { attendFrom, type KeysValues, type LayerHooks, layerForward, layerQueries, rmsNorm } from './layer.js';
+import { type Kernels, type Operators, operatorsFor, PLAIN } from './operators.js';
 import type { PassContext } from './pass.js';
-import type { Weights } from './weights.js';
-
-/** 'plain' forces plain operators everywhere; for comparison. */
-export type Kernels = 'fused' | 'plain';
+import type { LayerWeights, Weights } from './weights.js';
 
 /** A model's weights with the way to run them. */
 export interface Stack {
@@ -37,12 +19,50 @@ export interface Stack {
   weights: Weights;
   kernels: Kernels;
   /** Keep only the states between loops for the backward pass, which then runs each loop again. */
-  checkpointLoops?: boolean;
+  recomputeLoops?: boolean;
+}
+
+/** The residual stream and its norm, which the next branch starts from, [..., E] each. */
+export type Stream = [residual: Tensor, normed: Tensor];
+
+/** One layer; the norm that comes out is the one of whatever follows. */
+export function runLayer(
+  { rmsNormEps: eps, heads, headDim }: LoopLMConfig,
+  { product, residualNorm, swiglu }: Operators,
+  layer: LayerWeights,
+  nextNorm: Tensor,
+  [residual, normed]: Stream,
+  { reads, mix }: { reads: Attention['reads']; mix: (rows: Tensor) => Tensor },
+): Stream {
+  const projection = reads === 'qkv' ? layer.qkv : layer.qkv.slice(0, 0, heads * headDim);
+  const mixed = product(mix(product(normed, projection)), layer.out);
+  const [between, start] = residualNorm(mixed, residual, layer.normAfterAttention, layer.normBeforeMlp, eps);
+  const expanded = product(swiglu(product(start, layer.gateUp)), layer.down);
+  return residualNorm(expanded, between, layer.normAfterMlp, nextNorm, eps);
+}
+
+/**
+ * One loop, without the scope that `runLoop` puts around it.
+ * @param hidden the state before the loop, [..., E] @returns the state after it, normalised, [..., E]
+ */
+export function runLayers(
+  { config, weights }: Pick<Stack, 'config' | 'weights'>,
+  operators: Operators,
+  hidden: Tensor,
+  { reads, mix }: Attention,
+): Tensor {
+  const { layers, finalNorm } = weights;
+  let stream: Stream = [hidden, operators.norm(hidden, layers[0]!.normBeforeAttention, config.rmsNormEps)];
+  layers.forEach((layer, i) => {
+    const nextNorm = layers[i + 1]?.normBeforeAttention ?? finalNorm;
+    stream = runLayer(config, operators, layer, nextNorm, stream, { reads, mix: (rows) => mix(rows, i) });
+  });
+  return stream[1];
 }
 
 export interface LoopHooks {
-  /** Maps a layer's new keys and values to those attended to; forces plain operators. */
-  remember?: ((layer: number, fresh: KeysValues) => KeysValues) | undefined;
+  /** With a cache, which forces plain operators. */
+  remember?: Remember | undefined;
   /** Hand out every layer's joined, unrotated q, k and v rows, detached. */
   keep?: boolean | undefined;
 }
@@ -56,49 +76,35 @@ export interface LoopResult {
 
 /** Runs one loop on the hidden state before it, [B, T, E]. What it makes on the way is freed, or held by autograd alone. */
 export function runLoop(stack: Stack, hiddenBTE: Tensor, pass: PassContext, hooks: LoopHooks = {}): LoopResult {
-  if (!stack.checkpointLoops || hooks.remember) return runLoopOnce(stack, hiddenBTE, pass, hooks);
+  const { remember, keep = false } = hooks;
+  const operators = remember ? PLAIN : operatorsOf(stack);
+  const { reads, mix } = passAttention(stack.config, pass, operators, remember);
+  const once = (stateBTE: Tensor, keeping: boolean): LoopResult =>
+    scope(() => {
+      const qkv: Tensor[] = [];
+      const attention: Attention = {
+        reads,
+        mix(rows, layer) {
+          if (keeping) qkv.push(rows.detach());
+          return mix(rows, layer);
+        },
+      };
+      return { hiddenBTE: runLayers(stack, operators, stateBTE, attention), qkv };
+    });
+  if (!stack.recomputeLoops || remember) return once(hiddenBTE, keep);
   const qkv: Tensor[] = [];
-  const once = (stateBTE: Tensor): Tensor => {
+  const recomputed = recompute((stateBTE) => {
     // The rows are handed out by the run that is not recorded.
-    const result = runLoopOnce(stack, stateBTE, pass, { keep: hooks.keep && qkv.length === 0 });
+    const result = once(stateBTE, keep && qkv.length === 0);
     qkv.push(...result.qkv);
     return result.hiddenBTE;
-  };
-  return { hiddenBTE: checkpoint(once, hiddenBTE), qkv };
-}
-
-function runLoopOnce(stack: Stack, hiddenBTE: Tensor, pass: PassContext, { remember, keep }: LoopHooks): LoopResult {
-  const fused = !remember && usesFused(stack, hiddenBTE);
-  if (!(fused && fusable(hiddenBTE))) outliveLoop(pass);
-  return scope(() => {
-    const { config, weights } = stack;
-    const qkv: Tensor[] = [];
-    const keepRows = (qkvBTC: Tensor): void => {
-      if (keep) qkv.push(qkvBTC.detach());
-    };
-    if (fused) {
-      const out = fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
-        const qkvBTC = fusedLinear(normedBTE, weights.layers[i]!.qkv);
-        keepRows(qkvBTC);
-        return mixRows(qkvBTC, i, config, pass);
-      });
-      return { hiddenBTE: out, qkv };
-    }
-    const hooks = (i: number): LayerHooks => ({
-      remember: remember && ((fresh) => remember(i, fresh)),
-      keep: keepRows,
-    });
-    const out = weights.layers.reduce(
-      (xBTE, layer, i) => layerForward(xBTE, layer, i, config, pass, hooks(i)),
-      hiddenBTE,
-    );
-    return { hiddenBTE: rmsNorm(out, weights.finalNorm, config.rmsNormEps), qkv };
-  });
+  }, hiddenBTE);
+  return { hiddenBTE: recomputed, qkv };
 }
 
 /**
  * The same for queries alone, over the rows that `keep` got from a finished pass.
- * @param qkvByLayer that pass's joined rows at this loop
+ * @param qkvByLayer that pass's joined rows at this loop @param clean that pass @param queries the queries' own
  */
 export function runLoopQueries(
   stack: Stack,
@@ -107,84 +113,11 @@ export function runLoopQueries(
   clean: PassContext,
   queries: PassContext,
 ): Tensor {
-  const once = (stateBTE: Tensor): Tensor => runQueriesOnce(stack, stateBTE, qkvByLayer, clean, queries);
-  return stack.checkpointLoops ? checkpoint(once, hiddenBTE) : once(hiddenBTE);
+  const attention = queryAttention(stack.config, qkvByLayer, clean, queries);
+  const once = (stateBTE: Tensor): Tensor => scope(() => runLayers(stack, operatorsOf(stack), stateBTE, attention));
+  return stack.recomputeLoops ? recompute(once, hiddenBTE) : once(hiddenBTE);
 }
 
-function runQueriesOnce(
-  stack: Stack,
-  hiddenBTE: Tensor,
-  qkvByLayer: readonly Tensor[],
-  clean: PassContext,
-  queries: PassContext,
-): Tensor {
-  const fused = usesFused(stack, hiddenBTE);
-  if (!(fused && fusable(hiddenBTE))) outliveLoop(queries);
-  return scope(() => {
-    const { config, weights } = stack;
-    if (fused) {
-      const width = config.heads * config.headDim;
-      const places = { last: queries.placesBT, first: queries.firstKeyBT };
-      return fusedLoop(stack, hiddenBTE, (normedBTE, i) => {
-        const q = fusedLinear(normedBTE, weights.layers[i]!.qkv.slice(0, 0, width));
-        if (!fusable(q)) return attendFrom(q, i, config, qkvByLayer[i]!, clean, queries);
-        return fusedQueryAttention(q, qkvByLayer[i]!, angles(queries), angles(clean), places, heads(config, i));
-      });
-    }
-    const out = weights.layers.reduce(
-      (xBTE, layer, i) => layerQueries(xBTE, layer, i, config, qkvByLayer[i]!, clean, queries),
-      hiddenBTE,
-    );
-    return rmsNorm(out, weights.finalNorm, config.rmsNormEps);
-  });
-}
-
-/** What the heads make of joined rows, [B, T, C] → [B, T, H·D]. */
-function mixRows(qkvBTC: Tensor, layer: number, config: LoopLMConfig, pass: PassContext): Tensor {
-  if (fusable(qkvBTC)) return fusedAttention(qkvBTC, angles(pass), pass.firstKeyBT, heads(config, layer));
-  const [qBTHD, kBTGD, vBTGD] = fusedSplitRotate(qkvBTC, angles(pass), config.heads, config.kvHeads);
-  return attention(qBTHD, kBTGD, vBTGD, pass.visible[layer]!);
-}
-
-/** Makes what libtorch's attention shares before the scope of one loop opens, so that the next loop still has it. */
-function outliveLoop(pass: PassContext): void {
-  void pass.visible;
-}
-
-function usesFused({ kernels }: Stack, like: Tensor): boolean {
-  return kernels === 'fused' && fusedSupports(like);
-}
-
-/**
- * One loop of fused operators, whatever its rows attend to. Without the scope that `runLoop` puts around it.
- * @param hidden the state before the loop, [..., E]
- * @param mix normed rows [..., E] and the layer's index → what its heads mixed, [..., H·D]
- * @param product x·Wᵀ; the default has gradients
- * @returns the state after the loop, normalised, [..., E]
- */
-export function fusedLoop(
-  { config, weights }: Pick<Stack, 'config' | 'weights'>,
-  hidden: Tensor,
-  mix: (normed: Tensor, layer: number) => Tensor,
-  product: (x: Tensor, weight: Tensor) => Tensor = fusedLinear,
-): Tensor {
-  const eps = config.rmsNormEps;
-  let residual = hidden;
-  let normed = fusedRmsNorm(hidden, weights.layers[0]!.normBeforeAttention, eps);
-  weights.layers.forEach((layer, i) => {
-    const mixed = product(mix(normed, i), layer.out);
-    [residual, normed] = fusedResidualNorm(mixed, residual, layer.normAfterAttention, layer.normBeforeMlp, eps);
-    const expanded = product(fusedSwiglu(product(normed, layer.gateUp)), layer.down);
-    const next = weights.layers[i + 1]?.normBeforeAttention ?? weights.finalNorm;
-    [residual, normed] = fusedResidualNorm(expanded, residual, layer.normAfterMlp, next, eps);
-  });
-  return normed;
-}
-
-function angles({ rope }: PassContext): { cos: Tensor; sin: Tensor } {
-  return { cos: rope.cosBTP, sin: rope.sinBTP };
-}
-
-function heads({ heads, kvHeads, windows }: LoopLMConfig, layer: number) {
-  return { heads, kvHeads, window: windows[layer]! };
+function operatorsOf({ kernels, weights }: Stack): Operators {
+  return operatorsFor(kernels, weights.embedding);
 }

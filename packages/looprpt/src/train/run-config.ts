@@ -51,6 +51,21 @@ export const dataConfigSchema = z.union([
   }),
 ]);
 
+const memoryConfigSchema = z
+  .strictObject({
+    recomputeLoops: z
+      .boolean()
+      .optional()
+      .describe(
+        'keep only the states between loops for the backward pass, which runs each loop again: a third more work, about 1/K of the memory; for long sequences (default: false)',
+      ),
+    checkpointLoops: z.boolean().optional().describe('the name of recomputeLoops in earlier versions'),
+  })
+  .refine(({ recomputeLoops, checkpointLoops }) => recomputeLoops === undefined || checkpointLoops === undefined, {
+    error: 'give recomputeLoops alone; checkpointLoops is its earlier name',
+  })
+  .transform(({ recomputeLoops, checkpointLoops }) => ({ recomputeLoops: recomputeLoops ?? checkpointLoops ?? false }));
+
 export const runConfigSchema = z.strictObject({
   model: modelConfigSchema,
   data: dataConfigSchema,
@@ -69,16 +84,7 @@ export const runConfigSchema = z.strictObject({
       pack: z.enum(['greedy', 'whole']).default('greedy').describe('whether documents are cut at the end of a row'),
     })
     .prefault({}),
-  memory: z
-    .strictObject({
-      checkpointLoops: z
-        .boolean()
-        .default(false)
-        .describe(
-          'keep only the states between loops for the backward pass, which runs each loop again: a third more work, about 1/K of the memory; for long sequences',
-        ),
-    })
-    .prefault({}),
+  memory: memoryConfigSchema.prefault({}),
   optimizer: adamWConfigSchema.prefault({}),
   schedule: scheduleConfigSchema.prefault({}),
   teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher; 0: the student is its own'),

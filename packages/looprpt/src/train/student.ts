@@ -20,7 +20,7 @@ export interface ModelSource {
 /** @param options.weights false: of a model on the Hub only what describes it is fetched, and `open` must not be called */
 export async function modelSource(run: RunConfig, options: { weights?: boolean } = {}): Promise<ModelSource> {
   const { model, dtype, device, seed, memory } = run;
-  const ready = (student: LoopLM): LoopLM => Object.assign(student, { checkpointLoops: memory.checkpointLoops });
+  const ready = (student: LoopLM): LoopLM => Object.assign(student, { recomputeLoops: memory.recomputeLoops });
   if ('from' in model) {
     const folder = await resolveModel(model.from, options);
     return {

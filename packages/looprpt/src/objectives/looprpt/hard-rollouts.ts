@@ -10,7 +10,7 @@
  */
 import { arange, cat, cut, noGrad, op, type Tensor, where, zeros } from '@looprpt/engine';
 import type { LoopLM } from '../../model/loop-lm.js';
-import { PassContext } from '../../model/pass.js';
+import type { PassContext } from '../../model/pass.js';
 import { runLoopQueries } from '../../model/stack.js';
 import type { TrainingBatch } from '../batch.js';
 import { inFloat32 } from '../readout.js';
@@ -27,7 +27,7 @@ export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Expl
   // What is known after the last loop is never differentiated: its gate is not used.
   const states = (loop: number, body: () => Tensor): Tensor =>
     policyGradient === 'gate' || loop === loops - 1 ? noGrad(body) : body();
-  const apart = (hidden: Tensor): Tensor => (model.checkpointLoops ? cut(hidden) : hidden);
+  const apart = (hidden: Tensor): Tensor => (model.recomputeLoops ? cut(hidden) : hidden);
   const exits = new SampledExits([G, hard.placesN.size(0)], { loops, device: model.device });
   const placesBN = cat(
     Array.from({ length: G }, () => hard.placesBQ),
@@ -141,5 +141,5 @@ function queryContext(model: LoopLM, batch: TrainingBatch, placesBR: Tensor): Pa
   const at = (tableBT: Tensor): Tensor => tableBT.gather(1, placesBR);
   const positionsBT = batch.positionsBT ? at(batch.positionsBT) : placesBR;
   const firstKeyBT = batch.firstKeyBT ? at(batch.firstKeyBT) : null;
-  return new PassContext(model.config, { placesBT: placesBR, positionsBT, firstKeyBT, S: batch.T }, model.dtype);
+  return model.contextOf({ placesBT: placesBR, positionsBT, firstKeyBT, S: batch.T });
 }

@@ -82,7 +82,7 @@ const cases: [name: string, changes: Changes][] = [
     'sampled-batch-advantage',
     {
       objective: { kind: 'looprpt', rolloutCount: 3, advantage: 'batch', rewardFrom: 'own' },
-      memory: { checkpointLoops: true },
+      memory: { recomputeLoops: true },
     },
   ],
 ];

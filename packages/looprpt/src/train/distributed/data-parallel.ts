@@ -58,11 +58,11 @@ export class DataParallel implements Disposable {
   }
 
   /**
-   * Before the step's last backward. Where that is done in several passes (`checkpointLoops`), gradients are not final in any of
+   * Before the step's last backward. Where that is done in several passes (`recomputeLoops`), gradients are not final in any of
    * them, and the sums begin behind it.
    */
   lastBackward(): void {
-    if (this.#student.checkpointLoops) return;
+    if (this.#student.recomputeLoops) return;
     this.#gradients.arm();
     this.#armed = true;
   }

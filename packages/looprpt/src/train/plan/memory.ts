@@ -95,7 +95,7 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
   // The pass of a student that is its own teacher is there already.
   const pass = config.teacherDecay > 0 || objective.kind !== 'looprpt' ? light + K * teacherReads + gathered : 0;
   return {
-    activations: (config.memory.checkpointLoops ? light : K * places * loop.kept) + (gateOnly ? 0 : places * layer),
+    activations: (config.memory.recomputeLoops ? light : K * places * loop.kept) + (gateOnly ? 0 : places * layer),
     logits: K * read.kept + (gateOnly ? 0 : read.backward) + distillationBytes(work, config, model),
     teacherPass: objectiveOf(objective).readsTeacher ? pass + readOutBytes(model, config, counted, false).entropy : 0,
     rollouts: rollouts ? rolloutBytes(rollouts, config, model, loop) + cleanRows(work, config, model) : 0,
@@ -120,7 +120,7 @@ function rolloutBytes(
   { loops: K }: LoopLMConfig,
   loop: { kept: number; made: number; states: number },
 ): number {
-  if (recorded && !memory.checkpointLoops) return passes * places * ((K - 2) * loop.kept + loop.states);
+  if (recorded && !memory.recomputeLoops) return passes * places * ((K - 2) * loop.kept + loop.states);
   const together = objective.kind === 'looprpt' && objective.rollouts === 'full' ? 1 : passes;
   return passes * places * loop.states + together * places * loop.made;
 }
@@ -129,6 +129,6 @@ function rolloutBytes(
 function cleanRows(work: Work, config: RunConfig, model: LoopLMConfig): number {
   const { loops: K, layers: L, heads: H, kvHeads: G, headDim: D } = model;
   if (work.rollouts === null || config.objective.kind !== 'looprpt' || config.objective.rollouts === 'full') return 0;
-  const heldAnyway = wayOf(config) !== 'lean' && !config.memory.checkpointLoops;
+  const heldAnyway = wayOf(config) !== 'lean' && !config.memory.recomputeLoops;
   return heldAnyway ? 0 : work.places * K * L * widthsOf(config.dtype).width * (H + 2 * G) * D;
 }

@@ -148,13 +148,13 @@ describe('FLOPs of a step', () => {
 
   it('are more where loops are run again, by the forward passes that are recorded', () => {
     const again = (objective: RunConfigInput['objective']): number =>
-      flops(configOf(objective, { memory: { checkpointLoops: true } })).again;
+      flops(configOf(objective, { memory: { recomputeLoops: true } })).again;
     expect(again({ kind: 'stage1' })).toBeCloseTo(pass, 3);
     expect(again({ kind: 'gate' })).toBe(0);
     expect(again({ kind: 'looprpt' })).toBeCloseTo(pass, 3);
     const backbone = { kind: 'looprpt', rollouts: 'full', policyGradient: 'backbone' } as const;
     expect(again(backbone)).toBeCloseTo(pass + 8 * (K - 2) * N * meanPlace(), 3);
-    const { student, perStep } = flops(configOf({ kind: 'stage1' }, { memory: { checkpointLoops: true } }));
+    const { student, perStep } = flops(configOf({ kind: 'stage1' }, { memory: { recomputeLoops: true } }));
     expect(perStep).toBeCloseTo(student + pass, 3);
   });
 
@@ -225,7 +225,7 @@ describe('memory of a micro-batch', () => {
   });
 
   it('has one loop and the states between loops, where loops are run again', () => {
-    const again = { dtype: 'float64', memory: { checkpointLoops: true } } as const;
+    const again = { dtype: 'float64', memory: { recomputeLoops: true } } as const;
     const { activations } = planRun({ config: configOf({ kind: 'stage1' }, again), model }).memory;
     const { hiddenSize: E } = model;
     const oneLoop = planRun({
@@ -240,7 +240,7 @@ describe('memory of a micro-batch', () => {
         model: { ...model, loops: 4 },
       }).memory.rollouts;
     for (const kind of ['full', 'hard'])
-      expect(rollouts({ rollouts: kind }, { checkpointLoops: true })).toBeLessThan(rollouts({ rollouts: kind }, {}));
+      expect(rollouts({ rollouts: kind }, { recomputeLoops: true })).toBeLessThan(rollouts({ rollouts: kind }, {}));
   });
 
   /** What one place's way through the lean operators leaves for the backward pass: elements, and statistics in float32. */

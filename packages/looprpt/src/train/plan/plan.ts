@@ -32,7 +32,7 @@ export interface RunPlan {
     /** Without gradient: hard tokens, their entropies and reference log-probabilities. */
     teacher: number;
     rollouts: number;
-    /** Loops that the backward pass runs again (`memory.checkpointLoops`). */
+    /** Loops that the backward pass runs again (`memory.recomputeLoops`). */
     again: number;
     perStep: number;
     total: number;
@@ -124,7 +124,7 @@ function microBatchFlops(work: Work, config: RunConfig, model: LoopLMConfig): Mi
           ? pass + chosen
           : 0,
     rollouts: explored.all,
-    again: memory.checkpointLoops ? (objective.kind === 'gate' ? 0 : pass) + explored.recordedWalk : 0,
+    again: memory.recomputeLoops ? (objective.kind === 'gate' ? 0 : pass) + explored.recordedWalk : 0,
   };
 }
 

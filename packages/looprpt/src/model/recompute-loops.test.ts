@@ -10,7 +10,7 @@ import {
 } from '../../test-support/looprpt-case.js';
 import { tinyModel } from '../../test-support/slow/tiny-model.js';
 import { type ObjectiveConfig, objectiveConfigSchema, objectiveOf } from '../objectives/objective.js';
-import type { Kernels } from './stack.js';
+import type { Kernels } from './operators.js';
 
 interface Outcome {
   loss: number;
@@ -34,9 +34,9 @@ const objectives: Record<string, object> = {
   'hard-token-ce': { kind: 'hard-token-ce', rho: 0.5 },
 };
 
-function step(models: ProductModels, { objective, kernels }: Setting, checkpointLoops: boolean): Outcome {
+function step(models: ProductModels, { objective, kernels }: Setting, recomputeLoops: boolean): Outcome {
   const { student } = models;
-  Object.assign(student, { kernels, checkpointLoops });
+  Object.assign(student, { kernels, recomputeLoops });
   return scope(() => {
     const { loss } = objectiveOf(objective).loss(models);
     backward(loss);
@@ -103,8 +103,8 @@ test('two steps are the same bit for bit, and each loop runs twice', () => {
     (models) => {
       expect(step(models, setting, true)).toEqual(step(models, setting, true));
       const stage1: Setting = { ...setting, objective: objectiveConfigSchema.parse({ kind: 'stage1' }) };
-      const attentions = (checkpointLoops: boolean): number =>
-        profile(() => step(models, stage1, checkpointLoops)).find(
+      const attentions = (recomputeLoops: boolean): number =>
+        profile(() => step(models, stage1, recomputeLoops)).find(
           ({ operator, backward }) => operator === 'looprpt::attention' && !backward,
         )!.calls;
       expect(attentions(true)).toBe(2 * attentions(false));

@@ -1,14 +1,14 @@
 /**
- * Activation checkpoints: a part of a computation whose intermediate results are not kept for the backward pass but made
- * again in it.
+ * Recomputation (activation checkpointing): a part of a computation whose intermediate results are not kept for the backward
+ * pass but made again in it.
  *
  * The part runs without being recorded and its result starts a graph of its own, so that `backward` first ends there; then,
- * from the last checkpoint to the first, each part runs once more, recorded, and the gradient is taken through it to its input.
+ * from the last part to the first, each runs once more, recorded, and the gradient is taken through it to its input.
  * All of that happens on JavaScript's own thread, whatever device the tensors are on: autograd's nodes for a device run on
  * threads that could not call back.
  *
  * Invariants: a part has the same result each time it runs (no random numbers inside), and whatever it reads lives until the
- * backward pass. What is kept here belongs to the outermost scope; a checkpoint is forgotten with it.
+ * backward pass. What is kept here belongs to the outermost scope; a part is forgotten with it.
  */
 import assert from 'node:assert/strict';
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.js';
@@ -17,8 +17,8 @@ import { native } from './native.js';
 import { op } from './operator.js';
 import type { Tensor } from './tensor.js';
 
-interface Checkpoint {
-  /** Where the graph behind the checkpoint begins: its gradient is the result's. */
+interface Part {
+  /** Where the graph behind the part begins: its gradient is the result's. */
   leaf: Tensor;
   /** The input with its graph. */
   input: Tensor;
@@ -27,16 +27,16 @@ interface Checkpoint {
 }
 
 /** In the order in which they were made, so that each comes after whatever its input depends on. */
-let checkpoints: Checkpoint[] = [];
+let parts: Part[] = [];
 let replaying = false;
 
 /**
  * `body(input)`, of which only the input is kept for the backward pass. Leaves that `body` reads beside it (weights) get their
- * gradients as usual. Where nothing is recorded, or inside another checkpoint's second run, it is a plain call.
+ * gradients as usual. Where nothing is recorded, or inside another part's second run, it is a plain call.
  *
  * `input` may be read elsewhere only if its own graph can be run backward twice; `cut` makes sure of it.
  */
-export function checkpoint(body: (input: Tensor) => Tensor, input: Tensor): Tensor {
+export function recompute(body: (input: Tensor) => Tensor, input: Tensor): Tensor {
   if (!isGradEnabled() || replaying) return body(input);
   return begin(
     noGrad(() => body(input)),
@@ -50,11 +50,11 @@ export function cut(input: Tensor): Tensor {
   return isGradEnabled() && input.requiresGrad && !replaying ? begin(input, input, null) : input;
 }
 
-function begin(result: Tensor, input: Tensor, body: Checkpoint['body']): Tensor {
+function begin(result: Tensor, input: Tensor, body: Part['body']): Tensor {
   const leaf = result.detach().outlive();
   leaf.requiresGrad = true;
   forgetFreed();
-  checkpoints.push({ leaf, input: alias(input).outlive(), body });
+  parts.push({ leaf, input: alias(input).outlive(), body });
   // Readers hold a view of the leaf, whose handle stays here.
   return alias(leaf);
 }
@@ -65,34 +65,33 @@ function alias(tensor: Tensor): Tensor {
 
 /** Those whose scope has ended without a backward pass. */
 function forgetFreed(): void {
-  if (checkpoints.some(({ leaf }) => leaf.handle === 0))
-    checkpoints = checkpoints.filter(({ leaf }) => leaf.handle !== 0);
+  if (parts.some(({ leaf }) => leaf.handle === 0)) parts = parts.filter(({ leaf }) => leaf.handle !== 0);
 }
 
-/** Takes the gradients that a backward pass has left at checkpoints on to where these began; for `backward`. */
-export function backwardThroughCheckpoints(retain: boolean): void {
-  if (checkpoints.length === 0 || replaying) return;
+/** Takes the gradients that a backward pass has left at the ends of parts on to where these began; for `backward`. */
+export function backwardThroughParts(retain: boolean): void {
+  if (parts.length === 0 || replaying) return;
   forgetFreed();
-  const waiting: Checkpoint[] = [];
+  const waiting: Part[] = [];
   replaying = true;
   try {
-    for (const checkpoint of checkpoints.splice(0).reverse()) {
-      const reached = scope(() => replay(checkpoint, retain));
+    for (const part of parts.splice(0).reverse()) {
+      const reached = scope(() => replay(part, retain));
       if (!reached || retain) {
-        waiting.unshift(checkpoint);
+        waiting.unshift(part);
       } else {
-        checkpoint.leaf.dispose();
-        checkpoint.input.dispose();
+        part.leaf.dispose();
+        part.input.dispose();
       }
     }
   } finally {
     replaying = false;
-    checkpoints = waiting;
+    parts = waiting;
   }
 }
 
-/** @returns whether a gradient had come to the checkpoint */
-function replay({ leaf, input, body }: Checkpoint, retain: boolean): boolean {
+/** @returns whether a gradient had come to the part's result */
+function replay({ leaf, input, body }: Part, retain: boolean): boolean {
   const gradient = leaf.grad;
   if (gradient === null) return false;
   leaf.grad = null;
@@ -111,7 +110,7 @@ function gradientOf(body: (input: Tensor) => Tensor, input: Tensor, gradient: Te
   return start.grad;
 }
 
-export function assertNoCheckpoints(what: string): void {
+export function assertNothingRecomputed(what: string): void {
   forgetFreed();
-  assert(checkpoints.length === 0, `${what} does not go through checkpoints; use backward()`);
+  assert(parts.length === 0, `${what} does not go through what is recomputed; use backward()`);
 }

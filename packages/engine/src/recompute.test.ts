@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { backward, checkpoint, cut, grad, liveTensors, noGrad, scope, type Tensor, tensor } from './index.js';
+import { backward, cut, grad, liveTensors, noGrad, recompute, scope, type Tensor, tensor } from './index.js';
 
 const leafOf = (values: readonly number[]): Tensor => {
   const x = tensor(values, { dtype: 'float64' });
@@ -8,7 +8,7 @@ const leafOf = (values: readonly number[]): Tensor => {
   return x;
 };
 
-/** A chain of parts over one weight, whose states are also read by the loss, each part with or without a checkpoint. */
+/** A chain of parts over one weight, whose states are also read by the loss, each part recomputed or not. */
 function gradients(part: (body: (x: Tensor) => Tensor, x: Tensor) => Tensor, parts: number, fork: boolean): number[][] {
   return scope(() => {
     const weight = leafOf([0.3, -0.7, 1.1]);
@@ -37,7 +37,7 @@ test('the gradients of the plain computation, whatever the depth, with states th
     fc.property(fc.integer({ min: 1, max: 6 }), fc.boolean(), (parts, fork) => {
       const before = liveTensors();
       const plain = gradients((body, x) => body(x), parts, fork);
-      const ours = gradients((body, x) => checkpoint(body, x), parts, fork);
+      const ours = gradients((body, x) => recompute(body, x), parts, fork);
       for (const [i, value] of ours.flat().entries()) expect(value).toBeCloseTo(plain.flat()[i]!, 12);
       expect(liveTensors()).toBe(before);
     }),
@@ -49,7 +49,7 @@ test('the part runs without a graph first, and once more in the backward pass', 
   scope(() => {
     const w = leafOf([2]);
     const recorded: boolean[] = [];
-    const y = checkpoint(
+    const y = recompute(
       (x) => {
         const out = x.mul(w);
         recorded.push(out.requiresGrad);
@@ -65,8 +65,8 @@ test('the part runs without a graph first, and once more in the backward pass', 
   });
 });
 
-test('a cut lets a graph that keeps values be read by a checkpoint and by the loss', () => {
-  const run = (part: typeof checkpoint, separate: (x: Tensor) => Tensor): number => {
+test('a cut lets a graph that keeps values be read by a recomputed part and by the loss', () => {
+  const run = (part: typeof recompute, separate: (x: Tensor) => Tensor): number => {
     const x = leafOf([0.4]);
     const shared = separate(x.exp());
     const y = part((input) => input.sin(), shared);
@@ -78,25 +78,25 @@ test('a cut lets a graph that keeps values be read by a checkpoint and by the lo
       (body, x) => body(x),
       (x) => x,
     );
-    expect(run(checkpoint, cut)).toBeCloseTo(plain, 14);
-    expect(() => run(checkpoint, (x) => x)).toThrow('second time');
+    expect(run(recompute, cut)).toBeCloseTo(plain, 14);
+    expect(() => run(recompute, (x) => x)).toThrow('second time');
   });
 });
 
-test('checkpoints inside checkpoints', () => {
+test('parts inside parts', () => {
   scope(() => {
     const x = leafOf([0.7]);
-    const inner = (y: Tensor): Tensor => checkpoint((z) => z.sin(), y.square());
-    backward(checkpoint((y) => inner(y).exp(), x).sum());
+    const inner = (y: Tensor): Tensor => recompute((z) => z.sin(), y.square());
+    backward(recompute((y) => inner(y).exp(), x).sum());
     expect(x.grad!.item()).toBeCloseTo(Math.exp(Math.sin(0.49)) * Math.cos(0.49) * 1.4, 14);
   });
 });
 
-test('two losses, each with its own checkpoints, in either order; a retained graph twice', () => {
+test('two losses, each with its own parts, in either order; a retained graph twice', () => {
   scope(() => {
     const x = leafOf([0.7]);
-    const first = checkpoint((y) => y.square(), x);
-    const second = checkpoint((y) => y.pow(3), x);
+    const first = recompute((y) => y.square(), x);
+    const second = recompute((y) => y.pow(3), x);
     backward(first.sum(), undefined, { retainGraph: true });
     expect(x.grad!.item()).toBeCloseTo(1.4, 14);
     backward(first.sum());
@@ -110,7 +110,7 @@ test('two losses, each with its own checkpoints, in either order; a retained gra
 test('where nothing is recorded it is a plain call', () => {
   scope(() => {
     const x = leafOf([2]);
-    const y = noGrad(() => checkpoint((z) => z.square(), x));
+    const y = noGrad(() => recompute((z) => z.square(), x));
     expect(y.requiresGrad).toBe(false);
     expect(noGrad(() => cut(x)).handle).toBe(x.handle);
   });
@@ -120,8 +120,8 @@ test('one that is never differentiated is forgotten with its scope; grad() does 
   const before = liveTensors();
   scope(() => {
     const x = leafOf([2]);
-    const y = scope(() => checkpoint((z) => z.square(), x));
-    expect(() => grad([y.sum()], [x])).toThrow('grad() does not go through checkpoints');
+    const y = scope(() => recompute((z) => z.square(), x));
+    expect(() => grad([y.sum()], [x])).toThrow('grad() does not go through what is recomputed');
   });
   expect(liveTensors()).toBe(before);
   scope(() => {
