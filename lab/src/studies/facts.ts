@@ -34,7 +34,7 @@ export function facts(result: StudyResult): Fact[] {
     {
       what: 'Tuning',
       text: wasTuned
-        ? `On a split of its own with ${tuned} of its own, ${tuning.trials} trials an arm.`
+        ? `On a split of its own with ${tuned} of its own, ${tuning.trials} ${tuning.trials === 1 ? 'trial' : 'trials'} an arm.`
         : 'None: every arm has the middle one of its settings.',
     },
     ...(study.equalTokensOnly?.length

@@ -25,11 +25,11 @@ export const modes = study({
     ),
     loopRptArm({
       name: 'looprpt',
-      title: "the default: hard tokens' rollouts, gradients into the gate",
+      title: "hard tokens' rollouts, gradients into the gate",
       role: 'method',
     }),
     loopRptArm(
-      { name: 'closed', title: 'the default without rollouts: closed form', role: 'variant' },
+      { name: 'closed', title: 'closed form, gradients into the gate', role: 'variant' },
       { policy: 'closed' },
     ),
   ],
