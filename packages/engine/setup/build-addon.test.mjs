@@ -27,6 +27,8 @@ napi_value makeAnswer(napi_env env) {
   return function;
 }
 `;
+/** In place of the header, without its OFFSET. */
+const TINY = '#include <node_api.h>\nnapi_value makeAnswer(napi_env env);';
 const MODULE = `#include "tiny.h"
 NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "answer", makeAnswer(env));
@@ -102,8 +104,19 @@ test('builds an addon that loads; a second build runs no compiler; a change rebu
 
   write(inside('native/tiny.h'), HEADER.replace('OFFSET 0', 'OFFSET 100'));
   expect(answer(await build())).toBe(142);
-  expect(calls()).toBe(8); // a header counts for every source
+  expect(calls()).toBe(8); // a header counts for every source that includes it
   expect(leftOvers()).toEqual([]);
+
+  const deep = (/** @type {number} */ offset) => `#pragma once\n#define OFFSET ${offset}\n`;
+  write(inside('native/parts/deep.h'), deep(7));
+  await build();
+  expect(calls()).toBe(8); // one that nobody includes for none
+  write(inside('native/parts/answer.cc'), `#include "deep.h"\n${ANSWER.replace('#include "tiny.h"', TINY)}`);
+  expect(answer(await build())).toBe(49);
+  expect(calls()).toBe(10);
+  write(inside('native/parts/deep.h'), deep(8));
+  expect(answer(await build())).toBe(50);
+  expect(calls()).toBe(12); // and for that one alone
 });
 
 test('an error of the compiler: its message, the command, exit code 2; the previous addon stays in force', async () => {

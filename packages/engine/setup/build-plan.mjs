@@ -109,9 +109,9 @@ export function planBuild(target) {
   const compile = compileFlags(target);
   const link = linkFlags(target);
   const files = readdirSync(nativeDir, { recursive: true, encoding: 'utf8' }).sort();
-  /** @param {string} name */
-  const text = (name) => readFileSync(path.join(nativeDir, name), 'utf8');
-  const headers = files.filter((name) => /\.(h|hpp)$/.test(name)).map((name) => [name, text(name)]);
+  const sources = new Map(
+    files.filter(isSource).map((name) => [name, readFileSync(path.join(nativeDir, name), 'utf8')]),
+  );
   const host = march === undefined ? cpu : null;
   // Where our own folders lie goes into no object: a checkout that was moved or copied keeps its build.
   const places = {
@@ -120,12 +120,34 @@ export function planBuild(target) {
     [nodeApiInclude]: 'napi',
   };
   const flags = compile.map((flag) => places[flag] ?? flag);
-  const base = hash([flags, compiler, libtorch.version, libtorch.stamp, arch, host, headers]);
+  const base = hash([flags, compiler, libtorch.version, libtorch.stamp, arch, host]);
   const units = files
     .filter((name) => name.endsWith('.cc'))
     .map((name) => ({
       source: path.join(nativeDir, name),
-      object: `${name.replace(/\.cc$/, '').replaceAll(path.sep, '-')}.${hash([base, name, text(name)])}.o`,
+      object: `${name.replace(/\.cc$/, '').replaceAll(path.sep, '-')}.${hash([base, [...readBy(name, sources)].sort()])}.o`,
     }));
   return { compile, link, units, key: hash([units.map(({ object }) => object), link]) };
+}
+
+/** @param {string} name */
+function isSource(name) {
+  return /\.(cc|h|hpp)$/.test(name);
+}
+
+/**
+ * A source and the headers of ours that it includes, directly or through others, with their texts.
+ * @param {string} name
+ * @param {ReadonlyMap<string, string>} sources by name
+ * @param {Map<string, string>} [read] what is known to be read already
+ */
+function readBy(name, sources, read = new Map()) {
+  const text = sources.get(name);
+  if (text === undefined || read.has(name)) return read; // a header of the compiler's or libtorch's
+  read.set(name, text);
+  for (const [, included = ''] of text.matchAll(/^\s*#\s*include\s*["<]([^">]+)[">]/gm)) {
+    const places = [path.join(path.dirname(name), included), included, path.join('gloo-declarations', included)];
+    for (const place of places) readBy(place, sources, read);
+  }
+  return read;
 }
