@@ -228,6 +228,11 @@ static napi_value armReducer(const Call& call) {
   return call.undefined();
 }
 
+static napi_value collectInReducer(const Call& call) {
+  call.addon.reducers.at(call.int32(0))->collect();
+  return call.undefined();
+}
+
 // finishReducer(reducer) -> the collectives, one a bucket
 static napi_value finishReducer(const Call& call) {
   const auto sums = call.addon.reducers.at(call.int32(0))->finish();
@@ -267,6 +272,7 @@ void registerDistributed(napi_env env, napi_value exports, Addon* addon) {
   registerFunction(env, exports, addon, "waitCollective", entry<waitCollective>);
   registerFunction(env, exports, addon, "waitCollectiveLater", entry<waitCollectiveLater>);
   registerFunction(env, exports, addon, "newReducer", entry<newReducer>);
+  registerFunction(env, exports, addon, "collectInReducer", entry<collectInReducer>);
   registerFunction(env, exports, addon, "armReducer", entry<armReducer>);
   registerFunction(env, exports, addon, "finishReducer", entry<finishReducer>);
   registerFunction(env, exports, addon, "presentInReducer", entry<presentInReducer>);

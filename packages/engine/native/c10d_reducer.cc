@@ -56,20 +56,36 @@ void Reducer::gradientIsFinal(size_t parameter) {
   beginReady();
 }
 
-void Reducer::take(Parameter& parameter) {
-  if (parameter.ready) return;
+void Reducer::collect() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (Parameter& parameter : parameters_) collect(parameter);
+}
+
+void Reducer::collect(Parameter& parameter) {
   const c10::NoGradGuard noGrad;
   at::Tensor& gradient = parameter.tensor.mutable_grad();
-  const at::Tensor flat = gradient.defined() ? gradient.reshape(-1) : at::Tensor();
+  if (!gradient.defined()) return;
+  const at::Tensor flat = gradient.reshape(-1);
   for (const Piece& piece : parameter.pieces) {
     at::Tensor place = piece.place;
-    if (flat.defined())
-      place.copy_(flat.narrow(0, piece.from, place.numel()).view(place.sizes()));
-    else
-      place.zero_();
+    const at::Tensor part = flat.narrow(0, piece.from, place.numel()).view(place.sizes());
+    if (parameter.begun) {
+      place.add_(part);
+    } else {
+      place.copy_(part);
+    }
   }
-  parameter.present = flat.defined();
   gradient.reset();
+  parameter.begun = true;
+}
+
+void Reducer::take(Parameter& parameter) {
+  if (parameter.ready) return;
+  collect(parameter);
+  if (!parameter.begun)
+    for (const Piece& piece : parameter.pieces) at::Tensor(piece.place).zero_();
+  parameter.present = parameter.begun;
+  parameter.begun = false;
   parameter.ready = true;
   --buckets_[parameter.bucket].missing;
 }

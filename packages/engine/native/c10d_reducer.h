@@ -26,8 +26,9 @@ class Reducer : public std::enable_shared_from_this<Reducer> {
     at::Tensor tensor;
     size_t bucket;
     std::vector<Piece> pieces;
-    bool ready = false;
-    bool present = false;  // whether it had a gradient
+    bool begun = false;    // the bucket has gradients of this step, to which others are added
+    bool ready = false;    // all of them are there
+    bool present = false;  // whether there was any
   };
   struct Bucket {
     at::Tensor flat;
@@ -41,6 +42,9 @@ class Reducer : public std::enable_shared_from_this<Reducer> {
   // Hooks on the parameters: they hold on to the reducer until `dispose`.
   void attach();
   void dispose();
+  // Moves the gradients that there are into the buckets; those that follow in this step are added to them there, in the
+  // buckets' dtype.
+  void collect();
   // The next backward's gradients are final.
   void arm();
   // After backward: what has no new gradient counts as the one it has, or zeros. All sums have begun when this returns.
@@ -50,6 +54,7 @@ class Reducer : public std::enable_shared_from_this<Reducer> {
   void gradientIsFinal(size_t parameter);
 
  private:
+  static void collect(Parameter& parameter);
   void take(Parameter& parameter);
   void beginReady();
 

@@ -134,6 +134,7 @@ export interface NativeEngine {
     fromOfPiece: number[],
     places: Handle[],
   ): number;
+  collectInReducer(reducer: number): void;
   armReducer(reducer: number): void;
   finishReducer(reducer: number): number[];
   presentInReducer(reducer: number): boolean[];

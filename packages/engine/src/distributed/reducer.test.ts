@@ -71,6 +71,36 @@ describe.runIf(distributedBackends().includes('gloo'))('gradients in buckets', (
     });
   });
 
+  test('are added up in the dtype of the bucket where they are collected in between', async () => {
+    await using group = await join();
+    scope(() => {
+      const [used, unused] = leaves().map((leaf) => {
+        const half = scope(() => leaf.detach().to({ dtype: 'bfloat16' }));
+        half.requiresGrad = true;
+        return half;
+      }) as [Tensor, Tensor];
+      const flat = zeros([4]);
+      const whole = (tensor: Tensor, from: number) => ({
+        tensor,
+        pieces: [{ from: 0, place: flat.slice(0, from, from + 2) }],
+      });
+      using reducer = new GradientReducer(group, [{ flat, parameters: [whole(used, 0), whole(unused, 2)] }]);
+      // Twice, so that nothing of one step is left in the next. 300 is more than bfloat16 could add up one by one.
+      for (let step = 0; step < 2; step++) {
+        for (let i = 0; i < 300; i++) {
+          if (i === 299) reducer.arm();
+          backward(used.sum());
+          if (i < 299) reducer.collect();
+        }
+        const { collectives, present } = reducer.finish();
+        for (const collective of collectives) collective.wait();
+        expect(flat.toArray()).toEqual([300, 300, 0, 0]);
+        expect(present).toEqual([true, false]);
+        expect(used.grad).toBeNull();
+      }
+    });
+  });
+
   test('come back to the leaf once the reducer is gone', async () => {
     await using group = await join();
     scope(() => {

@@ -50,6 +50,14 @@ export class GradientReducer implements Disposable {
     );
   }
 
+  /**
+   * Moves the gradients that there are into the buckets, where those that follow in this step are added to them in the bucket's dtype:
+   * between the micro-batches of a step, so that half-precision gradients have float32 sums.
+   */
+  collect(): void {
+    native.collectInReducer(this.#handle);
+  }
+
   arm(): void {
     native.armReducer(this.#handle);
   }

@@ -29,6 +29,7 @@ import {
   type WholeTensors,
   wholeTensors,
 } from './trainer-tensors.js';
+import { WideGradients } from './wide-gradients.js';
 
 export interface StepResult extends Measurement {
   /** Input tokens of all micro-batches of all ranks, without padding. */
@@ -78,6 +79,8 @@ export class Trainer implements Disposable {
   readonly #objective: Objective;
   readonly #seed: number;
   readonly #ranks: DataParallel | null;
+  /** Null where the ranks have the gradients. */
+  readonly #gradients: WideGradients | null;
   readonly #peers: Peers;
   /** The group over which the teacher is divided; null where every rank has all of it. */
   readonly #teacherShards: ProcessGroup | null;
@@ -89,8 +92,9 @@ export class Trainer implements Disposable {
     this.#seed = seed;
     const trained = student.parameters().filter((parameter) => objective.trains(parameter));
     this.#ranks = ranks ? new DataParallel(ranks.group, student, trained, ranks.config) : null;
+    this.#gradients = this.#ranks ? null : new WideGradients(trained);
     this.#peers = ranks?.group ?? ALONE;
-    this.optimizer = new AdamW(trained, optimizer, this.#ranks?.parts());
+    this.optimizer = new AdamW(trained, optimizer, (this.#ranks ?? this.#gradients)!.parts());
     const divided = ranks?.config.zero && !ranks.config.replicateTeacher ? ranks.group : null;
     this.teacher = !(objective.readsTeacher && teacherDecay > 0)
       ? null
@@ -117,7 +121,13 @@ export class Trainer implements Disposable {
     const seen = { tokens, lossTokens };
     if (total === 0) return { ...nothingMeasured(this.student.config.loops), ...seen, gradientNorm: 0, skipped: true };
     const shares = microBatches.map((batch, index) => ({ batch, index, weight: places[index]! / total }));
-    const own = shares.flatMap((share) => this.#accumulate(share, share === shares.at(-1)));
+    const own = shares.flatMap((share) => {
+      const last = share === shares.at(-1);
+      const measured = this.#accumulate(share, last);
+      if (shares.length > 1) this.#gradients?.collect();
+      if (!last) this.#ranks?.collect();
+      return measured;
+    });
     const present = this.#ranks?.beginSums() ?? [];
     const all = this.#peers.exchange({ own, present });
     this.#ranks?.endSums(present.map((_, i) => all.some((rank) => rank.present[i])));
@@ -140,6 +150,7 @@ export class Trainer implements Disposable {
       this.#ranks?.gatherWeights();
       this.teacher?.update();
     }
+    this.#gradients?.drop();
     return { gradientNorm, skipped };
   }
 
@@ -216,6 +227,7 @@ export class Trainer implements Disposable {
 
   [Symbol.dispose](): void {
     this.optimizer[Symbol.dispose]();
+    this.#gradients?.[Symbol.dispose]();
     this.teacher?.[Symbol.dispose]();
     this.#ranks?.[Symbol.dispose]();
   }

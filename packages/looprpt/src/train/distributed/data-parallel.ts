@@ -57,6 +57,11 @@ export class DataParallel implements Disposable {
     }));
   }
 
+  /** After a micro-batch that is not the step's last. */
+  collect(): void {
+    this.#gradients.collect();
+  }
+
   /**
    * Before the step's last backward. Where that is done in several passes (`recomputeLoops`), gradients are not final in any of
    * them, and the sums begin behind it.

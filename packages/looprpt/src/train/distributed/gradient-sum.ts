@@ -17,6 +17,7 @@ import {
   zeros,
 } from '@looprpt/engine';
 import type { NamedParameter } from '../../model/weights.js';
+import { isHalf } from '../wide-gradients.js';
 import { type BucketPlan, planBuckets, shardOf } from './layout.js';
 
 export interface GradientSumOptions {
@@ -30,6 +31,7 @@ export interface GradientSumOptions {
 
 export class GradientSum implements Disposable {
   readonly #reducer: GradientReducer;
+  readonly #half: boolean;
   /** Everything allocated here. */
   readonly #owned: Tensor[] = [];
   /** By parameter, the view of its sum, or of this rank's part of it. */
@@ -40,6 +42,7 @@ export class GradientSum implements Disposable {
   #present: readonly boolean[];
 
   constructor({ group, parameters, sharded, bucketBytes }: GradientSumOptions) {
+    this.#half = parameters.some(({ tensor }) => isHalf(tensor));
     const dtype = parameters.some(({ tensor }) => tensor.dtype === 'float64') ? 'float64' : 'float32';
     const sizes = parameters.map(({ tensor }) => tensor.numel);
     const plans = planBuckets(sizes, sharded ? group.size : 1, bucketBytes / (dtype === 'float64' ? 8 : 4));
@@ -90,6 +93,14 @@ export class GradientSum implements Disposable {
         })),
       })),
     };
+  }
+
+  /**
+   * Between the micro-batches of a step: half-precision gradients go to the buckets, to be added up in float32. Others stay the
+   * parameters' own until the last backward.
+   */
+  collect(): void {
+    if (this.#half) this.#reducer.collect();
   }
 
   /** The next backward is the step's last: from here on sums may begin. */

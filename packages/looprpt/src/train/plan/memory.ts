@@ -65,7 +65,8 @@ function staying(config: RunConfig, { total, trained }: Parameters, ranks: numbe
   const averages = keepsTeacher(config) ? (divided ? share : 1) * wide * total : 0;
   return {
     ...{ weights, masters, moments },
-    gradients: width * trained,
+    // Those of several micro-batches are added up in float32; on several ranks in the buckets.
+    gradients: (width + (half && config.batch.accumulate > 1 && ranks === 1 ? 4 : 0)) * trained,
     gradientSums: ranks > 1 ? wide * trained * (1 + (distributed.zero ? share : 0)) : 0,
     // Beside float32 averages, the half-precision weights that are run; where they are divided, they are made for each pass.
     teacher: averages + (half && !divided && averages > 0 ? width * total : 0),
