@@ -168,4 +168,12 @@ describe('read-outs', () => {
       for (const [i, value] of ours.entries()) expect(value).toBeCloseTo(entropy[i]!, 10);
     }),
   );
+
+  test.each([-1, 5])('a target outside the vocabulary of 5 is refused: %i', (target) =>
+    scope(() => {
+      const half = (x: Tensor): Tensor => x.to({ dtype: 'bfloat16' });
+      const targets = tensor([target], { dtype: 'int64' });
+      expect(() => fusedTargetLogProb(half(normal(1, 4)), half(normal(5, 4)), targets)).toThrow('out of bounds');
+    }),
+  );
 });
