@@ -25,6 +25,7 @@ const batch: PackedBatch = {
   targetIds: Int32Array.from(ids.slice(1)),
   segmentIds: new Int32Array(6),
   positionIds: Int32Array.from({ length: 6 }, (_, i) => i),
+  documentIds: new Int32Array(6),
   lossMask: new Uint8Array(6).fill(1),
 };
 
