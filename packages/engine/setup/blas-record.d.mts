@@ -9,6 +9,12 @@ export interface BlasRecord {
   fit: BlasFit;
 }
 
+/** Of this machine; without flags where it is not Linux. */
+export function thisProcessor(): { identity: string; flags: string[] };
+
+/** The BLAS that would be loaded from libtorch's folder of libraries; null where libtorch carries its own. */
+export function sharedBlas(libDir: string): BlasRecord['library'];
+
 /** The record for what is here now. */
 export function recordOf(libDir: string, env: NodeJS.ProcessEnv, fit: BlasFit): BlasRecord;
 

@@ -3,23 +3,15 @@
  * The engine's set-up: from a bare machine to an addon that loads. Run as a program it does that and says so; other
  * modules call `setupEngine`, and `inspectEngine` for a report that changes nothing. Types: index.d.mts.
  */
-import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { blasOf } from './blas.mjs';
 import { addonProbe, asking } from './blas-ask.mjs';
-import { fitBlas, lineOf, VARIABLE } from './blas-fit.mjs';
-import {
-  readRecord,
-  recordOf,
-  sharedBlas,
-  stillHolds,
-  thisProcessor,
-  withoutOurs,
-  writeRecord,
-} from './blas-record.mjs';
+import { fitBlas, VARIABLE } from './blas-fit.mjs';
+import { readRecord, stillHolds, thisProcessor, withoutOurs } from './blas-record.mjs';
 import { buildAddon, isBuilt, readEngineJson } from './build-addon.mjs';
 import { buildPlace } from './build-place.mjs';
 import { planBuild } from './build-plan.mjs';
@@ -30,6 +22,7 @@ import { complaintOfNode } from './node-version.mjs';
 import { findCompiler } from './programs.mjs';
 import { sayer } from './progress.mjs';
 import { asSetupError, SettingError, SetupError } from './setup-error.mjs';
+import { useBlas } from './use-blas.mjs';
 
 export { pythonProbe } from './blas-ask.mjs';
 export { lineOf as blasLine } from './blas-fit.mjs';
@@ -88,30 +81,10 @@ async function bringUp({ yes, say }) {
   const plan = planBuild(target);
   if (!isBuilt({ base, buildDir, plan })) for (const note of notes) say.line(`passed over: ${note}`);
   const build = await buildAddon({ base, buildDir, name: 'looprpt_engine', plan, target, env: process.env, say });
-  if (!target.sanitize)
-    await fitAddon({ buildDir, libDir: libtorch.libDir, addon: path.resolve(base, build.addon), say });
+  if (target.sanitize) return build;
+  const fit = () => fitBlasOf(addonProbe(path.resolve(base, build.addon)));
+  await useBlas({ buildDir, libDir: libtorch.libDir, env: process.env, fit, say });
   return build;
-}
-
-/**
- * Once a processor, library and settings: whether the BLAS that the addon loads fits the processor, and computes rightly.
- * @param {{ buildDir: string, libDir: string, addon: string, say: import('./progress.mjs').Say }} what
- * @throws {SetupError} where it computes wrongly
- */
-async function fitAddon({ buildDir, libDir, addon, say }) {
-  if (sharedBlas(libDir) === null) return; // libtorch's own
-  const known = readRecord(buildDir);
-  if (known !== null && stillHolds(known, libDir, process.env)) return;
-  const fit = await fitBlasOf(addonProbe(addon));
-  const line = lineOf(fit);
-  if (fit.verdict === 'wrong') {
-    rmSync(path.join(buildDir, 'engine.json')); // nothing is to be computed with it
-    const own = process.env[VARIABLE];
-    if (own !== undefined) throw new SettingError(VARIABLE, `${VARIABLE}=${own}: ${line}`, 'another core');
-    throw new SetupError(`${line}. Install a newer OpenBLAS. ${OTHER_WAYS}`);
-  }
-  if (line !== null) say.line(line);
-  if (fit.verdict !== 'untouched') writeRecord(buildDir, recordOf(libDir, process.env, fit));
 }
 
 /** @type {typeof import('./index.mjs').fitBlasOf} */
