@@ -12,16 +12,13 @@ import './base/engine-needed.js';
 export type { ModelDType } from './base/dtypes.js';
 export { UserError } from './base/user-error.js';
 export type { CharRange, Document, Documents } from './data/documents/document.js';
-export { documentSourceSchema } from './data/documents/source.js';
-export { type TaskConfig, taskConfigSchema } from './data/tasks/index.js';
+export type { TaskConfig } from './data/tasks/index.js';
 export { type TaskDocuments, tasks } from './data/tasks/tasks.js';
 export {
   type CachePolicy,
   type DecodeRequest,
   Decoder,
-  decoderConfig,
   type ExitRule,
-  exitRuleConfig,
   type FinishReason,
   type Submission,
   type TokenEvent,
@@ -38,13 +35,13 @@ export type { LoopLM, StatesOptions, TokenBatch } from './model/loop-lm.js';
 export type { TrainingBatch } from './objectives/batch.js';
 export type { ObjectiveInputs } from './objectives/contract.js';
 export type { CustomLoss, CustomObjective, LossFunction } from './objectives/custom.js';
-export { objectiveConfigSchema } from './objectives/objective.js';
 export { gateLogitsByLoop, nextTokenEntropy, targetLogProbsByLoop } from './objectives/readout.js';
 export { ChatTemplate } from './text/chat-template.js';
 export { Tokenizer } from './text/tokenizer.js';
 export type { MetricsRecord } from './train/metrics/record.js';
 export { type PresetName, type PresetSettings, presets } from './train/presets.js';
-export { type RunConfig, type RunConfigInput, runConfigSchema } from './train/run-config.js';
+export type { RunConfig, RunConfigInput } from './train/run-config.js';
+export { type Schemas, schemas } from './train/schemas.js';
 export { Model, type OpenOptions, openModel as loadModel } from './train/state/open-model.js';
 export {
   type LogEntry,

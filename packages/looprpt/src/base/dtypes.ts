@@ -1,3 +1,4 @@
 /** The dtypes that a model can be asked to have. */
 export const MODEL_DTYPES = ['float32', 'bfloat16', 'float16', 'float64'] as const;
+/** A dtype of weights and activations. */
 export type ModelDType = (typeof MODEL_DTYPES)[number];

@@ -29,6 +29,7 @@ export const cachePolicyConfig = z
     path: ['prefill'],
   });
 
+/** What the cache keeps of tokens that left early, and how prompts are read. */
 export type CachePolicy = z.output<typeof cachePolicyConfig>;
 
 /**

@@ -15,6 +15,7 @@ export interface Submission extends AsyncIterable<TokenEvent> {
   cancel(): void;
 }
 
+/** The decoder: many texts at once, every token leaving at a loop of its own. It owns the cache; free it with `using`. */
 export class Decoder implements Disposable {
   readonly core: DecoderCore;
   readonly #streams = new Map<Sequence, EventStream>();

@@ -10,6 +10,7 @@ import type { Job } from './scheduler.js';
 import type { SequenceSize, SequenceSlots } from './sequence-slots.js';
 import { StopStrings } from './stop-strings.js';
 
+/** What the decoder is asked for: a prompt of token ids, how tokens are chosen, when they leave, when the text ends. */
 export interface DecodeRequest {
   /** Token ids, at least one. */
   prompt: ArrayLike<number>;
@@ -51,6 +52,7 @@ export interface RequestedText {
   hidden?: (id: number) => string | null;
 }
 
+/** Why a text ended: a stop token or string, its length, or because it was cancelled. */
 export type FinishReason = 'stop' | 'length' | 'cancelled';
 
 export interface LogProb {

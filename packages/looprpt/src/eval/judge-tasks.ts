@@ -7,6 +7,7 @@ import { runTasks } from './tasks/run-tasks.js';
 import { type Task, taskConfig } from './tasks/task-config.js';
 import type { TasksResult } from './tasks/task-result.js';
 
+/** How `judgeTasks` judges: the tasks, and how the model is opened. */
 export interface JudgeTasksOptions extends OpenOptions {
   /** Which tasks, each with the JSONL file of its items. */
   tasks: readonly z.input<typeof taskConfig>[];

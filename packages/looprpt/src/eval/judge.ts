@@ -15,6 +15,7 @@ import type { ComparisonResult, EvalResult } from './result.js';
 import { tableFromModel } from './table-from-model.js';
 import { type Tabled, TableJudge } from './table-judge.js';
 
+/** How `judge` judges: the data, what to compare with, and how models are opened. */
 export interface JudgeOptions extends HeldOutOptions, OpenOptions {
   data: HeldOut;
   /** What results call the data; default: as it was named. */

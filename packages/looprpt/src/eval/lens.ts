@@ -18,6 +18,7 @@ export interface TopToken {
   logprob: number;
 }
 
+/** What `lens` returns: by token and loop, what the model would say there and how near it is to leaving. */
 export interface Lens {
   model: string;
   /** K */
@@ -40,6 +41,7 @@ export interface Lens {
   logits?: number[][][][];
 }
 
+/** What `lens` adds: thresholds, likeliest tokens, logits. */
 export interface LensOptions {
   /** The name in the result. */
   name: string;
@@ -53,7 +55,14 @@ export interface LensOptions {
   tokenText?: (id: number) => string;
 }
 
-/** @param ids B equally long rows of S ids @throws UserError when they are not, or are no ids of the model */
+/**
+ * What every loop knows about every token of a few short texts, as `looprpt lens --json` prints it.
+ * @param ids B equally long rows of S ids
+ * @throws UserError when they are not, or are no ids of the model
+ * @example
+ * const ids = Array.from(await model.tokenizer.encode('map ci gd'));
+ * const { logprobs } = lens(model.lm, [ids], { name: model.name, taus: [0.5] });
+ */
 export function lens(model: LoopLM, ids: readonly (readonly number[])[], options: LensOptions): Lens {
   checkIds(ids, model.config.vocabSize);
   const { name, tokenText, top = 5 } = options;

@@ -127,5 +127,7 @@ export type RuleCurve = z.infer<typeof RuleCurveSchema>;
 export type CalibrationBin = z.infer<typeof CalibrationBinSchema>;
 export type Calibration = z.infer<typeof CalibrationSchema>;
 export type Breakdown = z.infer<typeof BreakdownSchema>;
+/** Scores of a model on held-out text, as `eval --json` prints them: fractions, nats, FLOPs a token. */
 export type EvalResult = z.infer<typeof EvalResultSchema>;
+/** A paired bootstrap interval for the difference of one metric between two models on the same tokens. */
 export type ComparisonResult = z.infer<typeof ComparisonResultSchema>;

@@ -43,7 +43,7 @@ export const ouroConfigSchema = z.object({
   dtype: z.unknown().optional().describe('newer name of torch_dtype'),
 });
 
-/** Resolved architecture. Letters are those of the specification. */
+/** The architecture of a looped language model, resolved. Letters are those of the specification. */
 export interface LoopLMConfig {
   vocabSize: number;
   hiddenSize: number;

@@ -51,6 +51,7 @@ export const exitRuleConfig = z.discriminatedUnion('rule', [
     .describe('token n takes entry n of this list, which starts again at its end; for measurements'),
 ]);
 
+/** When a token stops looping: by the gate, by how much the state changes, by the next token's probability, or always after so many loops. */
 export type ExitRule = z.output<typeof exitRuleConfig>;
 
 /** Rules that a user may name by themselves. */

@@ -24,6 +24,7 @@ export interface TokenBatch {
   firstKeyBT?: Tensor | null;
 }
 
+/** How a forward pass departs from the plain one over all loops. */
 export interface StatesOptions {
   /** Run fewer loops than the model has. */
   loops?: number;
@@ -37,6 +38,7 @@ export interface StatesOptions {
   start?: { hiddenBTE: Tensor; after: number };
 }
 
+/** The network of a looped language model: weights, the forward pass over its loops, gate and LM head. Free it with `dispose`. */
 export class LoopLM {
   readonly config: LoopLMConfig;
   readonly weights: Weights;

@@ -7,6 +7,7 @@ import { type Tensor, tensor } from '@looprpt/engine';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { TokenBatch } from '../model/loop-lm.js';
 
+/** A batch of packed documents as tensors, and which of its places count. */
 export interface TrainingBatch extends TokenBatch {
   B: number;
   T: number;

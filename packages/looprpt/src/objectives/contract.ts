@@ -25,6 +25,7 @@ export interface Objective {
   idle(peers: Peers): void;
 }
 
+/** What a loss is computed from: one batch, the model that is trained, and its teacher. */
 export interface ObjectiveInputs {
   student: LoopLM;
   /** Only where `readsTeacher`; may be the student itself. */

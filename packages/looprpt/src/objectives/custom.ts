@@ -25,6 +25,7 @@ export interface CustomLoss {
  */
 export type LossFunction = (inputs: ObjectiveInputs) => CustomLoss;
 
+/** A loss of one's own with what the trainer asks of an objective besides. */
 export interface CustomObjective {
   loss: LossFunction;
   /** What the run calls it; default `custom`. */

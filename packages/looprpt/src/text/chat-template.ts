@@ -38,6 +38,7 @@ export const CHATML_TEMPLATE = `{%- for message in messages -%}
 {%- endif -%}
 `;
 
+/** A model's chat template: from messages to the prompt that it was trained on. */
 export class ChatTemplate {
   private constructor(
     private readonly template: Template,

@@ -48,6 +48,7 @@ const tokenizerFile = z.looseObject({
     .default([]),
 });
 
+/** The tokenizer of a model folder: text to ids and back. It holds no native tensors. */
 export class Tokenizer {
   private constructor(
     /** The folder that it came from. */

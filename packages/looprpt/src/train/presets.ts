@@ -67,6 +67,7 @@ export const PRESETS = {
   },
 } as const satisfies Record<string, Preset>;
 
+/** The names of the presets. */
 export type PresetName = keyof typeof PRESETS;
 
 /** A preset as the part of a run's configuration that it stands for. */

@@ -114,5 +114,7 @@ export const runConfigSchema = z.strictObject({
     .default(0)
     .describe('of weights, data order, noise and sampled exits'),
 });
+/** The resolved configuration of a run: every key is there. */
 export type RunConfig = z.output<typeof runConfigSchema>;
+/** A configuration as one writes it: what has a default may be left out. docs/reference/config.md has every key. */
 export type RunConfigInput = z.input<typeof runConfigSchema>;

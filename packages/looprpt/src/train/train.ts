@@ -28,9 +28,10 @@ export type LogEntry =
   | { kind: 'checkpoint'; timing: CheckpointTiming }
   | { kind: 'end'; outcome: RunOutcome };
 
-/** Told of what happens; it must not throw, and is not waited for. */
+/** A function that is told of what happens; it must not throw, and is not waited for. */
 export type Logger = (entry: LogEntry) => void;
 
+/** What a configuration cannot hold: a loss, documents, a logger; hooks into the steps, a signal that ends them, and whether to go on. */
 export interface TrainOptions extends RunHooks {
   /** Go on with the run in `out` where there is one; without it there must be none. */
   resume?: boolean | undefined;

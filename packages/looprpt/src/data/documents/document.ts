@@ -11,6 +11,7 @@ import assert from 'node:assert/strict';
 /** Half-open range of UTF-16 offsets: `text.slice(start, end)`. */
 export type CharRange = readonly [start: number, end: number];
 
+/** One text to train on or to judge by. `loss` says which characters count; by default all do. */
 export interface Document {
   readonly text: string;
   /** The characters that count in the loss; undefined means all of them, an empty list none. */

@@ -40,4 +40,5 @@ export const TasksResultSchema = z.object({
 
 export type ChoiceResult = z.infer<typeof ChoiceResultSchema>;
 export type AnswerResult = z.infer<typeof AnswerResultSchema>;
+/** Scores on downstream tasks, as `eval --tasks --json` prints them; accuracies are fractions. */
 export type TasksResult = z.infer<typeof TasksResultSchema>;

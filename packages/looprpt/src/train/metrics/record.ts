@@ -47,6 +47,7 @@ export const MetricsRecordSchema = z.object({
   warnings: z.array(z.string()).optional(),
 });
 
+/** One step of training, as a line of `metrics.jsonl` has it: losses in nats, NaN where nothing was measured. */
 export type MetricsRecord = z.infer<typeof MetricsRecordSchema>;
 
 /** Receives every step's record, in order of `step`. Nothing may be written after `close`. */

@@ -11,6 +11,7 @@ import { usableDType } from '../../model/usable-dtype.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import { modelFolder } from './model-folder.js';
 
+/** How models are opened: where, in which numbers, with how many threads. */
 export interface OpenOptions {
   /** `cpu`, `cuda` or `cuda:N`; default: CUDA when there is one. */
   device?: string | undefined;
