@@ -69,7 +69,7 @@ const isTest = (file: string): boolean => file.endsWith('.test.ts');
 const edges = [...graph].flatMap(([from, all]) => all.map((to) => ({ from, to, words: `${from} → ${to}` })));
 
 function room(file: string): number {
-  const name = relative(PRODUCT, file).split('/')[0]!;
+  const name = relative(PRODUCT, file).split('/')[0]!.replace('.test.ts', '.ts');
   return (ROOMS as readonly string[]).indexOf(name);
 }
 
