@@ -93,6 +93,8 @@ describe('when answers are the same', () => {
     ['\\text{odd}', 'odd'],
     ['5', '\\(5\\)'],
     ['(1,2)', '\\bigl(1,\\, 2\\bigr)'],
+    ['\\begin{pmatrix} -2 \\\\ 7 \\end{pmatrix}', '\\begin{pmatrix}-2\\\\7\\end{pmatrix}'],
+    ['\\(\\boxed{77}\\)', '77'],
     ['\\text{(A)}', '(A)'],
   ])('%s is %s', (a, b) => {
     expect(sameAnswer(a, b)).toBe(true);

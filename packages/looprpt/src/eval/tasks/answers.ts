@@ -6,6 +6,7 @@
  *   units and words behind a value, `x =` in front of one, thousands.
  * - by value: numbers, fractions and mixed numbers count as what they are worth, so 0.25 is 1/4.
  */
+import { boxedAnswer } from '../../data/documents/final-answer.js';
 import { canonicalNumber, fractionOf, sameValue } from './numbers.js';
 
 /** By value, and by writing where there is none. */
@@ -44,7 +45,7 @@ function topLevelParts(list: string): string[] {
 
 /** One way of writing for the many of TeX and plain text. */
 export function normaliseAnswer(answer: string): string {
-  const written = braced(withoutUnits(withoutSpacing(answer)))
+  const written = braced(withoutUnits(withoutSpacing(boxedAnswer(answer) ?? answer)))
     .replaceAll(/\s+/g, '')
     .replace(/[.,;]$/, '')
     .toLowerCase();
@@ -63,9 +64,9 @@ function withoutSpacing(answer: string): string {
     .replaceAll('**', '')
     .replaceAll('{,}', ',')
     .replaceAll(/\\(?:left|right|big[lr]?|Big[lr]?)(?![a-zA-Z])\.?/g, '')
-    .replaceAll(/\\(?:displaystyle|textstyle|limits|quad|qquad)(?![a-zA-Z])|\\[,;:! ]|~/g, ' ')
+    .replaceAll(/\\(?:displaystyle|textstyle|limits|quad|qquad)(?![a-zA-Z])|(?<!\\)\\[,;:! ]|~/g, ' ')
     .replaceAll(/\\[dtc]frac(?![a-zA-Z])/g, '\\frac')
-    .replaceAll(/\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-zA-Z])|°/g, '')
+    .replaceAll(/\^\s*\{?\s*\\+circ\s*\}?|\\degree(?![a-zA-Z])|°/g, '')
     .replaceAll(/\\?%|\\?\$|[€£]/g, '')
     .trim();
 }
