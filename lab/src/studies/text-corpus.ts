@@ -87,6 +87,15 @@ async function textShards(store: Store, text: Text, part: Part, tokenizer: Token
   const { names, documents, digest } = text;
   const folder = join('shards', `${digest}-${tokenizer.hash.slice(0, 16)}`);
   const out = store.path(folder);
-  if (!existsSync(out)) await prepareShards({ documents, tokenizer, out, source: names.join(' and '), split: part });
+  if (!existsSync(out))
+    await prepareShards({
+      // As when the tables were made.
+      longDocuments: 'in order',
+      documents,
+      tokenizer,
+      out,
+      source: names.join(' and '),
+      split: part,
+    });
   return folder;
 }

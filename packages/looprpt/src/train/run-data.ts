@@ -13,10 +13,17 @@ import { ALONE, type Peers } from '../objectives/peers.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import type { RunConfig } from './run-config.js';
 
+export interface RunDataOptions {
+  /** Documents of a program. */
+  given?: Documents | undefined;
+  /** Told what is odd about the data. */
+  onMessage?: ((message: string) => void) | undefined;
+}
+
 function documentSource(
-  { data, epochs }: RunConfig,
+  { data, epochs, batch }: RunConfig,
   tokenizer: Tokenizer,
-  given: Documents | undefined,
+  { given, onMessage }: RunDataOptions,
 ): DocumentSource {
   if ('given' in data) {
     if (given === undefined)
@@ -25,7 +32,14 @@ function documentSource(
       throw new UserError('epochs: a stream of documents is read once; leave epochs out, or give a list of documents');
     return givenDocuments(given, data.given, tokenizer);
   }
-  if ('shards' in data) return ShardSet.open(data.shards, { tokenizerHash: tokenizer.hash });
+  if ('shards' in data) {
+    const shards = ShardSet.open(data.shards, { tokenizerHash: tokenizer.hash });
+    if (shards.readsInOrder(batch.sequenceLength))
+      onMessage?.(
+        `${data.shards}: documents longer than a row are read on to their ends, one after the other; prepare the data anew for another run, and their pieces are shuffled with all others`,
+      );
+    return shards;
+  }
   const { task, documents, taskSeed, split } = data;
   return new TokenizedTaskSource({
     id: JSON.stringify({ task, taskSeed, split, documents }),
@@ -40,7 +54,7 @@ export function openRunData(
   config: RunConfig,
   tokenizer: Tokenizer,
   { rank, size }: Peers = ALONE,
-  given?: Documents,
+  options: RunDataOptions = {},
 ): PackedLoader {
   const { batch, epochs, seed } = config;
   if (batch.rows % size !== 0)
@@ -48,7 +62,7 @@ export function openRunData(
       `batch.rows: ${batch.rows} rows do not divide by ${size} processes; give a multiple of ${size} (a micro-batch's rows are those of all processes together)`,
     );
   return new PackedLoader(
-    documentSource(config, tokenizer, given),
+    documentSource(config, tokenizer, options),
     loaderConfig.parse({
       batchSize: batch.rows / size,
       sequenceLength: batch.sequenceLength,

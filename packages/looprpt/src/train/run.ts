@@ -88,7 +88,8 @@ async function runWith(
   const source = await modelSource(config);
   for (const remark of source.config.remarks ?? []) hooks.onMessage?.(`the model's config.json: ${remark}`);
   assertSameRun(config, source.tokenizer.hash, peers);
-  const loader = openRunData(config, source.tokenizer, peers, given.documents);
+  const { onMessage } = hooks;
+  const loader = openRunData(config, source.tokenizer, peers, { given: given.documents, onMessage });
   const student = source.open();
   const { optimizer, teacherDecay, seed } = config;
   const ranks = group ? { group, config: config.distributed } : undefined;

@@ -20,13 +20,18 @@ export class DocumentOrder {
   epoch = 0;
   /** Documents of this epoch that were given out. */
   position = 0;
+  /** Number of documents, or of the pieces that they are cut into; set before the first is asked for. */
+  length: number;
   private permuted: { epoch: number; indices: Uint32Array } | null = null;
 
-  constructor(private readonly options: OrderOptions) {}
+  constructor(private readonly options: OrderOptions) {
+    this.length = options.length;
+  }
 
   /** The next document's index; null at the end of the last epoch. */
   next(): number | null {
-    const { length, epochs } = this.options;
+    const { length } = this;
+    const { epochs } = this.options;
     if (length === 0) return null;
     if (this.position === length) {
       this.epoch++;
@@ -37,7 +42,8 @@ export class DocumentOrder {
   }
 
   private at(position: number): number {
-    const { length, seed, shuffle } = this.options;
+    const { length } = this;
+    const { seed, shuffle } = this.options;
     if (!shuffle || length === Number.POSITIVE_INFINITY) return position;
     if (this.permuted?.epoch !== this.epoch) {
       this.permuted = { epoch: this.epoch, indices: permutation(length, seed, this.epoch) };

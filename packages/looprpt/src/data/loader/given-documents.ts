@@ -1,7 +1,7 @@
 /**
  * Documents that a program gives, tokenised as they are read.
  *
- * A list is like any finite source: shuffled, read again in the next epoch. A stream is read once, in its own order, a block
+ * A list is like any finite source: shuffled, long documents in pieces, read again in the next epoch. A stream is read once, in its own order, a block
  * ahead; its number of documents is not known. A run that goes on reads it anew from its beginning and passes over what was
  * trained on, so the same documents must come again in the same order.
  */

@@ -9,7 +9,10 @@ import type { DocumentSource } from './document-source.js';
 import { type LoaderConfig, loaderConfig, PackedLoader } from './packed-loader.js';
 
 /** Every id of every document is different, so that a place can be recognised in a batch. */
-function source(lengths: readonly number[], options: { masked?: boolean; late?: boolean } = {}): DocumentSource {
+function source(
+  lengths: readonly number[],
+  options: { masked?: boolean; late?: boolean; inPieces?: boolean } = {},
+): DocumentSource {
   const documents: TokenDocument[] = [];
   let id = 1;
   for (const length of lengths) {
@@ -20,7 +23,9 @@ function source(lengths: readonly number[], options: { masked?: boolean; late?: 
   }
   const tokens = (index: number) => documents[index]!;
   const late = async (index: number) => documents[index]!;
-  return { id: `test ${lengths}`, length: documents.length, tokens: options.late ? late : tokens };
+  const idCounts = () => (options.late ? Promise.resolve(lengths) : lengths);
+  const found = { id: `test ${lengths}`, length: documents.length, tokens: options.late ? late : tokens };
+  return options.inPieces ? { ...found, idCounts } : found;
 }
 
 const config = (given: Partial<LoaderConfig>) =>
@@ -56,6 +61,36 @@ function places(lengths: readonly number[], visits: readonly number[]): number[]
   return visits
     .map((i) => Array.from({ length: Math.max(0, lengths[i]! - 1) }, (_, t) => starts[i]! + t))
     .filter((ids) => ids.length > 0);
+}
+
+/** The places of every piece of every document, by the obvious slicing. */
+function piecesOf(lengths: readonly number[], S: number): number[][] {
+  return places(lengths, [...lengths.keys()]).flatMap((ids) =>
+    Array.from({ length: Math.ceil(ids.length / S) }, (_, p) => ids.slice(p * S, p * S + S)),
+  );
+}
+
+/** Greedy with pieces, the obvious way: those as long as a row are rows; the others are one long list, chopped as it grows. */
+function slowGreedyPieces(pieces: readonly number[][], S: number): number[][][] {
+  const result: number[][][] = [];
+  let list: number[][] = [];
+  const places = (): number => list.reduce((sum, ids) => sum + ids.length, 0);
+  const chop = (): void => {
+    const row: number[][] = [];
+    for (let room = S; room > 0 && list.length > 0; ) {
+      row.push(list[0]!.splice(0, room));
+      room -= row.at(-1)!.length;
+      if (list[0]!.length === 0) list = list.slice(1);
+    }
+    result.push(row);
+  };
+  for (const piece of pieces) {
+    if (piece.length === S) result.push([piece]);
+    else list.push([...piece]);
+    if (places() >= S) chop();
+  }
+  if (places() > 0) chop();
+  return result;
 }
 
 /** Greedy, the obvious way: one long list, chopped. */
@@ -123,10 +158,70 @@ test('packs as the obvious packers do', async () => {
   );
 });
 
-test('an epoch has every place of every document once, and whole documents stay whole', async () => {
+test('cuts long documents into pieces and mixes them with all others, as the obvious packers do', async () => {
+  await fc.assert(
+    fc.asyncProperty(lengths, settings, fc.boolean(), async (given, options, late) => {
+      const { epochs, sequenceLength: S, window, pack, seed } = options;
+      const pieces = piecesOf(given, S);
+      // Where none is longer than a row there is nothing to cut, and rows are packed as ever.
+      const some = given.some((length) => length - 1 > S);
+      const plain = places(given, [...given.keys()]);
+      fc.pre(some || plain.length === given.length);
+      const visited = Array.from({ length: epochs }, (_, epoch) =>
+        [...permutation(pieces.length, seed, epoch)].map((piece) => pieces[piece]!),
+      ).flat();
+      const greedy = some ? slowGreedyPieces : slowGreedy;
+      const expected = pack === 'greedy' ? greedy(visited, S) : slowWhole(visited, S, window);
+      const loader = new PackedLoader(source(given, { late, inPieces: true }), config({ ...options, shuffle: true }));
+      expect(withoutEmpty(rows(await all(loader)))).toEqual(expected);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('read in order, documents that could be cut are not', async () => {
   await fc.assert(
     fc.asyncProperty(lengths, settings, async (given, options) => {
-      const batches = await all(new PackedLoader(source(given), config({ ...options, epochs: 1 })));
+      const inOrder = config({ ...options, shuffle: false });
+      const cut = new PackedLoader(source(given, { inPieces: true }), inOrder);
+      const whole = new PackedLoader(source(given), inOrder);
+      expect(cut.state()).toEqual(whole.state());
+      expect(await all(cut)).toEqual(await all(whole));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('the pieces of a book come spread over the whole epoch', async () => {
+  const S = 8;
+  // Two books of 400 rows each, and a few short texts.
+  const books = [400 * S + 1, 400 * S + 1, 5, 3, 6];
+  const loader = new PackedLoader(
+    source(books, { inPieces: true }),
+    config({ batchSize: 1, sequenceLength: S, shuffle: true, seed: 4 }),
+  );
+  const batches = await all(loader);
+  const first = batches.map(({ documentIds }) => documentIds[0]!);
+  const full = first.filter((document) => document < 2);
+  expect(full).toHaveLength(800);
+  // In order, one half of the epoch would be one book's; shuffled, each quarter has both in about equal parts.
+  for (let quarter = 0; quarter < 4; quarter++) {
+    const ofFirst = full.slice(quarter * 200, quarter * 200 + 200).filter((document) => document === 0).length;
+    // 100 by expectation, with a standard deviation of six.
+    expect(Math.abs(ofFirst - 100)).toBeLessThan(30);
+  }
+  // Every row of a book is one piece with its whole context.
+  for (const { documentIds, segmentIds, positionIds } of batches.filter((_, i) => first[i]! < 2)) {
+    expect(new Set(documentIds).size).toBe(1);
+    expect([...segmentIds]).toEqual(Array(S).fill(0));
+    expect([...positionIds]).toEqual([...Array(S).keys()]);
+  }
+});
+
+test('an epoch has every place of every document once, and whole documents stay whole', async () => {
+  await fc.assert(
+    fc.asyncProperty(lengths, settings, fc.boolean(), async (given, options, inPieces) => {
+      const batches = await all(new PackedLoader(source(given, { inPieces }), config({ ...options, epochs: 1 })));
       const seen = rows(batches).flat();
       const everything = places(given, [...given.keys()]);
       expect(seen.flat().sort((a, b) => a - b)).toEqual(everything.flat());
@@ -145,6 +240,8 @@ test('positions, masks and padding are right everywhere', async () => {
       const masked = source(given, { masked: true });
       const documentOf = given.flatMap((length, i) => Array.from({ length }, () => i));
       for (const batch of await all(new PackedLoader(masked, config(options), { padId: 7 }))) {
+        const of = Array.from(batch.inputIds, (id, i) => (batch.segmentIds[i] === -1 ? -1 : documentOf[id - 1]));
+        expect([...batch.documentIds]).toEqual(of);
         let counted = 0;
         for (let i = 0; i < batch.B * batch.S; i++) {
           const segment = batch.segmentIds[i]!;
@@ -168,8 +265,8 @@ test('positions, masks and padding are right everywhere', async () => {
 
 test('resumed at any batch, it goes on as if uninterrupted', async () => {
   await fc.assert(
-    fc.asyncProperty(lengths, settings, async (given, options) => {
-      const whole = new PackedLoader(source(given), config(options));
+    fc.asyncProperty(lengths, settings, fc.boolean(), async (given, options, inPieces) => {
+      const whole = new PackedLoader(source(given, { inPieces }), config(options));
       const states = [JSON.stringify(whole.state())];
       const batches: PackedBatch[] = [];
       for await (const batch of whole) {
@@ -177,22 +274,39 @@ test('resumed at any batch, it goes on as if uninterrupted', async () => {
         states.push(JSON.stringify(whole.state()));
       }
       for (const [at, state] of states.entries()) {
-        const resumed = new PackedLoader(source(given), config(options));
+        const resumed = new PackedLoader(source(given, { inPieces }), config(options));
         resumed.restore(JSON.parse(state));
         expect(await all(resumed)).toEqual(batches.slice(at));
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
+});
+
+test('a position of a version that read long documents in order goes on in order', async () => {
+  const options = config({ shuffle: true, epochs: 2, seed: 5 });
+  const before = new PackedLoader(source([9, 30, 4, 17]), options);
+  for (let i = 0; i < 3; i++) await before.next();
+  const state = JSON.stringify(before.state());
+  const now = new PackedLoader(source([9, 30, 4, 17], { inPieces: true }), options);
+  now.restore(JSON.parse(state));
+  expect(JSON.stringify(now.state())).toBe(state);
+  const rest = await all(before);
+  expect(await all(now)).toEqual(rest);
+  const fresh = new PackedLoader(source([9, 30, 4, 17], { inPieces: true }), options);
+  const inPieces = fresh.state();
+  expect((await all(fresh)).slice(3)).not.toEqual(rest);
+  expect(() => new PackedLoader(source([9, 30, 4, 17]), options).restore(inPieces)).toThrow(/in pieces/);
 });
 
 test('the ranks together see what one process sees, also after a resume with another number of ranks', async () => {
   await fc.assert(
     fc.asyncProperty(lengths, settings, fc.integer({ min: 1, max: 4 }), async (given, options, worldSize) => {
-      const single = new PackedLoader(source(given), config({ ...options, batchSize: options.batchSize * worldSize }));
+      const documents = () => source(given, { inPieces: options.seed % 2 === 0 });
+      const single = new PackedLoader(documents(), config({ ...options, batchSize: options.batchSize * worldSize }));
       const ranks = Array.from(
         { length: worldSize },
-        (_, rank) => new PackedLoader(source(given), config(options), { rank, worldSize }),
+        (_, rank) => new PackedLoader(documents(), config(options), { rank, worldSize }),
       );
       const start = await single.next();
       const parts = await Promise.all(ranks.map((loader) => loader.next()));
@@ -270,6 +384,8 @@ describe('mistakes', () => {
     await expect(new PackedLoader(source([1, 1]), config({ epochs: null })).next()).rejects.toThrow(
       /nothing to predict/,
     );
+    const cut = new PackedLoader(source([1, 1], { inPieces: true }), config({ epochs: null, shuffle: true }));
+    await expect(cut.next()).rejects.toThrow(/nothing to predict/);
     expect(await new PackedLoader(source([1, 1]), config({})).next()).toBeNull();
     expect(await new PackedLoader(source([]), config({ epochs: null })).next()).toBeNull();
   });

@@ -12,7 +12,8 @@ import { UserError } from '../../base/user-error.js';
 import { BatchRow, emptyBatch, type PackedBatch, SkippedRow } from './batch.js';
 import { DocumentOrder } from './document-order.js';
 import type { DocumentSource } from './document-source.js';
-import { RowPacker } from './row-packer.js';
+import { Pieces } from './pieces.js';
+import { nothingToPredict, RowPacker } from './row-packer.js';
 
 export const loaderConfig = z.strictObject({
   batchSize: z.int().min(1).describe('rows in a batch, of each rank'),
@@ -25,7 +26,10 @@ export const loaderConfig = z.strictObject({
     ),
   window: z.int().min(1).max(4096).default(64).describe('with pack = whole, how many documents may wait for a gap'),
   epochs: z.int().min(1).nullable().default(1).describe('times to visit every document; null for without end'),
-  shuffle: z.boolean().default(true).describe('visit the documents of each epoch in a random order of its own'),
+  shuffle: z
+    .boolean()
+    .default(true)
+    .describe('visit the documents of each epoch, or their pieces, in a random order of its own'),
   seed: z.int().nonnegative().default(0).describe('of the random order'),
 });
 
@@ -46,6 +50,8 @@ const loaderState = z.strictObject({
 /** A position: JSON, a few hundred bytes. */
 export type LoaderState = z.output<typeof loaderState>;
 
+const IN_PIECES = ', long documents in pieces';
+
 export interface LoaderOptions {
   /** Fills unused places; any valid id does (default 0). */
   padId?: number;
@@ -56,11 +62,13 @@ export interface LoaderOptions {
 export class PackedLoader {
   private readonly order: DocumentOrder;
   private readonly packer: RowPacker;
-  private readonly sequence: string;
+  private sequence: string;
   private readonly padId: number;
   private readonly rank: number;
   private readonly worldSize: number;
   private busy = false;
+  /** Whether documents are still to be cut into pieces, which takes their lengths. */
+  private uncut: boolean;
 
   constructor(
     private readonly source: DocumentSource,
@@ -76,7 +84,8 @@ export class PackedLoader {
     this.packer = new RowPacker(source, this.order, { pack, window, S });
     const packing = pack === 'whole' ? `whole in a window of ${window}` : pack;
     const visited = shuffle && Number.isFinite(source.length) ? `shuffled with seed ${seed}` : 'in order';
-    this.sequence = `${source.id}, ${visited}, rows of ${S}, ${packing}`;
+    this.uncut = shuffle && source.idCounts !== undefined;
+    this.sequence = `${source.id}, ${visited}, rows of ${S}, ${packing}${this.uncut ? IN_PIECES : ''}`;
   }
 
   /**
@@ -90,6 +99,7 @@ export class PackedLoader {
     assert(batch.B === B && batch.S === S, 'arrays of another shape');
     assert(!this.busy, 'next() while the batch before is still being made');
     this.busy = true;
+    if (this.uncut) await this.cut();
     batch.tokens = 0;
     batch.lossTokens = 0;
     for (let global = 0; global < B * this.worldSize; global++) {
@@ -104,6 +114,17 @@ export class PackedLoader {
     }
     this.busy = false;
     return batch;
+  }
+
+  private async cut(): Promise<void> {
+    const { source, order, packer, config } = this;
+    const pieces = new Pieces(await source.idCounts!(), source.length, config.sequenceLength);
+    this.uncut = false;
+    if (pieces.length === 0 && source.length > 0 && config.epochs === null) throw nothingToPredict(source);
+    // Where all documents fit into rows there is nothing to cut.
+    if (!pieces.cut) return;
+    order.length = pieces.length;
+    packer.pieces = pieces;
   }
 
   /** When no batch is wanted any more. */
@@ -137,6 +158,11 @@ export class PackedLoader {
       throw new UserError(`the checkpoint's data position is damaged: ${issue.path.join('.')}: ${issue.message}`);
     }
     const { sequence, epoch, position, waiting } = parsed.data;
+    // A run of a version that read long documents on to their ends goes on as it began.
+    if (`${sequence}${IN_PIECES}` === this.sequence && this.uncut) {
+      this.uncut = false;
+      this.sequence = sequence;
+    }
     if (sequence !== this.sequence) {
       throw new UserError(
         `cannot resume: the checkpoint read its data as (${sequence}), this run reads (${this.sequence}); give the same data and settings`,

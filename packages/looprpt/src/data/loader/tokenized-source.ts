@@ -4,6 +4,7 @@
  * Neighbouring documents are tokenised together, on all cores. Of an endless source, which is read in order, the last few
  * of these blocks are kept; of a finite one, which may be read in any order and again, all. Which block a document came
  * in makes no difference to its tokens, so a document depends on its index alone.
+ * The lengths of all documents, for which all are tokenised, are asked for before the first where long ones are read in pieces.
  */
 import type { Tokenizer } from '../../text/tokenizer.js';
 import type { Document } from '../documents/document.js';
@@ -27,6 +28,7 @@ const KEPT = 4;
 export class TokenizedTaskSource implements DocumentSource {
   readonly id: string;
   readonly length: number;
+  readonly idCounts: (() => Promise<number[]>) | undefined;
   private readonly kept: number;
   /** By number, the one read last at the end. */
   private readonly blocks = new Map<number, TokenDocument[] | Promise<TokenDocument[]>>();
@@ -34,7 +36,14 @@ export class TokenizedTaskSource implements DocumentSource {
   constructor(private readonly options: TokenizedSourceOptions) {
     this.id = `${options.id}, tokenizer ${options.tokenizer.hash}`;
     this.length = options.length ?? Number.POSITIVE_INFINITY;
+    this.idCounts = Number.isFinite(this.length) ? () => this.#idCounts() : undefined;
     this.kept = Number.isFinite(this.length) ? Number.POSITIVE_INFINITY : KEPT;
+  }
+
+  async #idCounts(): Promise<number[]> {
+    const counts: number[] = [];
+    for (let index = 0; index < this.length; index++) counts.push((await this.tokens(index)).ids.length);
+    return counts;
   }
 
   tokens(index: number): TokenDocument | Promise<TokenDocument> {

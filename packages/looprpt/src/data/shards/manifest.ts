@@ -4,6 +4,10 @@
  * Every shard has a file of ids (little-endian, of the manifest's `dtype`), one of document offsets (uint32, documents + 1
  * of them: document d is ids `offsets[d] … offsets[d+1]`), and, if a document of the shard masks a part of its text,
  * one of marks (a byte for each id, 1 where it counts in the loss). No document spans two shards.
+ *
+ * `longDocuments` says how training reads documents that are longer than its rows: `pieces`, cut into pieces of a row's length that are
+ * shuffled with all others, or `in order`, each on to its end before the next begins. Manifests without the line are of versions that
+ * read in order, and are read so. Evaluation reads whole documents in their order in any case.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,6 +44,7 @@ export const manifestSchema = z.strictObject({
   source: z.string(),
   tokenizer: z.strictObject({ sha256, vocabSize: count.min(1), endOfText: count }),
   dtype: z.enum(['uint16', 'uint32']),
+  longDocuments: z.enum(['in order', 'pieces']).default('in order'),
   counts: z.strictObject({
     documents: count,
     tokens: count,

@@ -39,6 +39,11 @@ export class MappedShard {
     return new MappedShard(entry.documents, ids, offsetWords, loss === null ? null : mapChecked(dir, loss, verify));
   }
 
+  /** How many ids each document has, in turn. */
+  *idCounts(): Generator<number, void, undefined> {
+    for (let index = 0; index < this.documents; index++) yield this.offsets[index + 1]! - this.offsets[index]!;
+  }
+
   document(index: number): TokenDocument {
     const from = this.offsets[index]!;
     const to = this.offsets[index + 1]!;

@@ -28,6 +28,8 @@ export interface PrepareOptions {
   split?: string | undefined;
   /** A shard is closed when it holds this many tokens (default 2²⁴); it takes about three bytes of memory for each. */
   shardTokens?: number | undefined;
+  /** How training is to read documents longer than its rows (default `pieces`; see the manifest). */
+  longDocuments?: Manifest['longDocuments'] | undefined;
   /** How many broken records the reader left out; asked at the end. */
   skippedRecords?: (() => number) | undefined;
   /** Called after every batch. */
@@ -72,6 +74,7 @@ export async function prepareShards(options: PrepareOptions): Promise<Manifest> 
       source: options.source,
       tokenizer: { sha256: tokenizer.hash, vocabSize: tokenizer.vocabSize, endOfText: tokenizer.endOfTextId },
       dtype,
+      longDocuments: options.longDocuments ?? 'pieces',
       counts,
       shards,
     };

@@ -19,6 +19,8 @@ export interface OpenOptions {
 
 export class ShardSet implements DocumentSource {
   readonly id: string;
+  /** For shards whose manifest says `pieces`. */
+  readonly idCounts: (() => Iterable<number>) | undefined;
   /** The index of every shard's first document, and the number of documents at the end. */
   private readonly firsts: number[] = [0];
 
@@ -29,6 +31,7 @@ export class ShardSet implements DocumentSource {
     private readonly shards: readonly MappedShard[],
   ) {
     this.id = `shards ${createHash('sha256').update(manifestText).digest('hex')}`;
+    this.idCounts = manifest.longDocuments === 'pieces' ? () => this.#idCounts() : undefined;
     for (const shard of shards) this.firsts.push(this.firsts.at(-1)! + shard.documents);
   }
 
@@ -43,6 +46,17 @@ export class ShardSet implements DocumentSource {
     const verify = options.verify ?? true;
     const shards = manifest.shards.map((entry) => MappedShard.open(dir, manifest, entry, verify));
     return new ShardSet(dir, manifest, text, shards);
+  }
+
+  *#idCounts(): Generator<number, void, undefined> {
+    for (const shard of this.shards) yield* shard.idCounts();
+  }
+
+  /** Whether training in rows of so many places reads documents on to their ends, one after the other. */
+  readsInOrder(rowLength: number): boolean {
+    if (this.idCounts !== undefined) return false;
+    for (const ids of this.#idCounts()) if (ids - 1 > rowLength) return true;
+    return false;
   }
 
   get length(): number {

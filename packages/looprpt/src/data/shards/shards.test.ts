@@ -115,6 +115,36 @@ describe('prepared and opened', () => {
     expect(lossTokens).toBeLessThan(tokens);
   });
 
+  test('the manifest says how long documents are read; one of a version before it reads them in order', async () => {
+    const out = folder();
+    const long: Document = { text: Array(60).fill(TINY_CORPUS[2]).join(' ') };
+    await prepare([long, ...plain, long], { out });
+    const settings = loaderConfig.parse({ batchSize: 1, sequenceLength: 16, seed: 2 });
+    const documentsOf = async (set: ShardSet) => {
+      const first: number[] = [];
+      for await (const { documentIds } of new PackedLoader(set, settings)) first.push(documentIds[0]!);
+      return first;
+    };
+    const changes = (list: number[]) => list.filter((document, i) => i > 0 && document !== list[i - 1]).length;
+    const cut = ShardSet.open(out);
+    expect(cut.manifest.longDocuments).toBe('pieces');
+    expect(cut.readsInOrder(16)).toBe(false);
+    const mixed = await documentsOf(cut);
+    expect(changes(mixed)).toBeGreaterThan(mixed.length / 4);
+
+    const path = join(out, 'manifest.json');
+    const { longDocuments: _, ...old } = JSON.parse(await readFile(path, 'utf8')) as object & { longDocuments: string };
+    await writeFile(path, JSON.stringify(old));
+    const inOrder = ShardSet.open(out);
+    expect(inOrder.readsInOrder(16)).toBe(true);
+    expect(inOrder.readsInOrder(100_000)).toBe(false);
+    // Each of the two long documents in one stretch.
+    const read = await documentsOf(inOrder);
+    expect(new Set(read.slice(read.indexOf(0), read.lastIndexOf(0) + 1))).toEqual(new Set([0]));
+    await writeFile(path, JSON.stringify({ ...old, longDocuments: 'at random' }));
+    expect(() => ShardSet.open(out)).toThrow(/manifest\.json: longDocuments: /);
+  });
+
   test('the same documents give the same bytes', async () => {
     const [a, b] = [folder(), folder()];
     await prepare(masked, { out: a, shardTokens: 500 });
