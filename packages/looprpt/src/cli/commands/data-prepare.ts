@@ -12,7 +12,7 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
     cli,
     'prepare',
-    'Tokenises JSONL, Parquet and plain text into shards. The folder has a manifest (counts, checksums, tokenizer); training maps it into memory.',
+    'Tokenises JSONL, JSON arrays, Parquet and plain text into shards; all but Parquet may be packed (.gz). The folder has a manifest (counts, checksums, tokenizer); training maps it into memory.',
     'npx looprpt data prepare --input corpus/ --model-or-tokenizer tokenizer/ --out shards/',
   )
     .requiredOption('--model-or-tokenizer <dir>', 'a folder with tokenizer.json, a run folder or a Hub id')
