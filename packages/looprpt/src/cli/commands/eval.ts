@@ -24,7 +24,10 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       '--model <model>',
       'a model folder, a Hub id or a run folder (its blended model or newest checkpoint)',
     )
-    .option('--data <path>', 'a folder of shards, JSONL, JSON, Parquet or text, or task:NAME for held-out generated problems')
+    .option(
+      '--data <path>',
+      'a folder of shards, JSONL, JSON, Parquet or text, or task:NAME for held-out generated problems',
+    )
     .option(
       '--tasks <list>',
       'NAME=FILE between commas, for example gsm8k=test.jsonl, a file as the benchmark is published; NAME.examples=FILE for solved ones',
@@ -40,7 +43,10 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       '--reference <model>',
       "whose entropy tells easy from hard (default: a run's starting model, else the model)",
     )
-    .option('--compare', 'differences of the model minus the reference, with paired bootstrap intervals over documents (from 20 on)')
+    .option(
+      '--compare',
+      'differences of the model minus the reference, with paired bootstrap intervals over documents (from 20 on)',
+    )
     .option('--max-tokens <n>', 'stop after so many counted tokens; with --tasks: longest solution', integer(1))
     .option('--count <n>', 'documents of task:NAME', integer(1), 500)
     .option(
