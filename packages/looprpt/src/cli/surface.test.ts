@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 
 const COMMON = ['--device', '--dtype', '--threads', '--seed', '--quiet', '--json'];
 const DOCUMENTS = ['--dataset', '--split', '--field', '--prompt', '--completion'];
-const TRAINING = ['--config', '--set', '--out', '--resume', '--dry-run'];
+const TRAINING = ['--config', '--set', '--out', '--resume', '--extend', '--dry-run'];
 
 /** The whole command line. A change here is a change of what scripts of users rely on: make it on purpose. */
 const SURFACE: Record<string, string[]> = {

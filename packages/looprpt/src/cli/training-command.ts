@@ -4,7 +4,7 @@ import type { Cli } from '../base/terminal/cli.js';
 import { restartCount } from '../train/launch/environment.js';
 import { newCommand } from './command.js';
 import type { TrainingKind } from './training-config.js';
-import { repeated } from './values.js';
+import { integer, repeated } from './values.js';
 
 export function newTrainingCommand(
   cli: Cli,
@@ -17,6 +17,11 @@ export function newTrainingCommand(
     .option('--set <key.path=value>', 'replaces a value of the configuration, in YAML (repeatable)', repeated)
     .option('--out <dir>', "the run folder, instead of the configuration's")
     .option('--resume', 'go on from the newest whole checkpoint in the run folder; starts where there is none')
+    .option(
+      '--extend <steps>',
+      'with --resume: go on to so many steps, also where the run has ended; the learning rate follows the longer schedule',
+      integer(1),
+    )
     .option('--dry-run', 'print the resolved configuration, parameters, memory and FLOPs, and stop')
     .action(async (options) => {
       const { trainingCommand } = await import('./training.js');

@@ -14,6 +14,7 @@ export interface TrainingOptions extends CommonOptions {
   set?: string[];
   out?: string;
   resume?: true;
+  extend?: number;
   dryRun?: true;
 }
 
@@ -23,11 +24,14 @@ export async function trainingConfig(
   options: TrainingOptions,
   say: (line: string) => void,
 ): Promise<RunConfig> {
-  const { set = [], resume, dryRun } = options;
+  const { set = [], resume, extend, dryRun } = options;
+  if (extend !== undefined && !resume)
+    throw new UserError('--extend makes a run longer that is there: give --resume too, or set steps in the recipe');
   const file = configFile(kind, options);
   const settings = readSettings(file, set);
   for (const key of ['out', 'seed', 'device', 'dtype', 'threads'] as const)
     if (options[key] !== undefined) settings[key] = options[key];
+  if (extend !== undefined) settings.steps = extend;
   const where = set.length > 0 ? `${file} with --set` : file;
   const config = await resolveRun(settings, { where, resume, elsewhere: dryRun, onMessage: say });
   checkPurpose(kind, file, config);

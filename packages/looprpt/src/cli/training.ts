@@ -40,13 +40,14 @@ async function runWithBar(
   cli: Cli,
   kind: TrainingKind,
   config: RunConfig,
-  { resume = false, quiet = false }: { resume?: boolean; quiet?: boolean },
+  { resume = false, extend, quiet = false }: { resume?: boolean; extend?: number; quiet?: boolean },
 ): Promise<RunOutcome> {
   const { train } = await import('../train/train.js');
   using interrupted = interruption(cli.stderr);
   using bar = trainingBar(kind, { stream: cli.stderr, quiet });
   return await train(config, {
     resume,
+    extend: extend !== undefined,
     signal: interrupted.signal,
     onMessage: bar.onMessage,
     onStep: bar.onStep,

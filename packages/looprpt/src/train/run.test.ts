@@ -75,6 +75,21 @@ describe('a run that is interrupted and resumed', () => {
     expectSameEnd(whole, parted);
   });
 
+  it('that has ended is made longer on request alone, and then is one that was longer from there on', async () => {
+    const { path } = temporaryFolder();
+    const out = join(path, 'run');
+    const constant = { schedule: { kind: 'constant', warmupSteps: 0 } } as const;
+    await run(config(out, { ...constant, steps: 2 }), false);
+    await expect(run(config(out, { ...constant, steps: 6 }), true)).rejects.toThrow(
+      'the run there is of 2 steps, not 6; --resume alone goes on to them, --resume --extend N to more',
+    );
+    await expect(run(config(out, { ...constant, steps: 2 }), 'longer')).rejects.toThrow('is of 2 steps already');
+    expect((await run(config(out, { ...constant, steps: 6 }), 'longer')).step).toBe(6);
+    const whole = join(path, 'whole');
+    await run(config(whole, { ...constant, steps: 6 }), false);
+    expectSameEnd(whole, out);
+  });
+
   it('refuses another configuration, a second start, and names what differs', async () => {
     const { path } = temporaryFolder();
     const out = join(path, 'run');

@@ -24,7 +24,7 @@ import { METRICS_FILE, readMetrics, truncateAfter } from './metrics/metrics-log.
 import type { RunConfig } from './run-config.js';
 import { openRunData } from './run-data.js';
 import { removePartialCheckpoints } from './state/folder.js';
-import { holdsRun, makeFolder, writeRunConfig } from './state/run-folder.js';
+import { holdsRun, makeFolder, type Resume, writeRunConfig } from './state/run-folder.js';
 import { LOCK_FILE, lockRun, type RunLock } from './state/run-lock.js';
 import { type RunState, restoreCheckpoint } from './state/run-state.js';
 import { writeFailure } from './state/write-failure.js';
@@ -49,7 +49,7 @@ export interface Given {
  */
 export async function run(
   config: RunConfig,
-  resume: boolean,
+  resume: Resume,
   hooks: RunHooks = {},
   given: Given = {},
 ): Promise<RunOutcome> {
@@ -69,7 +69,7 @@ const signalOf = ({ signal }: RunHooks): RunHooks => (signal ? { signal } : {});
 async function runWith(
   group: ProcessGroup | null,
   config: RunConfig,
-  resume: boolean,
+  resume: Resume,
   hooks: RunHooks,
   given: Given,
 ): Promise<RunOutcome> {

@@ -35,6 +35,11 @@ export type Logger = (entry: LogEntry) => void;
 export interface TrainOptions extends RunHooks {
   /** Go on with the run in `out` where there is one; without it there must be none. */
   resume?: boolean | undefined;
+  /**
+   * With `resume`: the run's steps are more than it was started for, also where it has ended. The learning rate follows the schedule of
+   * the new number from there on.
+   */
+  extend?: boolean | undefined;
   /** A loss of one's own, in place of `objective`. */
   objective?: LossFunction | CustomObjective | undefined;
   /**
@@ -62,7 +67,7 @@ export interface TrainedRun extends RunOutcome {
  * );
  */
 export async function train(config: TrainConfig, options: TrainOptions = {}): Promise<TrainedRun> {
-  const { resume = false, logger, onStep, onMessage, onCheckpoint, signal } = options;
+  const { resume = false, extend = false, logger, onStep, onMessage, onCheckpoint, signal } = options;
   const { settings, given } = withGiven(config, options);
   const say = (text: string): void => {
     onMessage?.(text);
@@ -82,7 +87,7 @@ export async function train(config: TrainConfig, options: TrainOptions = {}): Pr
     },
     ...(signal ? { signal } : {}),
   };
-  const outcome = await run(resolved, resume, hooks, given);
+  const outcome = await run(resolved, resume && extend ? 'longer' : resume, hooks, given);
   logger?.({ kind: 'end', outcome });
   return { ...outcome, out: resolved.out };
 }

@@ -8,18 +8,30 @@ import { parseJson } from './folder.js';
 
 export const CONFIG_FILE = 'config.json';
 
+/** Whether a run that is there is gone on with; `longer`: to more steps than it was started for. */
+export type Resume = boolean | 'longer';
+
 /**
  * Whether a run is there already.
  * @throws UserError when it may not be continued, or is another one than `config` describes
  */
-export function holdsRun(config: RunConfig, resume: boolean): boolean {
+export function holdsRun(config: RunConfig, resume: Resume): boolean {
   const file = join(config.out, CONFIG_FILE);
   if (!existsSync(file)) return false;
   if (!resume)
     throw new UserError(`${config.out}: holds a run already; --resume continues it, or give another folder with out=`);
   const stored = runConfigSchema.safeParse(parseJson(readFileSync(file, 'utf8')));
   if (!stored.success) throw new UserError(`${file}: not the configuration of a run`);
-  const changed = differingKeys(stored.data, config);
+  const [had, asked] = [stored.data.steps, config.steps];
+  if (resume === 'longer' && asked <= had)
+    throw new UserError(
+      `${config.out}: the run there is of ${had} steps already; --extend takes a larger number than that`,
+    );
+  const changed = differingKeys(stored.data, config).filter((key) => !(key === 'steps' && resume === 'longer'));
+  if (changed.length === 1 && changed[0] === 'steps')
+    throw new UserError(
+      `${config.out}: the run there is of ${had} steps, not ${asked}; --resume alone goes on to them, --resume --extend N to more`,
+    );
   if (changed.length > 0)
     throw new UserError(
       `${config.out}: the run there has another ${changed.join(', ')}; resume with the same configuration, or give another folder with out=`,
