@@ -19,11 +19,11 @@ import { cachePolicyConfig, pageNeed } from './cache-policy.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
-import { chooseTokens, readTokens } from './read-out.js';
 import { type DecodeRequest, Sequence, type TokenEvent } from './request.js';
 import { type Outcome, type PassRow, Scheduler } from './scheduler.js';
 import { SequenceSlots } from './sequence-slots.js';
 import { Step } from './step.js';
+import { chooseTokens, readTokens } from './token-choice.js';
 
 export const decoderConfig = z.strictObject({
   maxSequences: z.int().min(1).default(32).describe('sequences that run at once; more wait'),

@@ -1,15 +1,16 @@
 /**
  * What every loop knows about every token of a few short sequences, as `lens --json` prints it.
  *
- * Loops come last in every array and are counted from 1 where they are values. Vocabulary logits exist for one loop at a
- * time, unless they are asked for.
+ * Loops come last in every array and are counted from 1 where they are values. Vocabulary logits exist for a bounded
+ * number of places of one loop at a time, unless they are asked for.
  *
  * Shapes: B rows, S places, E hidden, K loops, V vocabulary, n = `top`.
  */
-import { noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { cat, noGrad, scope, stack, type Tensor, tensor, zeros } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
 import { exitCdf, exitPdf, exitStep } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { atIds, entropyOf, inPieces, logProbsOf } from '../model/read-out.js';
 
 export interface TopToken {
   id: number;
@@ -103,28 +104,37 @@ function readLoop(
   options: { top: number; wantsLogits: boolean; tokenText: ((id: number) => string) | undefined },
 ) {
   const { wantsLogits, tokenText } = options;
-  const S = idsBS.size(1);
-  const logitsBSV = model.logits(hiddenBSE).to({ dtype: 'float32' });
-  const logProbsBSV = logitsBSV.logSoftmax(-1);
-  const nextBS1 = idsBS.slice(1, 1, S).unsqueeze(-1);
-  const [topLogProbs, topIds] = logProbsBSV.topk(Math.min(options.top, model.config.vocabSize));
-  const ids = topIds.toArray<number[][][]>();
+  const [B, S, E] = hiddenBSE.shape as [number, number, number];
+  // A row's last place has no next token; id 0 stands there and is left out again.
+  const none = zeros([B, 1], { dtype: 'int64', device: model.device });
+  const nextN = cat([idsBS.slice(1, 1, S), none], 1).view(B * S);
+  const count = Math.min(options.top, model.config.vocabSize);
+  const places = inPieces(model, hiddenBSE.reshape(B * S, E), (logitsCV, from) => {
+    const logProbsCV = logProbsOf(logitsCV);
+    const [topLogProbs, topIds] = logProbsCV.topk(count);
+    const entropy = entropyOf(logProbsCV).toArray<number[]>();
+    const logProb = atIds(logProbsCV, nextN.slice(0, from, from + entropy.length)).toArray<number[]>();
+    const ids = topIds.toArray<number[][]>();
+    const top = topLogProbs.toArray<number[][]>().map((ofPlace, c) =>
+      ofPlace.map((logprob, i): TopToken => {
+        const id = ids[c]![i]!;
+        return { id, token: tokenText ? tokenText(id) : null, logprob };
+      }),
+    );
+    const logits = wantsLogits ? logitsCV.toArray<number[][]>() : null;
+    return entropy.map((_, c) => ({
+      entropy: entropy[c]!,
+      logprob: logProb[c]!,
+      top: top[c]!,
+      logits: logits ? logits[c]! : [],
+    }));
+  }).flat();
+  const rows = Array.from({ length: B }, (_, b) => places.slice(b * S, (b + 1) * S));
   return {
-    entropy: logProbsBSV.exp().mul(logProbsBSV).sum(-1).neg().toArray<number[][]>(),
-    logprobs: logProbsBSV
-      .slice(1, 0, S - 1)
-      .gather(-1, nextBS1)
-      .squeeze(-1)
-      .toArray<number[][]>(),
-    top: topLogProbs.toArray<number[][][]>().map((row, b) =>
-      row.map((place, s) =>
-        place.map((logprob, i): TopToken => {
-          const id = ids[b]![s]![i]!;
-          return { id, token: tokenText ? tokenText(id) : null, logprob };
-        }),
-      ),
-    ),
-    logits: wantsLogits ? logitsBSV.toArray<number[][][]>() : null,
+    entropy: rows.map((row) => row.map((place) => place.entropy)),
+    logprobs: rows.map((row) => row.slice(0, -1).map((place) => place.logprob)),
+    top: rows.map((row) => row.map((place) => place.top)),
+    logits: wantsLogits ? rows.map((row) => row.map((place) => place.logits)) : null,
   };
 }
 

@@ -10,13 +10,14 @@ import { embedding, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import { exitCdf, exitPdf } from '../model/exit.js';
+import { relativeChange } from '../model/exit-signal.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { atIds, atPlaces, confidenceOf, entropyOf, inPieces, logProbsOf, MAX_LOGITS } from '../model/read-out.js';
 import { type TrainingBatch, trainingBatch } from '../objectives/batch.js';
-import { atPlaces } from '../objectives/readout.js';
 import { concatTables, type TokenTable } from './token-table.js';
 
 export interface TableOptions {
-  /** Most vocabulary logits in memory at once (default 2^23: 32 MiB in float32, and a few times that in between). */
+  /** Most vocabulary logits in memory at once. */
   maxLogits?: number;
   /** Stop after the batch in which this many tokens are reached. */
   maxTokens?: number;
@@ -28,7 +29,7 @@ export interface TableOptions {
 export async function tableFromModel(
   model: LoopLM,
   batches: AsyncIterable<PackedBatch> | Iterable<PackedBatch>,
-  { maxLogits = 2 ** 23, maxTokens = Number.POSITIVE_INFINITY, onProgress }: TableOptions = {},
+  { maxLogits = MAX_LOGITS, maxTokens = Number.POSITIVE_INFINITY, onProgress }: TableOptions = {},
 ): Promise<TokenTable> {
   const tables: TokenTable[] = [];
   let tokens = 0;
@@ -65,8 +66,7 @@ function columnsOf(model: LoopLM, batch: TrainingBatch, maxLogits: number): Colu
   );
   const hiddenNE = hiddenKNE.slice(1);
   const gateKN = stack(hiddenNE.map((xNE) => model.gateLogits(xNE)));
-  const chunk = Math.max(1, Math.floor(maxLogits / model.config.vocabSize));
-  const readouts = hiddenNE.map((xNE) => readOut(model, xNE, targetsN, chunk));
+  const readouts = hiddenNE.map((xNE) => readOut(model, xNE, targetsN, maxLogits));
   return {
     loops: hiddenNE.length,
     logProb: readouts.map((r) => r.logProb),
@@ -80,36 +80,26 @@ function columnsOf(model: LoopLM, batch: TrainingBatch, maxLogits: number): Colu
   };
 }
 
-/** Everything that needs the next-token distribution after one loop, in chunks of tokens. */
-function readOut(model: LoopLM, hiddenNE: Tensor, targetsN: Tensor, chunk: number) {
+/** Everything that needs the next-token distribution after one loop. */
+function readOut(model: LoopLM, hiddenNE: Tensor, targetsN: Tensor, maxLogits: number) {
   const N = hiddenNE.size(0);
   const logProb = new Float32Array(N);
   const entropy = new Float32Array(N);
   const confidence = new Float32Array(N);
   const prediction = new Int32Array(N);
   const correct = new Uint8Array(N);
-  for (let start = 0; start < N; start += chunk) {
-    const end = Math.min(N, start + chunk);
-    scope(() => {
-      const logitsCV = model.logits(hiddenNE.slice(0, start, end)).to({ dtype: 'float32' });
-      const targetsC = targetsN.slice(0, start, end);
-      const predictedC = logitsCV.argmax(-1);
-      const logProbsCV = logitsCV.logSoftmax(-1);
-      logProb.set(float32(logProbsCV.gather(-1, targetsC.unsqueeze(-1)).squeeze(-1)), start);
-      confidence.set(float32(logProbsCV.amax(-1).exp()), start);
-      entropy.set(float32(logProbsCV.exp().mul_(logProbsCV).sum(-1).neg()), start);
-      prediction.set(predictedC.to({ dtype: 'int32' }).toTyped() as Int32Array, start);
-      correct.set(predictedC.eq(targetsC).to({ dtype: 'uint8' }).toTyped() as Uint8Array, start);
-    });
-  }
+  const read = (logitsCV: Tensor, from: number): void => {
+    const targetsC = targetsN.slice(0, from, from + logitsCV.size(0));
+    const predictedC = logitsCV.argmax(-1);
+    const logProbsCV = logProbsOf(logitsCV);
+    logProb.set(float32(atIds(logProbsCV, targetsC)), from);
+    confidence.set(float32(confidenceOf(logProbsCV)), from);
+    entropy.set(float32(entropyOf(logProbsCV)), from);
+    prediction.set(predictedC.to({ dtype: 'int32' }).toTyped() as Int32Array, from);
+    correct.set(predictedC.eq(targetsC).to({ dtype: 'uint8' }).toTyped() as Uint8Array, from);
+  };
+  inPieces(model, hiddenNE, read, maxLogits);
   return { logProb, entropy, confidence, prediction, correct };
-}
-
-/** ‖x − before‖ / ‖x‖ along the last dimension, in float32. */
-function relativeChange(xNE: Tensor, beforeNE: Tensor): Tensor {
-  const wide = (vNE: Tensor): Tensor => vNE.to({ dtype: 'float32' });
-  const norm = (vNE: Tensor): Tensor => vNE.square().sum(-1).sqrt();
-  return norm(wide(xNE).sub(wide(beforeNE))).div(norm(wide(xNE)));
 }
 
 function float32(x: Tensor): Float32Array {

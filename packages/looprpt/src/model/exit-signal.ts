@@ -8,24 +8,22 @@ import { full, stack, type Tensor, tensor } from '@looprpt/engine';
 import { exitCdf, exitPdf, exitStep } from './exit.js';
 import { type ExitRule, lastLoop, SIGNAL_RULES, type SignalRule } from './exit-rule.js';
 import type { LoopLM } from './loop-lm.js';
-
-const wide = (x: Tensor): Tensor => (x.dtype === 'float64' ? x : x.to({ dtype: 'float32' }));
+import { confidenceOf, entropyOf, inFloat32, logProbsOf } from './read-out.js';
 
 /** ‖h − h'‖ / ‖h‖ along the last dimension; h' is the state before the loop, at the first the embedding. */
 export function relativeChange(stateE: Tensor, beforeE: Tensor): Tensor {
   const norm = (x: Tensor): Tensor => x.square().sum(-1).sqrt();
-  return norm(wide(stateE).sub(wide(beforeE))).div(norm(wide(stateE)));
+  return norm(inFloat32(stateE).sub(inFloat32(beforeE))).div(norm(inFloat32(stateE)));
 }
 
 /** Probability of the likeliest token, from logits […, V]. */
 export function confidence(logitsV: Tensor): Tensor {
-  return wide(logitsV).softmax(-1).amax(-1);
+  return confidenceOf(logProbsOf(logitsV));
 }
 
 /** −Σ p·log p in nats, from logits […, V]. */
 export function entropy(logitsV: Tensor): Tensor {
-  const logProbsV = wide(logitsV).logSoftmax(-1);
-  return logProbsV.exp().mul(logProbsV).sum(-1).neg();
+  return entropyOf(logProbsOf(logitsV));
 }
 
 /** A rule's signal after each loop, [K, …]. @param states of the loops, K × […, E] @param embeddedE what they started from */

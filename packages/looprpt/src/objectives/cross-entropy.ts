@@ -12,11 +12,11 @@ import type { Tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { exitPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { gateLogitsByLoop, targetLogProbsByLoop } from '../model/read-out.js';
 import type { TrainingBatch } from './batch.js';
 import type { ObjectiveReport } from './contract.js';
 import { continueLoss, continueTargetSchema } from './gate.js';
 import { hardTokensOf, tokenSelectionSchema } from './looprpt/hard-tokens.js';
-import { gateLogitsByLoop, targetLogProbsByLoop } from './readout.js';
 
 const gateTraining = {
   gateWeight: z

@@ -12,9 +12,9 @@ import { binaryCrossEntropyWithLogits, noGrad, type Tensor } from '@looprpt/engi
 import { z } from 'zod';
 import { exitPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { gateLogitsByLoop, targetLogProbsByLoop } from '../model/read-out.js';
 import type { TrainingBatch } from './batch.js';
 import type { ObjectiveReport } from './contract.js';
-import { gateLogitsByLoop, targetLogProbsByLoop } from './readout.js';
 
 export const continueTargetSchema = z.strictObject({
   slope: z.number().positive().default(50).describe('steepness of the target in the improvement, 1/nats'),

@@ -8,9 +8,9 @@
 import { z } from 'zod';
 import { exitEntropy, exitLogPdf } from '../model/exit.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { gateLogitsByLoop, targetLogProbsByLoop } from '../model/read-out.js';
 import type { TrainingBatch } from './batch.js';
 import type { ObjectiveReport } from './contract.js';
-import { gateLogitsByLoop, targetLogProbsByLoop } from './readout.js';
 
 export const stage1ConfigSchema = z.strictObject({
   kind: z.literal('stage1'),

@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { stack, type Tensor } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
 import type { LoopLMConfig } from '../../model/config.js';
-import { atStep, exitCdf, exitPdf, exitStep } from '../../model/exit.js';
+import { exitCdf, exitPdf, exitStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
+import { statesAtStep } from '../../model/read-out.js';
 
 export interface ExitPolicy {
   /** τ of the exit CDF; null reads every token out after `maxLoops`. */
@@ -49,6 +50,6 @@ export function readOutStates(model: LoopLM, statesBE: readonly Tensor[], { thre
   if (threshold === null) return { hiddenBE: last, loops: new Uint8Array(B).fill(statesBE.length) };
   const gatesKB = stack(statesBE.map((xBE) => model.gateLogits(xBE)));
   const stepB = exitStep(exitCdf(exitPdf(gatesKB)), threshold);
-  const hiddenBE = atStep(stack(statesBE), stepB.unsqueeze(-1).expand(B, last.size(1)));
+  const hiddenBE = statesAtStep(statesBE, stepB);
   return { hiddenBE, loops: Uint8Array.from(stepB.toNumbers(), (step) => step + 1) };
 }

@@ -11,9 +11,9 @@
 import { arange, cat, cut, noGrad, op, type Tensor, where, zeros } from '@looprpt/engine';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { PassContext } from '../../model/pass.js';
+import { inFloat32 } from '../../model/read-out.js';
 import { runLoopQueries } from '../../model/stack.js';
 import type { TrainingBatch } from '../batch.js';
-import { inFloat32 } from '../readout.js';
 import type { LoopRptConfig } from './config.js';
 import type { HardTokens } from './hard-tokens.js';
 import type { Explored, RolloutInputs } from './rollout-types.js';

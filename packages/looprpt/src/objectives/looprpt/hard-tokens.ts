@@ -9,12 +9,12 @@
  * Shapes: B rows, T places, K loops, N counted places, M hard places of the batch, Q hard places of the fullest row.
  */
 import assert from 'node:assert/strict';
-import { noGrad, scope, stack, type Tensor, tensor } from '@looprpt/engine';
+import { noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
 import { z } from 'zod';
-import { atStep, exitCdf, exitPdf, exitStep } from '../../model/exit.js';
+import { exitCdf, exitPdf, exitStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
+import { atPlaces, gateLogitsByLoop, nextTokenEntropy, statesAtStep } from '../../model/read-out.js';
 import type { TrainingBatch } from '../batch.js';
-import { atPlaces, gateLogitsByLoop, nextTokenEntropy } from '../readout.js';
 
 export const tokenSelectionSchema = z.strictObject({
   rho: z
@@ -152,7 +152,8 @@ function entropyStates(
   { entropyAt }: TokenSelection,
 ): Tensor {
   if (entropyAt === 'last') return atPlaces(statesK.at(-1)!, placesN);
-  const statesKNE = stack(statesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesN)));
-  const E = statesKNE.size(-1);
-  return atStep(statesKNE, stepN.unsqueeze(-1).expand(-1, E));
+  return statesAtStep(
+    statesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesN)),
+    stepN,
+  );
 }

@@ -14,7 +14,7 @@ import {
   withModels,
 } from '../../../test-support/looprpt-case.js';
 import type { LoopLM } from '../../model/loop-lm.js';
-import { atPlaces, nextTokenEntropy, targetLogProbsByLoop } from '../readout.js';
+import { atPlaces, nextTokenEntropy, targetLogProbsByLoop } from '../../model/read-out.js';
 import { distillationShares, referenceDistillationLoss } from './reference-distillation.js';
 
 test.each<LoopRptOverrides>([

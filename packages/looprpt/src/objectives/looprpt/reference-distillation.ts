@@ -19,21 +19,9 @@
  *
  * Shapes: B rows, T places, E hidden, V vocabulary, K loops, M hard tokens, C places of a chunk.
  */
-import {
-  backward,
-  cat,
-  type DType,
-  embedding,
-  enableGrad,
-  noGrad,
-  scope,
-  stack,
-  type Tensor,
-  zeros,
-} from '@looprpt/engine';
-import { atStep } from '../../model/exit.js';
+import { backward, cat, type DType, embedding, enableGrad, type Tensor, zeros } from '@looprpt/engine';
 import type { LoopLM } from '../../model/loop-lm.js';
-import { atPlaces, inFloat32 } from '../readout.js';
+import { atPlaces, inFloat32, inPieces, statesAtStep } from '../../model/read-out.js';
 import type { HardTokens } from './hard-tokens.js';
 
 /** The teacher's logits that may exist at once: 64 MiB in float32, and as much again of probabilities. */
@@ -47,8 +35,10 @@ export function referenceStates(
   referenceStepM: Tensor,
 ): Tensor {
   if (at === 'last') return atPlaces(teacherStatesK.at(-1)!, placesM);
-  const statesKME = stack(teacherStatesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesM)));
-  return atStep(statesKME, referenceStepM.unsqueeze(-1).expand(-1, statesKME.size(-1)));
+  return statesAtStep(
+    teacherStatesK.map((hiddenBTE) => atPlaces(hiddenBTE, placesM)),
+    referenceStepM,
+  );
 }
 
 /** d_k; they add up to 1. */
@@ -87,7 +77,6 @@ export function referenceDistillationLoss(
   chunkLogits = CHUNK_LOGITS,
 ): Tensor {
   const headVE = student.weights.head;
-  const size = Math.max(1, Math.floor(chunkLogits / headVE.size(0)));
   const mean = (ofLoop: (k: number) => Tensor): Tensor =>
     shares.flatMap((share, k) => (share > 0 ? [ofLoop(k).mul(share)] : [])).reduce((sum, term) => sum.add(term));
   const meanStateME = mean((k) => inFloat32(atPlaces(statesK[k]!, hard.placesN)));
@@ -95,21 +84,21 @@ export function referenceDistillationLoss(
   const stateLeafME = leafOf(meanStateME);
   // Added up over the chunks in float32 (float64 for float64): in half precision such a sum stands still after 256 of them.
   const headGradientVE = zeros(headVE.shape, { dtype: wide(headVE), device: headVE.device });
-  const turnedC = enableGrad(() =>
-    referenceME.split(size).map((referenceCE, i) =>
-      scope(() => {
-        const ofChunk = (tensor: Tensor): Tensor => tensor.slice(0, i * size, i * size + referenceCE.size(0));
-        const headLeafVE = leafOf(headVE);
-        const pdfCV = noGrad(() => inFloat32(teacher.logits(referenceCE)).softmax(-1).to({ dtype: headVE.dtype }));
-        const meanRowCE = pdfCV.matmul(headLeafVE);
-        const labelRowCE = embedding(headLeafVE, ofChunk(hard.targetsN));
-        const logitC = inFloat32(labelRowCE.sub(meanRowCE)).mul(ofChunk(stateLeafME)).sum(-1);
-        backward(logitC.sum().div(M));
-        noGrad(() => headGradientVE.add_(headLeafVE.grad!));
-        return logitC.detach();
-      }),
-    ),
-  );
+  const turnedAt = (logitsCV: Tensor, from: number): Tensor => {
+    const ofChunk = (tensor: Tensor): Tensor => tensor.slice(0, from, from + logitsCV.size(0));
+    const pdfCV = logitsCV.softmax(-1).to({ dtype: headVE.dtype });
+    const headLeafVE = leafOf(headVE);
+    const logitC = enableGrad(() => {
+      const meanRowCE = pdfCV.matmul(headLeafVE);
+      const labelRowCE = embedding(headLeafVE, ofChunk(hard.targetsN));
+      const logitC = inFloat32(labelRowCE.sub(meanRowCE)).mul(ofChunk(stateLeafME)).sum(-1);
+      backward(logitC.sum().div(M));
+      return logitC.detach();
+    });
+    headGradientVE.add_(headLeafVE.grad!);
+    return logitC;
+  };
+  const turnedC = inPieces(teacher, referenceME, turnedAt, chunkLogits);
   const turned = withGradients(cat(turnedC).sub(entropyM).mean(), [
     [meanStateME, stateLeafME.grad!],
     [headVE, headGradientVE.to({ dtype: headVE.dtype })],

@@ -7,7 +7,7 @@
 import { noGrad, type Tensor } from '@looprpt/engine';
 import { atStep } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
-import { targetLogProbs, targetLogProbsByLoop } from '../readout.js';
+import { targetLogProbs, targetLogProbsByLoop } from '../../model/read-out.js';
 import type { LoopRptConfig } from './config.js';
 import type { TeacherView } from './hard-tokens.js';
 import { referenceStates } from './reference-distillation.js';

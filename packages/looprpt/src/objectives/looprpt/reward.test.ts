@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { assertClose, transposed } from '../../../test-support/close.js';
 import { loopRptCase, productStep, slowStep, withModels } from '../../../test-support/looprpt-case.js';
 import { atStep } from '../../model/exit.js';
-import { targetLogProbsByLoop } from '../readout.js';
+import { targetLogProbsByLoop } from '../../model/read-out.js';
 import { hardTokensOf } from './hard-tokens.js';
 import { rewardOf, rewardTable, timePenalty } from './reward.js';
 

@@ -9,9 +9,8 @@
  *
  * Shapes: B rows, T places, E hidden, K loops, G rollouts, M hard tokens.
  */
-import { cat, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
-import { atStep } from '../../model/exit.js';
-import { atPlaces, inFloat32 } from '../readout.js';
+import { cat, noGrad, scope, type Tensor } from '@looprpt/engine';
+import { atPlaces, inFloat32, statesAtStep } from '../../model/read-out.js';
 import type { LoopRptConfig } from './config.js';
 import { hardRollouts } from './hard-rollouts.js';
 import type { Explored, RolloutInputs } from './rollout-types.js';
@@ -26,14 +25,14 @@ export const exploration = {
 function fullRollouts(inputs: RolloutInputs, config: LoopRptConfig): Explored {
   const { model, hard, random } = inputs;
   const { rolloutCount: G, policyGradient, rewardFrom } = config;
-  const { loops, hiddenSize: E } = model.config;
+  const { loops } = model.config;
   const run = (): Tensor[] => fullStates(inputs, G, rewardFrom === 'own');
   const statesK = policyGradient === 'gate' ? noGrad(run) : run();
   const exits = new SampledExits([G, hard.placesN.size(0)], { loops, device: model.device });
   for (let loop = 0; loop < loops - 1; loop++)
     exits.after(loop, inFloat32(model.gateLogits(statesK[loop]!)), random, hard);
   const { exitsGM, logProbsGM } = exits;
-  const atExit = (): Tensor => atStep(stack(statesK), exitsGM.unsqueeze(-1).expand(-1, -1, E));
+  const atExit = (): Tensor => statesAtStep(statesK, exitsGM);
   return { exitsGM, logProbsGM, statesGME: rewardFrom === 'own' ? noGrad(atExit) : null };
 }
 

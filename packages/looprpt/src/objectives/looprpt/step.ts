@@ -7,10 +7,10 @@
 import { noGrad, type Tensor } from '@looprpt/engine';
 import { exitLogPdf } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
+import { gateLogitsByLoop, nextTokenEntropy, targetLogProbs, targetLogProbsByLoop } from '../../model/read-out.js';
 import type { TrainingBatch } from '../batch.js';
 import type { ObjectiveReport } from '../contract.js';
 import { ALONE, type Peers } from '../peers.js';
-import { gateLogitsByLoop, nextTokenEntropy, targetLogProbs, targetLogProbsByLoop } from '../readout.js';
 import { advantages, advantagesUnderPolicy, ofStepAdvantages } from './advantage.js';
 import type { LoopRptConfig } from './config.js';
 import { type HardTokens, hardTokensOf, type TeacherView } from './hard-tokens.js';

@@ -1,6 +1,6 @@
 /**
- * Tokens from states: logits of those rows that leave, and each sequence's own choice among them; for prompts that are scored, the
- * token that is known to follow.
+ * Tokens from the logits of rows that leave: each sequence's own choice; for prompts that are scored, the token that is known to
+ * follow.
  *
  * Where nothing changes a row's logits and nothing is cut, the draw is made where the logits lie: on the CPU by a fused operator,
  * elsewhere from the probabilities of those rows. Both make the choice of `sampleToken`, but for the last bits of a boundary.
@@ -8,6 +8,7 @@
  * Shapes: M rows that are read, V vocabulary, C alternatives.
  */
 import { fusable, fusedReadTokens, type Tensor, tensor, type WantedToken } from '@looprpt/engine';
+import { atIds, logProbsOf } from '../model/read-out.js';
 import { drawToken, type Weighed } from './draw.js';
 import type { LogProb, ReadToken, Sequence } from './request.js';
 
@@ -78,7 +79,7 @@ export function plainReadTokens(logitsMV: Tensor, wanted: readonly WantedToken[]
   });
   const logProbs = logitsOf(
     ids.map((id) => ({ id })),
-    logitsMV.logSoftmax(-1),
+    logProbsOf(logitsMV),
   );
   return Float64Array.from({ length: 2 * ids.length }, (_, i) => (i % 2 === 0 ? ids : logProbs)[i >> 1]!);
 }
@@ -133,6 +134,6 @@ function likeliest(counts: readonly number[], logitsMV: Tensor, tokens: readonly
 
 /** By row what one of its ids has. */
 function logitsOf(tokens: readonly { id: number }[], valuesMV: Tensor): Float64Array {
-  const ids = tokens.map(({ id }) => [id]);
-  return valuesMV.gather(-1, tensor(ids, { dtype: 'int64', device: valuesMV.device })).toNumbers();
+  const ids = tokens.map(({ id }) => id);
+  return atIds(valuesMV, tensor(ids, { dtype: 'int64', device: valuesMV.device })).toNumbers();
 }

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logitsOf, logitsShape } from '../../test-support/logits.js';
 import { random } from '../../test-support/slow/tiny-model.js';
-import { plainReadTokens } from './read-out.js';
 import { sampleToken } from './sampling.js';
+import { plainReadTokens } from './token-choice.js';
 
 const UNCUT = { topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
 
