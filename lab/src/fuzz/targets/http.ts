@@ -41,6 +41,7 @@ export async function http(): Promise<FuzzTarget> {
     ...{ admission: new Admission(16), metrics: new Metrics(() => client.state), phase: () => 'ready' as const },
     onFault: (fault) => faults.push(fault),
     nextSeed: () => 0,
+    ...{ loopbackOnly: false, allowOrigins: [] },
   });
   const body = (path: string, value: unknown): fc.Arbitrary<CaseFiles> =>
     mutatedJson(value).map((bytes) => [

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { interruption } from '../base/interrupt.js';
 import { type Cli, printJson } from '../base/terminal/cli.js';
 import { HttpServer, type serverConfig } from '../serve/http/server.js';
+import { DecoderFault } from '../serve/worker/client.js';
 import { servedModelConfig } from '../serve/worker/config.js';
 import { type DecoderThread, startDecoderThread } from '../serve/worker/decoder-thread.js';
 import type { ServedModel } from '../serve/worker/protocol.js';
@@ -27,8 +28,8 @@ export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   });
   const decoder = startDecoderThread(servedModelConfig.parse(options.model), options.say);
   try {
-    const onFault = (error: unknown): void =>
-      void cli.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    const onFault = (error: unknown, request: string): void =>
+      void cli.stderr.write(`request ${request}: ${faultWords(error)}\n`);
     const server = await HttpServer.listen(decoder.client, options.server, onFault);
     try {
       await run(cli, options, { decoder, server, stopped });
@@ -36,13 +37,22 @@ export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
       await server.close();
     }
   } finally {
-    await decoder.close();
+    if (!(await decoder.close())) {
+      cli.stderr.write("the decoder's thread does not come back; the process is ended by force\n");
+      // To exit is to wait for all threads.
+      process.kill(process.pid, 'SIGKILL');
+    }
   }
+}
+
+function faultWords(error: unknown): string {
+  if (error instanceof DecoderFault && error.isModel) return error.message;
+  return error instanceof Error ? String(error.stack) : String(error);
 }
 
 async function run(
   cli: Cli,
-  { model, server: { host, apiKey }, say, json }: ServeOptions,
+  { model, server: { host, apiKey, modelId }, say, json }: ServeOptions,
   { decoder, server, stopped }: { decoder: DecoderThread; server: HttpServer; stopped: Promise<void> },
 ): Promise<void> {
   const { client } = decoder;
@@ -51,7 +61,8 @@ async function run(
   const served = await Promise.race([client.loaded, stopped]);
   if (served) {
     say(`${server.url}: ${described(served)}${apiKey ? ', with an API key' : ''}`);
-    if (json) printJson(cli, { url: server.url, ...served });
+    const { name: path, tokenizer: _, ...figures } = served;
+    if (json) printJson(cli, { url: server.url, model: modelId, name: modelId, path, ...figures });
     await Promise.race([stopped, decoder.ended]);
   }
   if (client.fault) throw client.fault;
@@ -60,7 +71,9 @@ async function run(
 
 function described(served: ServedModel): string {
   const { name, loops, parameters, dtype, device, cacheTokens, cacheBytes, maxBatch, maxLength } = served;
-  const size = `${(parameters / 1e6).toPrecision(3)} M parameters, ${loops} loops, ${dtype} on ${device}`;
+  const millions = parameters / 1e6;
+  const count = millions < 999.5 ? `${millions.toPrecision(3)} M` : `${(millions / 1000).toPrecision(3)} B`;
+  const size = `${count} parameters, ${loops} loops, ${dtype} on ${device}`;
   const cache = `cache of ${cacheTokens} tokens (${(cacheBytes / 2 ** 20).toPrecision(3)} MiB)`;
   return `ready, ${name} (${size}); ${cache}, ${maxBatch} texts at once of ${maxLength} tokens`;
 }

@@ -73,7 +73,16 @@ const SURFACE: Record<string, string[]> = {
   ],
   serve: [
     ...COMMON,
-    ...['--model', '--name', '--host', '--port', '--allow-without-key', '--exit-threshold', '--max-loops'],
+    ...[
+      '--model',
+      '--name',
+      '--host',
+      '--port',
+      '--allow-without-key',
+      '--allow-origin',
+      '--exit-threshold',
+      '--max-loops',
+    ],
     ...[
       '--max-batch',
       '--max-length',

@@ -2,11 +2,13 @@
  * The decoder for asynchronous callers: requests in at any time, token events out as they are made. Passes follow each other as
  * long as anything is to be done, with a turn for the event loop after each.
  *
- * Not here: threads, HTTP, limits on the queue. A fault of a pass ends every request with that error.
+ * Not here: threads, HTTP, limits on the queue. A fault of a pass ends every request with that error; a model that gives no
+ * numbers ends the request that met them, with a `ModelFault`.
  */
 import type { z } from 'zod';
 import type { LoopLM } from '../model/loop-lm.js';
 import { DecoderCore, type decoderConfig } from './core.js';
+import { ModelFault } from './model-fault.js';
 import type { DecodeRequest, Sequence, TokenEvent } from './request.js';
 
 /** A request under way: its events in order, the last with `finish`. To leave the loop early cancels it. */
@@ -70,7 +72,9 @@ export class Decoder implements Disposable {
   }
 
   #deliver(sequence: Sequence, event: TokenEvent): void {
-    this.#streams.get(sequence)!.push(event);
+    const stream = this.#streams.get(sequence)!;
+    if (event.finish === 'failed') stream.fail(new ModelFault());
+    else stream.push(event);
     if (event.finish !== null) this.#streams.delete(sequence);
   }
 }

@@ -18,6 +18,8 @@ export function drawToken(weighed: Weighed, sampling: Sampling, uniform: number)
   const { topK, topP, minP } = sampling;
   if (topK === 0 && topP === 1 && minP === 0) return pick(weighed.weightsV, uniform);
   const ids = cut(weighed, sampling);
+  // Of weights that are no numbers nothing is left; what becomes of such a token its log-probability says.
+  if (ids.length === 0) return 0;
   const weights = Float32Array.from(ids, (id) => weighed.weightsV[id]!);
   return ids[pick(weights, uniform)]!;
 }
@@ -55,7 +57,8 @@ function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Sampling): nu
   const all = topK === 0 && topP < 1 ? weightsV.reduce((total, weight) => total + weight, 0) : 0;
   for (let share = 1e-2; ; share **= 2) {
     const ids = idsFrom(weightsV, share * largest);
-    const isAll = ids.length === V;
+    // A share of nothing leaves out only what is no number.
+    const isAll = ids.length === V || share === 0;
     if (!isAll && ids.length < topK) continue;
     sortByLogit(ids, logitsV);
     if (topK > 0) ids.splice(topK);
@@ -67,7 +70,7 @@ function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Sampling): nu
     });
     if (last >= 0) ids.splice(last + 1);
     else if (!isAll && topK === 0 && share > minP) continue;
-    while (weightsV[ids.at(-1)!]! < minP * largest) ids.pop();
+    while (ids.length > 0 && weightsV[ids.at(-1)!]! < minP * largest) ids.pop();
     return ids;
   }
 }

@@ -8,7 +8,7 @@ import { drawToken, type Weighed, weigh } from './draw.js';
 import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from './sampling.js';
 import type { Job } from './scheduler.js';
 import type { SequenceSize, SequenceSlots } from './sequence-slots.js';
-import { StopStrings } from './stop-strings.js';
+import { type RequestedText, SequenceText } from './sequence-text.js';
 
 /** What the decoder is asked for: a prompt of token ids, how tokens are chosen, when they leave, when the text ends. */
 export interface DecodeRequest {
@@ -24,6 +24,8 @@ export interface DecodeRequest {
   seed?: number;
   /** Ids that end the text; the id itself is not part of it. */
   stopIds?: readonly number[];
+  /** Before so many tokens are made no stop id is drawn, and no stop string counts. Default 0. */
+  minTokens?: number;
   /** Added to the logits of these ids before sampling; −Infinity forbids one. */
   logitBias?: ReadonlyMap<number, number>;
   /** Taken off the logit of an id that the text so far has, once; the prompt does not count. Default 0. */
@@ -44,16 +46,8 @@ export interface DecodeRequest {
   text?: RequestedText;
 }
 
-export interface RequestedText {
-  stream: { push(id: number): string; end(): string };
-  /** The text ends before the first of these. */
-  stop?: readonly string[];
-  /** The text of an id that the decoder leaves out, for stop strings to see; null for the others. */
-  hidden?: (id: number) => string | null;
-}
-
-/** Why a text ended: a stop token or string, its length, or because it was cancelled. */
-export type FinishReason = 'stop' | 'length' | 'cancelled';
+/** Why a text ended: a stop token or string, its length, because it was cancelled, or for want of numbers to draw from. */
+export type FinishReason = 'stop' | 'length' | 'cancelled' | 'failed';
 
 export interface LogProb {
   id: number;
@@ -75,6 +69,8 @@ export interface ReadToken {
 export interface TokenEvent {
   /** null where the step ended the text by a stop id, nothing was to be made, or the request was cancelled. */
   token: ReadToken | null;
+  /** The stop id that ended the text, which is no token of it. */
+  end?: ReadToken;
   /** Tokens 1, 2, … of the prompt; in the first event of a request that asks for them, and cancelled ones may have none. */
   prompt?: ReadToken[];
   /** Text that the token made certain; empty without a decoder. */
@@ -94,7 +90,7 @@ export class Sequence implements Job {
   finish: FinishReason | null = null;
   readonly #sampling: Sampling;
   readonly #rng: Rng;
-  readonly #stops: StopStrings;
+  readonly #text: SequenceText;
   /** How often the text has an id. */
   readonly #counts = new Map<number, number>();
   /** Of the prompt, as far as it has been read; null once handed out, or not wanted. */
@@ -120,6 +116,10 @@ export class Sequence implements Job {
     const biased = [...(request.logitBias?.keys() ?? [])].find((id) => !isTokenId(id, config));
     if (biased !== undefined)
       throw new UserError(`logit bias: token id ${biased} is not in the vocabulary of ${config.vocabSize} ids`);
+    if (!isCount(request.minTokens ?? 0))
+      throw new UserError(`min tokens: ${request.minTokens} is not a whole number from 0`);
+    if ((request.minTokens ?? 0) > maxTokens)
+      throw new UserError(`min tokens: ${request.minTokens} are more than max tokens, ${maxTokens}`);
     if (request.text?.stop?.includes('')) throw new UserError('stop: an empty string would end every text at once');
     this.size = {
       loops: lastLoop(exit, config),
@@ -129,7 +129,7 @@ export class Sequence implements Job {
     };
     this.#sampling = sampling;
     this.#rng = Rng.fromSeed(seed);
-    this.#stops = new StopStrings(request.text?.stop ?? []);
+    this.#text = new SequenceText(request.text);
     this.#promptRead = promptLogProbs === undefined ? null : [];
   }
 
@@ -159,10 +159,21 @@ export class Sequence implements Job {
     return { temperature: this.#sampling.temperature, uniform: this.#uniform() };
   }
 
-  /** Whether bias or penalties change the logits. */
+  /** Whether bias, penalties or a minimum of tokens change the logits. */
   get #adjusts(): boolean {
-    const { logitBias, presencePenalty, frequencyPenalty } = this.request;
-    return Boolean(logitBias?.size || presencePenalty || frequencyPenalty || this.#sampling.repetitionPenalty !== 1);
+    const { logitBias, presencePenalty, frequencyPenalty, stopIds } = this.request;
+    const isHeld = !this.#mayStop && Boolean(stopIds?.length);
+    const { repetitionPenalty } = this.#sampling;
+    return Boolean(logitBias?.size || presencePenalty || frequencyPenalty || repetitionPenalty !== 1 || isHeld);
+  }
+
+  /** Tokens made so far. */
+  get #made(): number {
+    return this.ids.length - this.size.prompt - 1;
+  }
+
+  get #mayStop(): boolean {
+    return this.#made >= (this.request.minTokens ?? 0);
   }
 
   #uniform(): number {
@@ -171,7 +182,7 @@ export class Sequence implements Job {
 
   /** The next id where that is settled beforehand. */
   get settled(): number | undefined {
-    return this.request.follow?.[this.ids.length - this.size.prompt - 1];
+    return this.request.follow?.[this.#made];
   }
 
   /** What divides the logits before the exponential; 1 where nothing is drawn. */
@@ -206,6 +217,7 @@ export class Sequence implements Job {
         const logit = changed[id]!;
         changed[id] = logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty;
       }
+    if (!this.#mayStop) for (const id of this.request.stopIds ?? []) changed[id] = Number.NEGATIVE_INFINITY;
     return changed;
   }
 
@@ -223,36 +235,37 @@ export class Sequence implements Job {
   }
 
   #take(choice: ReadToken): TokenEvent {
-    const { stopIds, maxTokens, text } = this.request;
+    const { stopIds, maxTokens } = this.request;
+    if (!isNumber(choice) || this.#promptRead?.some((token) => !isNumber(token))) return this.#end('failed', null, '');
     if (maxTokens === 0) return this.#end('length', null, '');
-    if (stopIds?.includes(choice.id)) return this.#end('stop', null, '');
-    this.ids.push(choice.id);
-    this.#counts.set(choice.id, 1 + (this.#counts.get(choice.id) ?? 0));
-    const piece = text ? this.#textOf(choice.id, text) : '';
-    if (this.#stops.stopped) return this.#last('stop', choice, piece);
-    if (this.ids.length === this.size.prompt + 1 + maxTokens) return this.#end('length', choice, piece);
+    const { id } = choice;
+    if (stopIds?.includes(id)) return { ...this.#last('stop', null, this.#text.endWith(id)), end: choice };
+    const piece = this.#text.push(id, this.#made + 1 > (this.request.minTokens ?? 0));
+    this.ids.push(id);
+    this.#counts.set(id, 1 + (this.#counts.get(id) ?? 0));
+    if (this.#text.stopped) return this.#last('stop', choice, piece);
+    if (this.#made === maxTokens) return this.#end('length', choice, piece);
     return { token: choice, text: piece, finish: null };
-  }
-
-  #textOf(id: number, { stream, hidden }: RequestedText): string {
-    const unseen = hidden?.(id) ?? null;
-    return unseen === null ? this.#stops.push(stream.push(id)) : this.#stops.push(unseen, { hidden: true });
   }
 
   cancel(): TokenEvent {
     return this.#end('cancelled', null, '');
   }
 
-  /** What the decoder still holds belongs to the text, unless it completes a stop string. */
   #end(finish: FinishReason, token: ReadToken | null, piece: string): TokenEvent {
-    const rest = this.request.text ? this.#stops.push(this.request.text.stream.end()) + this.#stops.end() : '';
-    return this.#last(this.#stops.stopped ? 'stop' : finish, token, piece + rest);
+    const rest = this.#text.end();
+    return this.#last(this.#text.stopped ? 'stop' : finish, token, piece + rest);
   }
 
   #last(finish: FinishReason, token: ReadToken | null, text: string): TokenEvent {
     this.finish = finish;
     return { token, text, finish };
   }
+}
+
+/** One logit that is no number makes every log-probability none. */
+function isNumber({ logProb }: ReadToken): boolean {
+  return !Number.isNaN(logProb);
 }
 
 function isCount(value: number, least = 0): boolean {

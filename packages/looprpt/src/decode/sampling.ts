@@ -48,7 +48,8 @@ export function sampleToken(
     rest -= weights[i]!;
     if (rest < 0) return ids[i]!;
   }
-  return ids.at(-1)!;
+  // Of logits that are no numbers nothing may be left.
+  return ids.at(-1) ?? 0;
 }
 
 /**

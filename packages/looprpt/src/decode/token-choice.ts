@@ -54,7 +54,8 @@ interface Wanted {
 function read(rows: readonly Wanted[], logitsMV: Tensor): ReadToken[] {
   const wanted = rows.map((row) => row.wanted);
   const numbers = fusable(logitsMV) ? fusedReadTokens(logitsMV, wanted) : plainReadTokens(logitsMV, wanted);
-  const tokens = rows.map((_, m): LogProb => ({ id: numbers[2 * m]!, logProb: numbers[2 * m + 1]! }));
+  // Of logits that are no numbers no id is the likeliest; the log-probability says so, whatever id stands there.
+  const tokens = rows.map((_, m): LogProb => ({ id: Math.max(0, numbers[2 * m]!), logProb: numbers[2 * m + 1]! }));
   const tops = likeliest(
     rows.map(({ top }) => top),
     logitsMV,

@@ -41,6 +41,8 @@ export const CHATML_TEMPLATE = `{%- for message in messages -%}
 /** A model's chat template: from messages to the prompt that it was trained on. */
 export class ChatTemplate {
   private constructor(
+    /** Jinja, as it stands in the folder. */
+    readonly source: string,
     private readonly template: Template,
     private readonly origin: string,
     private readonly tokens: Record<string, string>,
@@ -79,7 +81,7 @@ export class ChatTemplate {
   static async parse(source: string, origin: string, tokens: Record<string, string> = {}): Promise<ChatTemplate> {
     const { Template } = await import('@huggingface/jinja');
     try {
-      return new ChatTemplate(new Template(source), origin, tokens);
+      return new ChatTemplate(source, new Template(source), origin, tokens);
     } catch (error) {
       throw new UserError(`${origin}: the chat template does not parse (${oneLine(error)})`);
     }

@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
 import { codePointToUtf16 } from './offsets.js';
 import { StreamDecoder } from './stream-decoder.js';
+import { mostTokenBytes } from './token-bytes.js';
 import {
   oneLine,
   parseJson,
@@ -57,6 +58,8 @@ export class Tokenizer {
     readonly hash: string,
     /** One more than the largest id. */
     readonly vocabSize: number,
+    /** Most bytes of text that one token stands for; null where any number may. */
+    readonly tokenBytes: number | null,
     private readonly hf: HfTokenizer,
     private readonly decoder: Decoder | null,
     /** Texts of the special tokens that `skipSpecial` leaves out. */
@@ -95,6 +98,8 @@ export class Tokenizer {
     }
     hf.disableTruncation();
     hf.disablePadding();
+    const entries = Array.isArray(model.vocab) ? [] : Object.keys(model.vocab);
+    const tokenBytes = mostTokenBytes(parsed.data, [...entries, ...added.map(({ content }) => content)]);
     const hidden = added.filter(({ special, content }) => special && !SPOKEN.has(content));
     const hiddenTexts = new Map(hidden.map(({ id, content }) => [id, content]));
     const hash = createHash('sha256').update(text).digest('hex');
@@ -102,6 +107,7 @@ export class Tokenizer {
       dir,
       hash,
       largest + 1,
+      tokenBytes,
       hf,
       hf.getDecoder(),
       hiddenTexts,
@@ -184,6 +190,12 @@ export class Tokenizer {
   stopIds({ chat, eosTokenIds }: { chat: boolean; eosTokenIds: readonly number[] }): number[] {
     const own = [chat ? this.idOf(IM_END) : undefined, this.named('eos_token'), this.endOfTextId];
     return [...new Set([...own.filter((id) => id !== undefined), ...this.generationEnds, ...eosTokenIds])];
+  }
+
+  /** Special tokens that the folder's files name, as they stand in texts; null for the others. */
+  get names(): Record<'bos_token' | 'eos_token' | 'pad_token' | 'unk_token', string | null> {
+    const { bos_token = null, eos_token = null, pad_token = null, unk_token = null } = this.config;
+    return { bos_token, eos_token, pad_token, unk_token };
   }
 
   private named(name: 'eos_token' | 'pad_token'): number | undefined {

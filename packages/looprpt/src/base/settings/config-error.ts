@@ -46,10 +46,32 @@ function resolveUnions(issue: Issue, prefix: Path, input: unknown): Found[] {
   const path = [...prefix, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0 || valueAt(input, path) === undefined)
     return [{ issue, path }];
-  const branches = issue.errors.map((errors) => errors.flatMap((inner) => resolveUnions(inner, path, input)));
+  const all = issue.errors.map((errors) => errors.flatMap((inner) => resolveUnions(inner, path, input)));
+  // A branch for values of another type is not the one that was meant, if any other is.
+  const meant = all.filter((found) => !found.some((one) => isOtherType(one, path)));
+  const branches = meant.length > 0 ? meant : all;
+  return branches.reduce((best, branch) => (comesNearer(branch, best) ? branch : best));
+}
+
+/** Less is wrong; or as much, but further on; or as much at the same place, but of the right type. */
+function comesNearer(a: Found[], b: Found[]): boolean {
   const weight = (found: Found[]): number =>
     found.reduce((sum, { issue: { code, ...rest } }) => sum + ('keys' in rest ? rest.keys.length : 1), 0);
-  return branches.reduce((best, branch) => (weight(branch) < weight(best) ? branch : best));
+  if (weight(a) !== weight(b)) return weight(a) < weight(b);
+  const [first, second] = [a[0]!, b[0]!];
+  const apart = first.path.findIndex((step, i) => step !== second.path[i]);
+  const [step, other] = [first.path[apart], second.path[apart]];
+  if (typeof step === 'number' && typeof other === 'number') return step > other;
+  return first.issue.code !== 'invalid_type' && second.issue.code === 'invalid_type';
+}
+
+function isOtherType({ issue, path }: Found, of: Path): boolean {
+  return issue.code === 'invalid_type' && path.length === of.length;
+}
+
+/** Said by whoever wrote the schema, and not by its library. */
+function isOwnMessage({ message }: Issue): boolean {
+  return !/^(Invalid|Unrecognized|Too|Expected|Required)\b/.test(message);
 }
 
 function explain(issue: Issue, path: Path, root: Node, input: unknown): string {
@@ -62,6 +84,7 @@ function explain(issue: Issue, path: Path, root: Node, input: unknown): string {
     const description = nodes.find((node) => node.description !== undefined)?.description;
     return at(`missing${description ? ` (${description})` : ''}`);
   }
+  if (issue.code === 'invalid_value' && isOwnMessage(issue)) return at(issue.message);
   const choices = choicesOf(issue, nodesAt(root, path.slice(0, -1), input), path);
   if (choices.length > 0) {
     const meant = typeof value === 'string' ? nearest(value, choices) : undefined;

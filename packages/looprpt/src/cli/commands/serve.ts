@@ -5,7 +5,7 @@ import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
 import { newCommand } from '../command.js';
-import { integer, real } from '../values.js';
+import { integer, real, repeated } from '../values.js';
 
 export function serveCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
@@ -21,7 +21,15 @@ export function serveCommand(cli: Cli): CommandUnknownOpts {
     .option('--name <id>', "the model's id for clients (default: the last part of --model)")
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <n>', '0 takes a free one', integer(0, 65_535), 8000)
-    .option('--allow-without-key', 'listen on other addresses than loopback without an API key')
+    .option(
+      '--allow-without-key',
+      'answer without an API key to other host names than localhost, and listen on other addresses than loopback',
+    )
+    .option(
+      '--allow-origin <origin>',
+      'pages of this origin may use the server from a browser, such as http://localhost:3000; * is any; several times',
+      repeated,
+    )
     .option(
       '--exit-threshold <τ>',
       "of requests that name none: stop looping where the exit CDF reaches τ (default: the model's)",
@@ -75,7 +83,7 @@ export function serveCommand(cli: Cli): CommandUnknownOpts {
           ...{ modelId: options.name ?? idOf(model), host: options.host, port: options.port, maxBatch },
           ...{ apiKey: process.env.LOOPRPT_API_KEY || null, allowWithoutKey: options.allowWithoutKey ?? false },
           ...{ queue: options.queue, requestSeconds: options.requestTimeout, maxBodyBytes: options.maxBody },
-          seed: options.seed,
+          ...{ allowOrigins: options.allowOrigin ?? [], seed: options.seed },
         },
         say: sayer(cli, options),
         json,

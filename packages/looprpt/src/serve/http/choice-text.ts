@@ -37,7 +37,7 @@ export class ChoiceText {
 
   /** What the news adds. */
   take(news: TextNews): Piece {
-    const { token, finish } = news;
+    const { token, end, finish } = news;
     // Cancelled texts are not told to anyone.
     const piece: Piece = {
       ...this.whole,
@@ -52,6 +52,7 @@ export class ChoiceText {
       piece.loops.push(token.loop);
       piece.texts.push(news.text);
     }
+    if (end) piece.tokens?.push(this.#place(end, end.logProb, ''));
     this.#append(piece, news.text);
     return piece;
   }

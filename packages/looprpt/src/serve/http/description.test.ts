@@ -29,7 +29,8 @@ it('describes every route and no other', async () => {
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const app = createApp({ client: {}, apiKey: null, maxBodyBytes: 1 } as Parameters<typeof createApp>[0]);
+  const given: unknown = { client: {}, apiKey: null, allowOrigins: [], maxBodyBytes: 1 };
+  const app = createApp(given as Parameters<typeof createApp>[0]);
   const routes = app.routes.filter(({ method }) => method !== 'ALL');
   const actual = routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{.*?\})?/g, '{$1}')}`);
   expect([...new Set(described)].sort()).toEqual([...new Set(actual)].sort());

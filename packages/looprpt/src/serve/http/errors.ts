@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { DecoderFault, JobRefused } from '../worker/client.js';
+import { brief } from './brief.js';
 
 export const errorBody = z
   .object({
@@ -19,10 +20,13 @@ export type ErrorBody = z.output<typeof errorBody>;
 type ErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
+  | 'permission_error'
   | 'rate_limit_error'
   | 'service_unavailable'
   | 'timeout_error'
   | 'server_error';
+
+const LONGEST = 400;
 
 /** What goes wrong on purpose; everything else that is thrown is a 500. */
 export class ApiError extends Error {
@@ -39,7 +43,10 @@ export class ApiError extends Error {
   ) {
     super(message);
     this.status = status;
-    this.body = { error: { message, type, param: more.param ?? null, code: more.code ?? null } };
+    // Whatever the client's own names in it are.
+    this.body = {
+      error: { message: brief(message, LONGEST), type, param: more.param ?? null, code: more.code ?? null },
+    };
     this.retryAfter = more.retryAfter;
   }
 
@@ -57,10 +64,12 @@ export class ApiError extends Error {
     if (error instanceof ApiError) return error;
     // Thrown by the framework: a body that is no JSON, or of another type.
     if (error instanceof HTTPException) {
-      const message = error.status === 415 ? 'send the body as Content-Type: application/json' : error.message;
+      const message = error.status === 415 ? 'send the body as Content-Type: application/json' : brief(error.message);
       return new ApiError(error.status, 'invalid_request_error', message, { code: 'invalid_request' });
     }
     if (error instanceof JobRefused) return ApiError.invalid(error.message, error.refusal.param, error.refusal.code);
+    if (error instanceof DecoderFault && error.isModel)
+      return new ApiError(500, 'server_error', error.message, { code: 'model_fault' });
     // The decoder's own words are for its log: they may hold paths.
     const message =
       error instanceof DecoderFault ? 'the decoder failed while it made this text' : 'a fault of the server';

@@ -22,8 +22,8 @@ export interface GenerationContext {
   modelId: string;
   /** Most seconds from arrival to the last token. */
   requestSeconds: number;
-  /** Is told of faults of ours. */
-  onFault: (error: unknown) => void;
+  /** Is told of faults of ours, and of the request that met them. */
+  onFault: (error: unknown, request: string) => void;
 }
 
 export interface GenerationRequest {
@@ -32,12 +32,14 @@ export interface GenerationRequest {
   wants: Wants;
   /** Aborts when the client goes away. */
   gone: AbortSignal;
+  /** The request's name in answers and logs. */
+  id: string;
 }
 
 /** @throws ApiError, JobRefused, DecoderFault */
 export async function generate(context: GenerationContext, request: GenerationRequest): Promise<Response> {
   const { client, admission, metrics, modelId, requestSeconds: seconds } = context;
-  const { job, dialect, wants, gone } = request;
+  const { job, dialect, wants, gone, id } = request;
   const watch = new Stopwatch(metrics);
   const hold = new Hold({ admission, metrics, seconds, texts: job.prompts.length * job.choices, gone });
   const end = (): void => {
@@ -48,7 +50,11 @@ export async function generate(context: GenerationContext, request: GenerationRe
     const accepted = await client.submit(job, hold.signal);
     const { loops } = await client.loaded;
     const answer = new Answer(accepted, { job, dialect, wants, modelId, loops, metrics, watch });
-    if (wants.stream) return eventStream(streamed(answer, end, context.onFault), end);
+    if (wants.stream)
+      return eventStream(
+        streamed(answer, end, (error) => context.onFault(error, id)),
+        end,
+      );
     const whole = await answer.whole();
     end();
     return Response.json(whole);

@@ -1,4 +1,5 @@
 /** From the fields of a request to a job for the decoder. */
+import type { ChatMessage } from '../../text/chat-template.js';
 import type { Job, PromptInput } from '../worker/protocol.js';
 import { ApiError } from './errors.js';
 import type { ChatRequest } from './schemas/chat.js';
@@ -33,19 +34,26 @@ export function completionJob(body: CompletionRequest, seed: () => number): Job 
 export function chatJob(body: ChatRequest, seed: () => number): Job {
   if (body.top_logprobs != null && body.logprobs !== true)
     throw ApiError.invalid('top_logprobs needs logprobs: true', 'top_logprobs');
-  const messages = body.messages.map(({ role, content, name }) => ({
+  const messages = templateMessages(body.messages);
+  const opensAnswer = body.add_generation_prompt ?? true;
+  return {
+    ...commonJob(body, seed),
+    prompts: [{ kind: 'chat', messages, variables: body.chat_template_kwargs ?? {}, opensAnswer }],
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
+    logProbs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+    echo: false,
+  };
+}
+
+/** Messages as templates know them. */
+export function templateMessages(messages: ChatRequest['messages']): ChatMessage[] {
+  return messages.map(({ role, content, name, ...more }) => ({
+    ...more,
     // The newer name of the same role; templates know the older one.
     role: role === 'developer' ? 'system' : role,
     content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join(''),
     ...(name == null ? {} : { name }),
   }));
-  return {
-    ...commonJob(body, seed),
-    prompts: [{ kind: 'chat', messages }],
-    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
-    logProbs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
-    echo: false,
-  };
 }
 
 export function wantsOf({ stream, stream_options: options, loop }: GenerationFields): Wants {
@@ -66,24 +74,29 @@ function commonJob(
     loop: { rule: body.loop?.exit_rule, threshold: body.loop?.exit_threshold, maxLoops: body.loop?.max_loops },
     sampling: {
       temperature: temperature < COLDEST ? 0 : temperature,
-      topK: body.top_k ?? 0,
+      topK: Math.max(0, body.top_k ?? 0),
       topP: body.top_p ?? 1,
       minP: body.min_p ?? 0,
       repetitionPenalty: body.repetition_penalty ?? 1,
     },
     presencePenalty: body.presence_penalty ?? 0,
     frequencyPenalty: body.frequency_penalty ?? 0,
-    seed: body.seed == null ? seed() : fromZero(body.seed),
+    seed: body.seed == null ? seed() : seedOf(body.seed),
     stop: body.stop == null ? [] : [body.stop].flat(),
     stopIds: body.stop_token_ids ?? [],
     ignoreEnd: body.ignore_eos ?? false,
+    minTokens: body.min_tokens ?? 0,
+    skipSpecial: body.skip_special_tokens ?? true,
+    keepStop: body.include_stop_str_in_output ?? false,
     logitBias: Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]),
   };
 }
 
-/** Seeds below zero are numbers near 2^53. */
-function fromZero(seed: number): number {
-  return seed < 0 ? 2 ** 53 + seed : seed;
+/** 0 … 2^53 − 1. Seeds below zero are numbers near 2^53; the upper bits of those beyond are folded into the lower ones. */
+function seedOf(seed: number): number {
+  if (Number.isSafeInteger(seed)) return seed < 0 ? 2 ** 53 + seed : seed;
+  const bits = BigInt.asUintN(64, BigInt(seed));
+  return Number(BigInt.asUintN(53, bits ^ (bits >> 53n)));
 }
 
 function promptsOf(prompt: CompletionRequest['prompt']): PromptInput[] {

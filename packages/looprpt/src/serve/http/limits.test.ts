@@ -1,10 +1,16 @@
 /** Who is let in, how many, for how long, and what is left when they go. */
 import { once } from 'node:events';
+import { cpSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it, vi } from 'vitest';
+import { writeCheckpoint } from '../../../test-support/checkpoint-folder.js';
 import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
+import { tinyModel } from '../../../test-support/slow/tiny-model.js';
+import { temporaryFolder } from '../../../test-support/temporary-folder.js';
+import { tinyTokenizer } from '../../../test-support/tiny-tokenizer.js';
 import { UserError } from '../../base/user-error.js';
 import { DecoderClient } from '../worker/client.js';
 import type { DecoderState, ServedModel } from '../worker/protocol.js';
@@ -155,6 +161,82 @@ describe('limits', () => {
   });
 });
 
+describe('prompts that cannot fit', () => {
+  it('are refused by their bytes, before they are tokenised', async () => {
+    await using served = await startTestServer();
+    // A token of this tokenizer has at most 13 bytes: that of an end of text.
+    const bytes = 128 * 13;
+    const refusal = async (body: object) => (await errorOf(await post(served, body))).message;
+    expect(await refusal({ prompt: 'a'.repeat(bytes + 1) })).toMatch(/longer than so many can be/);
+    expect(await refusal({ prompt: 'a'.repeat(bytes) })).toMatch(/the prompt has 1664 and/);
+    expect(await refusal({ prompt: ['a', 'é'.repeat(bytes / 2 + 1)] })).toMatch(/longer than so many can be/);
+    const chat = { messages: [{ role: 'user', content: 'a'.repeat(bytes) }] };
+    const init = { method: 'POST', headers: json, body: JSON.stringify(chat) };
+    const response = await fetch(`${served.url}/v1/chat/completions`, init);
+    expect(await errorOf(response)).toMatchObject({ param: 'messages', code: 'context_length_exceeded' });
+    expectEmpty(served);
+  });
+
+  it('and lists with many wrong entries are one mistake', async () => {
+    await using served = await startTestServer();
+    const many = (entry: unknown) => new Array(200_000).fill(entry);
+    for (const [field, value] of [
+      ['prompt', many(-1)],
+      ['prompt', many('a')],
+      ['prompt', many([])],
+      ['prompt', many(1)],
+      ['stop', many('')],
+      ['stop_token_ids', many(-1)],
+      ['logit_bias', Object.fromEntries(many(0).map((_, i) => [`k${i}`, 'x']))],
+    ] as const) {
+      const refused = await post(served, { prompt: 'a', [field]: value });
+      const { param, message } = (await errorOf(refused)) as { param?: string; message: string };
+      expect([refused.status, param, message.length < 300]).toEqual([400, field, true]);
+    }
+    expectEmpty(served);
+  });
+});
+
+describe('a model that gives no numbers', () => {
+  it('ends the text with an error, and the next one too; nothing hangs', async () => {
+    const parent = temporaryFolder();
+    const { config, params } = tinyModel(7, { vocabSize: 290 });
+    // Finite weights whose products are not.
+    const head = params['lm_head.weight']!;
+    const huge = { ...params, 'lm_head.weight': { ...head, data: head.data.map((value) => Math.sign(value) * 3e38) } };
+    const folder = join(parent.path, 'huge');
+    writeCheckpoint(folder, { config, params: huge });
+    cpSync((await tinyTokenizer(290)).dir, folder, { recursive: true });
+    await using served = await startTestServer({ folder });
+    const ways = [
+      { temperature: 0 },
+      { temperature: 0, logprobs: 2 },
+      { temperature: 1 },
+      { top_k: 5 },
+      { top_p: 0.5 },
+      { min_p: 0.1 },
+      { logit_bias: { 1: 1 } },
+    ];
+    for (const way of [
+      ...ways,
+      { top_p: 0.5, top_k: 3, repetition_penalty: 1.1 },
+      { max_tokens: 0, echo: true, logprobs: 1 },
+    ]) {
+      const response = await post(served, { prompt: 'the cat', max_tokens: 4, ...way });
+      const { code, message } = await errorOf(response);
+      expect([way, response.status, code]).toEqual([way, 500, 'model_fault']);
+      expect(message).toMatch(/not finite/);
+    }
+    const streamed = await post(served, { prompt: 'the cat', max_tokens: 4, stream: true });
+    expect(await streamed.text()).toMatch(/"code":"model_fault".*\n\ndata: \[DONE\]/);
+    expect((await fetch(`${served.url}/ready`)).status).toBe(200);
+    expect(served.faults.length).toBe(ways.length + 3);
+    served.faults.length = 0;
+    expectEmpty(served);
+    await served.server.drain();
+  });
+});
+
 describe('going down', () => {
   it('finishes what runs and waits, says so meanwhile, and takes nothing new', async () => {
     await using served = await startTestServer({ decoder: { maxBatch: 1 } });
@@ -205,6 +287,30 @@ describe('while the model is loaded', () => {
     expect((await pending).status).toBe(500);
     expect(await statuses()).toEqual([200, 503, 503, 200]);
     await server.close();
+    port1.close();
+  });
+
+  it('and when the decoder does not come back from its work, until it does', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const client = new DecoderClient(port1);
+    const listening = await HttpServer.listen(client, { modelId: 'm', port: 0, stallSeconds: 0.1 }, () => {});
+    const ready = async (): Promise<unknown> => (await (await fetch(`${listening.url}/ready`)).json()).status;
+    port2.postMessage({ kind: 'ready', model, state });
+    await client.loaded;
+    expect(await ready()).toBe('ready');
+    const pending = post(listening, LONG);
+    pending.catch(() => {});
+    await vi.waitFor(async () => expect(await ready()).toBe('stalled'), { timeout: 10_000 });
+    const refused = await post(listening, LONG);
+    expect([refused.status, (await errorOf(refused)).code]).toEqual([503, 'stalled']);
+    // Each question is answered from now on.
+    const answering = (): void => port2.postMessage({ kind: 'news', news: [], state });
+    port2.on('message', answering);
+    await vi.waitFor(async () => expect(await ready()).toBe('ready'), { timeout: 10_000 });
+    port2.off('message', answering);
+    // What it has taken is not waited for.
+    await listening.drain();
+    await expect(pending).rejects.toThrow();
     port1.close();
   });
 

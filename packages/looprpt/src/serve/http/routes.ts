@@ -4,6 +4,7 @@ import { errorBody } from './errors.js';
 import { chatChunk, chatCompletion, chatRequest } from './schemas/chat.js';
 import { completion, completionRequest } from './schemas/completions.js';
 import { health, model, modelList, readiness } from './schemas/models.js';
+import { detokenized, detokenizeRequest, tokenized, tokenizeRequest, tokenizerInfo } from './schemas/tokens.js';
 
 const json = <S extends z.ZodType>(schema: S) => ({ 'application/json': { schema } });
 const error = (description: string) => ({ description, content: json(errorBody) });
@@ -19,7 +20,7 @@ const generationErrors = {
   413: error('the body is too large'),
   415: error('the body is not JSON'),
   429: error('the queue is full; Retry-After says when to come again'),
-  500: error('a fault of the server'),
+  500: error('a fault of the server, or a model whose logits are no numbers'),
   504: error('the request took too long'),
 };
 
@@ -50,6 +51,43 @@ export const chatRoute = createRoute({
       content: { ...json(chatCompletion), 'text/event-stream': { schema: chatChunk } },
     },
     ...generationErrors,
+  },
+});
+
+const tokenErrors = {
+  ...needsModel,
+  400: generationErrors[400],
+  404: generationErrors[404],
+  413: generationErrors[413],
+  415: generationErrors[415],
+};
+
+export const tokenizeRoute = createRoute({
+  method: 'post',
+  path: '/tokenize',
+  summary: 'Token ids of a text or a chat',
+  security: KEY,
+  request: { body: { required: true, content: json(tokenizeRequest) } },
+  responses: { 200: { description: 'the ids', content: json(tokenized) }, ...tokenErrors },
+});
+
+export const detokenizeRoute = createRoute({
+  method: 'post',
+  path: '/detokenize',
+  summary: 'The text of token ids',
+  security: KEY,
+  request: { body: { required: true, content: json(detokenizeRequest) } },
+  responses: { 200: { description: 'the text', content: json(detokenized) }, ...tokenErrors },
+});
+
+export const tokenizerInfoRoute = createRoute({
+  method: 'get',
+  path: '/tokenizer_info',
+  summary: 'Special tokens and the chat template',
+  security: KEY,
+  responses: {
+    200: { description: 'as a tokenizer_config.json names them', content: json(tokenizerInfo) },
+    ...needsModel,
   },
 });
 

@@ -3,7 +3,7 @@
  *
  * Not here: signals and the command line; the decoder's thread, which is the caller's.
  */
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
@@ -17,7 +17,10 @@ import type { DecoderClient } from '../worker/client.js';
 import { Admission } from './admission.js';
 import { createApp, type Phase } from './app.js';
 import { ApiError } from './errors.js';
+import { isLoopback } from './host-name.js';
 import { Metrics } from './metrics.js';
+import { REQUEST_ID } from './request-id.js';
+import { Watch } from './watch.js';
 
 export const serverConfig = z.strictObject({
   modelId: z.string().min(1).describe("the model's id for clients"),
@@ -33,6 +36,15 @@ export const serverConfig = z.strictObject({
     .min(1)
     .default(4 * 2 ** 20)
     .describe('largest body of a request'),
+  allowOrigins: z
+    .array(z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, 'an origin is http://host:port, or * for any'))
+    .default([])
+    .describe('origins whose pages may use the server from a browser'),
+  stallSeconds: z
+    .number()
+    .positive()
+    .default(60)
+    .describe('silence of the decoder after which the server is not ready'),
   seed: z.int().min(0).optional().describe('of the seeds of requests that name none; default: chance'),
 });
 
@@ -42,27 +54,34 @@ const GRACE_SECONDS = 10;
 const KEEP_ALIVE_SECONDS = 75;
 const IDLE_CHECK_MS = 20;
 
+/** @param request its `x-request-id` */
+export type OnFault = (error: unknown, request: string) => void;
+
 export type ServerConfig = z.output<typeof serverConfig>;
 
 export class HttpServer {
   readonly #server: Server;
   readonly #admission: Admission;
+  readonly #watch: Watch;
   /** Other machines get in, and without a key. */
   readonly isOpenToAll: boolean;
   #isDraining = false;
 
-  private constructor(client: DecoderClient, config: ServerConfig, onFault: (error: unknown) => void) {
-    const { modelId, apiKey, maxBatch, queue, requestSeconds, maxBodyBytes, seed } = config;
+  private constructor(client: DecoderClient, config: ServerConfig, onFault: OnFault) {
+    const { modelId, apiKey, maxBatch, queue, requestSeconds, maxBodyBytes, allowOrigins, seed } = config;
     this.#admission = new Admission(maxBatch + queue);
     this.isOpenToAll = apiKey === null && !isLoopback(config.host);
+    this.#watch = new Watch(client, config.stallSeconds);
     const phase = (): Phase => {
       if (client.fault) return 'failed';
       if (this.#isDraining) return 'draining';
+      if (this.#watch.isStalled) return 'stalled';
       return client.model ? 'ready' : 'loading';
     };
     const metrics = new Metrics(() => (client.model ? client.state : null));
     const app = createApp({
       ...{ client, phase, modelId, apiKey, requestSeconds, maxBodyBytes, onFault, admission: this.#admission },
+      ...{ allowOrigins, loopbackOnly: apiKey === null && !config.allowWithoutKey },
       metrics,
       nextSeed: seeds(seed),
     });
@@ -81,13 +100,13 @@ export class HttpServer {
 
   /**
    * @param client of a decoder, which may still be loading its model
-   * @param onFault is told of faults of ours
+   * @param onFault is told of faults of ours, with the name of the request that met it
    * @throws UserError where the address is taken, or would let strangers in
    */
   static async listen(
     client: DecoderClient,
     options: z.input<typeof serverConfig>,
-    onFault: (error: unknown) => void,
+    onFault: OnFault,
   ): Promise<HttpServer> {
     const config = serverConfig.parse(options);
     checkExposure(config);
@@ -106,11 +125,14 @@ export class HttpServer {
     return this.#admission.inside;
   }
 
-  /** Takes no more requests, and ends when what was taken is done. `/ready` says so meanwhile. */
+  /**
+   * Takes no more requests, and ends when what was taken is done. `/ready` says so meanwhile. What a stalled decoder has taken is
+   * not waited for.
+   */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await this.#admission.whenEmpty();
-    await this.#close();
+    await Promise.race([this.#admission.whenEmpty(), this.#watch.whenStalled()]);
+    await (this.#watch.isStalled ? this.close() : this.#close());
   }
 
   /** Ends at once: what is under way is cut off. */
@@ -135,6 +157,7 @@ export class HttpServer {
 
   /** Waits for answers that are still being written. */
   async #close(): Promise<void> {
+    this.#watch[Symbol.dispose]();
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -153,10 +176,6 @@ function checkExposure({ host, apiKey, allowWithoutKey }: ServerConfig): void {
   );
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
 function seeds(seed: number | undefined): () => number {
   if (seed === undefined) return () => randomInt(2 ** 48 - 1);
   let requests = 0;
@@ -167,7 +186,9 @@ const UNREADABLE = ApiError.invalid('this is not an HTTP request that can be rea
 
 /** Headers that the framework cannot make a request of. */
 function unreadable(): Response {
-  return UNREADABLE.response();
+  const response = UNREADABLE.response();
+  response.headers.set(REQUEST_ID, randomUUID());
+  return response;
 }
 
 const STATUS_LINES: Readonly<Record<string, string>> = {
@@ -183,6 +204,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
   }
   const status = STATUS_LINES[error.code ?? ''] ?? '400 Bad Request';
   const body = JSON.stringify(UNREADABLE.body);
-  const head = ['connection: close', 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`];
+  const length = `content-length: ${Buffer.byteLength(body)}`;
+  const head = ['connection: close', 'content-type: application/json', length, `${REQUEST_ID}: ${randomUUID()}`];
   socket.end(`HTTP/1.1 ${status}\r\n${head.join('\r\n')}\r\n\r\n${body}`);
 }

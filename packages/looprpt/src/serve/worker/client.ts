@@ -4,14 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { UserError } from '../../base/user-error.js';
-import { deferred } from './deferred.js';
+import { type Deferred, deferred } from './deferred.js';
 import type {
+  Answer,
   DecoderState,
   FromDecoder,
   Job,
   JobId,
   JobNews,
   PromptNews,
+  Question,
   Refusal,
   ServedModel,
   TextNews,
@@ -32,7 +34,15 @@ export class JobRefused extends Error {
 }
 
 /** A fault of the decoder while a job was under way. */
-export class DecoderFault extends Error {}
+export class DecoderFault extends Error {
+  /** @param isModel the model is at fault, and the message is for clients */
+  constructor(
+    message: string,
+    readonly isModel: boolean,
+  ) {
+    super(message);
+  }
+}
 
 /** A job that was accepted. */
 export interface AcceptedJob {
@@ -44,11 +54,13 @@ export interface AcceptedJob {
 export class DecoderClient {
   readonly #port: DecoderPort;
   readonly #jobs = new Map<JobId, JobStream>();
+  readonly #questions = new Map<JobId, Deferred<Answer>>();
   readonly #loaded = deferred<ServedModel>();
   #model: ServedModel | null = null;
   #state: DecoderState = { waiting: 0, running: 0, pages: 0, pagesUsed: 0, pagesKept: 0, tensors: 0 };
   #fault: Error | null = null;
   #nextId = 0;
+  #heard = 0;
 
   /** @param onRemark is told what people may want to know while the model is loaded */
   constructor(port: DecoderPort, onRemark: (line: string) => void = () => {}) {
@@ -70,6 +82,15 @@ export class DecoderClient {
   }
   get fault(): Error | null {
     return this.#fault;
+  }
+  /** Messages of the decoder so far. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** Asks for a word, whatever it is. */
+  ping(): void {
+    this.#port.postMessage({ kind: 'ping' });
   }
 
   /**
@@ -95,14 +116,51 @@ export class DecoderClient {
     return { prompts: await stream.accepted, news: stream };
   }
 
+  /** @throws JobRefused, DecoderFault, or the signal's reason */
+  async ask<K extends Answer['kind']>(
+    question: Question,
+    kind: K,
+    signal: AbortSignal,
+  ): Promise<Extract<Answer, { kind: K }>> {
+    signal.throwIfAborted();
+    if (this.#fault) throw this.#fault;
+    const id = this.#nextId++;
+    const answer = deferred<Answer>();
+    this.#questions.set(id, answer);
+    const cancel = (): void => {
+      this.#port.postMessage({ kind: 'cancel', id });
+      answer.reject(signal.reason);
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      this.#port.postMessage({ kind: 'ask', id, question });
+      const said = await answer.promise;
+      assert(said.kind === kind, 'another answer than asked for');
+      return said as Extract<Answer, { kind: K }>;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      this.#questions.delete(id);
+    }
+  }
+
   /** The decoder is gone: nothing of what is under way will end. */
   lose(fault: Error): void {
     this.#fault ??= fault;
     this.#loaded.reject(fault);
     for (const stream of this.#jobs.values()) stream.end(fault);
+    for (const question of this.#questions.values()) question.reject(fault);
+  }
+
+  #news(news: JobNews): void {
+    const question = this.#questions.get(news.id);
+    if (!question) this.#jobs.get(news.id)?.receive(news);
+    else if (news.kind === 'answered') question.resolve(news.answer);
+    else if (news.kind === 'refused') question.reject(new JobRefused(news.refusal));
+    else if (news.kind === 'broken') question.reject(new DecoderFault(news.message, news.isModel));
   }
 
   #receive(message: FromDecoder, onRemark: (line: string) => void): void {
+    this.#heard++;
     switch (message.kind) {
       case 'ready':
         this.#model = message.model;
@@ -117,7 +175,7 @@ export class DecoderClient {
         return;
       case 'news':
         this.#state = message.state;
-        for (const news of message.news) this.#jobs.get(news.id)?.receive(news);
+        for (const news of message.news) this.#news(news);
         return;
       default:
         throw message satisfies never;
@@ -156,13 +214,15 @@ class JobStream implements AsyncIterable<TextNews> {
         this.end(new JobRefused(news.refusal));
         return;
       case 'broken':
-        this.end(new DecoderFault(news.message));
+        this.end(new DecoderFault(news.message, news.isModel));
         return;
       case 'text':
         this.#news.push(news);
         if (news.finish !== null && --this.#open === 0) this.#ended.resolve();
         this.#wake?.();
         return;
+      case 'answered':
+        throw new Error('an answer to no question');
       default:
         throw news satisfies never;
     }

@@ -8,9 +8,12 @@ export interface DecoderThread {
   client: DecoderClient;
   /** Resolves when the thread has ended, for whatever reason. */
   ended: Promise<void>;
-  /** Frees the model and ends the thread. */
-  close(): Promise<void>;
+  /** Frees the model and ends the thread. @returns false where it does not end, not even by force */
+  close(): Promise<boolean>;
 }
+
+/** For the pass that it is in, before the thread is ended by force, and for its end then. */
+const GRACE_SECONDS = 10;
 
 /** @param onRemark is told what people may want to know while the model is loaded */
 export function startDecoderThread(config: ServedModelConfig, onRemark: (line: string) => void): DecoderThread {
@@ -27,9 +30,22 @@ export function startDecoderThread(config: ServedModelConfig, onRemark: (line: s
     ...{ client, ended },
     close: async () => {
       // A thread that is still loading does not listen.
-      if (client.model === null) await worker.terminate();
-      else worker.postMessage({ kind: 'close' } satisfies ToDecoder);
-      await ended;
+      if (client.model !== null) {
+        worker.postMessage({ kind: 'close' } satisfies ToDecoder);
+        if (await endsWithin(ended, GRACE_SECONDS)) return true;
+      }
+      void worker.terminate();
+      return endsWithin(ended, GRACE_SECONDS);
     },
   };
+}
+
+async function endsWithin(ended: Promise<void>, seconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((tell) => {
+    timer = setTimeout(() => tell(false), 1000 * seconds);
+  });
+  const inTime = await Promise.race([ended.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
 }

@@ -5,31 +5,34 @@
  * Invariants: every job is answered by `accepted`, `refused` or `broken`, unless it is cancelled first; a cancelled job holds
  * nothing from the moment at which the message is read, and says nothing more.
  */
+import assert from 'node:assert/strict';
 import { liveTensors } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
-import type { DecodeRequest, ReadToken, Submission, TokenEvent } from '../../decode/index.js';
+import {
+  type DecodeRequest,
+  ModelFault,
+  type ReadToken,
+  type Submission,
+  type TokenEvent,
+} from '../../decode/index.js';
 import { choiceSeed } from './choice-seed.js';
-import { promptIds, promptNews } from './prompt.js';
+import { fieldOf, promptIds, promptNews } from './prompt.js';
 import type {
+  Answer,
   DecoderState,
   FromDecoder,
   Job,
   JobId,
   JobNews,
   LikelyToken,
+  PromptInput,
   PromptNews,
-  Refusal,
+  Question,
   ToDecoder,
   TokenNews,
 } from './protocol.js';
+import { Refused } from './refused.js';
 import { requestRule, type Served } from './served.js';
-
-/** A request that cannot be met, with the field that is the reason. */
-class Refused extends Error {
-  constructor(readonly refusal: Refusal) {
-    super(refusal.message);
-  }
-}
 
 export class DecoderHost implements Disposable {
   readonly #served: Served;
@@ -46,8 +49,22 @@ export class DecoderHost implements Disposable {
   }
 
   receive(message: Exclude<ToDecoder, { kind: 'close' }>): void {
-    if (message.kind === 'submit') void this.#run(message.id, message.job);
-    else this.#cancel(message.id);
+    switch (message.kind) {
+      case 'submit':
+        void this.#run(message.id, message.job);
+        return;
+      case 'ask':
+        void this.#ask(message.id, message.question);
+        return;
+      case 'cancel':
+        this.#cancel(message.id);
+        return;
+      case 'ping':
+        this.#flushSoon();
+        return;
+      default:
+        throw message satisfies never;
+    }
   }
 
   /** Cancels everything. */
@@ -66,14 +83,16 @@ export class DecoderHost implements Disposable {
   async #run(id: JobId, job: Job): Promise<void> {
     this.#jobs.set(id, []);
     try {
-      const prompts = await Promise.all(
-        job.prompts.map(async (prompt) => Array.from(await promptIds(this.#served, prompt))),
-      );
-      if (!this.#jobs.has(id)) return;
+      const prompts: number[][] = [];
+      // One by one, so that a request of many prompts does not keep those of others waiting.
+      for (const prompt of job.prompts) {
+        prompts.push(await this.#read(prompt, job));
+        if (!this.#jobs.has(id)) return;
+      }
       const news = prompts.map((ids, p): PromptNews => promptNews(this.#served, job.prompts[p]!, ids, job.echo));
       const texts = this.#submit(id, job, prompts);
       this.#tell({ kind: 'accepted', id, prompts: news });
-      await Promise.all(texts.map((text, index) => this.#follow(id, index, text, job.logProbs !== null)));
+      await Promise.all(texts.map((text, index) => this.#follow(id, index, text, job)));
     } catch (error) {
       this.#fail(id, error);
     } finally {
@@ -81,13 +100,51 @@ export class DecoderHost implements Disposable {
     }
   }
 
+  /** @throws Refused where it is too long, with the text that is asked for */
+  async #read(prompt: PromptInput, job: Job): Promise<number[]> {
+    const ids = await promptIds(this.#served, prompt);
+    mostTokens(job, { prompt, length: ids.length, maxLength: this.#served.description.maxLength });
+    return Array.from(ids);
+  }
+
+  async #ask(id: JobId, question: Question): Promise<void> {
+    this.#jobs.set(id, []);
+    try {
+      const answer = await this.#answer(question);
+      if (this.#jobs.has(id)) this.#tell({ kind: 'answered', id, answer });
+    } catch (error) {
+      this.#fail(id, error);
+    } finally {
+      this.#jobs.delete(id);
+    }
+  }
+
+  async #answer(question: Question): Promise<Answer> {
+    const { tokenizer } = this.#served;
+    if (question.kind === 'detokenize') return { kind: 'text', text: tokenizer.decode(question.ids) };
+    const { prompt } = question;
+    const isEmpty = prompt.kind === 'text' && prompt.text === '';
+    const ids = isEmpty ? [] : Array.from(await promptIds(this.#served, prompt));
+    return { kind: 'tokens', ids, texts: ids.map((one) => tokenizer.decode([one])) };
+  }
+
   #fail(id: JobId, error: unknown): void {
     if (!this.#jobs.has(id)) return;
     this.#cancel(id);
     if (error instanceof Refused) this.#tell({ kind: 'refused', id, refusal: error.refusal });
+    else if (error instanceof ModelFault) this.#tell({ kind: 'broken', id, message: error.message, isModel: true });
     else if (error instanceof UserError)
-      this.#tell({ kind: 'refused', id, refusal: { message: error.message, param: null, code: 'invalid_value' } });
-    else this.#tell({ kind: 'broken', id, message: error instanceof Error ? error.message : String(error) });
+      this.#tell({ kind: 'refused', id, refusal: { message: this.#told(error), param: null, code: 'invalid_value' } });
+    else {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#tell({ kind: 'broken', id, message, isModel: false });
+    }
+  }
+
+  /** For clients: where the model lies is not their business. */
+  #told({ message }: UserError): string {
+    const { folder } = this.#served;
+    return message.replaceAll(`${folder}/`, '').replaceAll(folder, 'the model');
   }
 
   /** Puts all texts of a job in the queue, or none. A text of no tokens has no events but its end. */
@@ -109,32 +166,38 @@ export class DecoderHost implements Disposable {
     const isChat = job.prompts[0]!.kind === 'chat';
     return {
       prompt,
-      maxTokens: maxTokens(job, prompt.length, description.maxLength),
+      maxTokens: mostTokens(job, {
+        prompt: job.prompts[0]!,
+        ...{ length: prompt.length, maxLength: description.maxLength },
+      }),
       exit: requestRule(this.#served, job.loop),
       sampling: job.sampling,
       presencePenalty: job.presencePenalty,
       frequencyPenalty: job.frequencyPenalty,
       seed: choiceSeed(job.seed, choice),
       stopIds: [...job.stopIds, ...(job.ignoreEnd ? [] : isChat ? stopIds.chat : stopIds.text)],
+      minTokens: job.minTokens,
       logitBias: new Map(job.logitBias),
       topLogProbs: job.logProbs ?? 0,
       ...(job.echo && job.logProbs !== null ? { promptLogProbs: job.logProbs } : {}),
       text: {
-        stream: tokenizer.stream({ skipSpecial: true }),
-        stop: job.stop,
-        hidden: (id) => tokenizer.hiddenText(id),
+        ...{ stream: tokenizer.stream(job), stop: job.stop, keepStop: job.keepStop },
+        ...(job.skipSpecial ? { hidden: (id: number) => tokenizer.hiddenText(id) } : {}),
       },
     };
   }
 
-  async #follow(id: JobId, index: number, events: AsyncIterable<TokenEvent>, isScored: boolean): Promise<void> {
-    const decoder = this.#served.tokenizer.stream({ skipSpecial: true });
+  async #follow(id: JobId, index: number, events: AsyncIterable<TokenEvent>, job: Job): Promise<void> {
+    const stream = this.#served.tokenizer.stream(job);
+    const isScored = job.logProbs !== null;
     const told = (token: ReadToken): TokenNews =>
-      isScored ? this.#scored(token, decoder.push(token.id)) : { ...token, text: '', piece: '', top: [] };
-    for await (const { text, token, prompt, finish } of events) {
+      isScored ? this.#scored(token, stream.push(token.id)) : { ...token, text: '', piece: '', top: [] };
+    for await (const { text, token, end, prompt, finish } of events) {
       if (!this.#jobs.has(id)) return;
+      assert(finish !== 'failed', 'a decoder throws what failed');
       const scored = prompt?.map((read) => this.#scored(read, '')) ?? null;
-      const news = { text, token: token && told(token), prompt: scored, finish };
+      const ended = end && isScored ? { ...this.#scored(end, ''), text: '' } : null;
+      const news = { text, token: token && told(token), end: ended, prompt: scored, finish };
       this.#tell({ kind: 'text', id, index, ...news });
     }
   }
@@ -177,15 +240,27 @@ async function* nothing(): AsyncIterable<TokenEvent> {
   yield { token: null, text: '', finish: 'length' };
 }
 
+interface Read {
+  prompt: PromptInput;
+  /** Tokens. */
+  length: number;
+  maxLength: number;
+}
+
 /** @throws Refused where prompt and text do not fit */
-function maxTokens({ maxTokens }: Job, prompt: number, maxLength: number): number {
-  const fit = maxLength - prompt;
+function mostTokens({ maxTokens, minTokens }: Job, { prompt, length, maxLength }: Read): number {
+  if (maxTokens !== null && minTokens > maxTokens)
+    throw new Refused({
+      message: `min_tokens is ${minTokens}, more than max_tokens, ${maxTokens}`,
+      ...{ param: 'min_tokens', code: 'invalid_value' },
+    });
+  const fit = maxLength - length;
   if (maxTokens !== null && maxTokens <= fit) return maxTokens;
-  if (maxTokens === null && fit > 0) return fit;
+  if (maxTokens === null && fit > 0 && minTokens <= fit) return fit;
   const asked = maxTokens === null ? '' : ` and max_tokens is ${maxTokens}`;
   throw new Refused({
-    message: `this server takes ${maxLength} tokens, prompt and text together; the prompt has ${prompt}${asked}`,
-    param: maxTokens !== null && fit > 0 ? 'max_tokens' : 'prompt',
+    message: `this server takes ${maxLength} tokens, prompt and text together; the prompt has ${length}${asked}`,
+    param: maxTokens !== null && fit > 0 ? 'max_tokens' : fieldOf(prompt),
     code: 'context_length_exceeded',
   });
 }

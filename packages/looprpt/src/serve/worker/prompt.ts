@@ -3,26 +3,30 @@ import { UserError } from '../../base/user-error.js';
 import type { PromptInput, PromptNews } from './protocol.js';
 import type { Served } from './served.js';
 
-/** @throws UserError for a prompt that the model cannot read */
+/** @throws UserError, Refused for a prompt that the model cannot read */
 export async function promptIds(served: Served, prompt: PromptInput): Promise<ArrayLike<number>> {
   if (prompt.kind === 'ids' && prompt.ids.length > 0) return prompt.ids;
-  const text = promptText(served, prompt);
-  const ids = text === '' ? [] : await served.tokenizer.encode(text);
+  const text = await promptText(served, prompt);
+  const ids = text === '' ? [] : await served.reader.read(text, fieldOf(prompt));
   if (ids.length > 0) return ids;
   const { bosTokenId } = served.model.config;
   if (bosTokenId !== null) return [bosTokenId];
   throw new UserError('the prompt is empty and the model names no bos_token_id to begin with: give some text');
 }
 
-function promptText({ template }: Served, prompt: PromptInput): string {
+/** The request's field that a prompt stands in. */
+export function fieldOf({ kind }: PromptInput): 'messages' | 'prompt' {
+  return kind === 'chat' ? 'messages' : 'prompt';
+}
+
+async function promptText({ renderer, reader }: Served, prompt: PromptInput): Promise<string> {
   switch (prompt.kind) {
     case 'ids':
       return '';
     case 'text':
       return prompt.text;
     case 'chat':
-      if (template === null) throw new UserError('this model has no chat template: use /v1/completions');
-      return template.render(prompt.messages, { addGenerationPrompt: true });
+      return renderer.render(prompt, reader.mostBytes);
     default:
       throw prompt satisfies never;
   }

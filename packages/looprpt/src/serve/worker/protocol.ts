@@ -12,10 +12,16 @@ import type { Sampling } from '../../decode/sampling.js';
 import type { ExitWish } from '../../model/exit-rule.js';
 import type { ChatMessage } from '../../text/chat-template.js';
 
-export type PromptInput =
-  | { kind: 'text'; text: string }
-  | { kind: 'ids'; ids: number[] }
-  | { kind: 'chat'; messages: ChatMessage[] };
+export type PromptInput = { kind: 'text'; text: string } | { kind: 'ids'; ids: number[] } | ChatPrompt;
+
+export interface ChatPrompt {
+  kind: 'chat';
+  messages: ChatMessage[];
+  /** Further variables of the template. */
+  variables: Record<string, unknown>;
+  /** Whether the assistant's turn is opened at the end. */
+  opensAnswer: boolean;
+}
 
 export interface Job {
   prompts: PromptInput[];
@@ -34,6 +40,12 @@ export interface Job {
   stopIds: number[];
   /** Go on after the model's own end tokens. */
   ignoreEnd: boolean;
+  /** Before so many tokens nothing ends a text. */
+  minTokens: number;
+  /** Leave special tokens out of the text. */
+  skipSpecial: boolean;
+  /** The stop string or stop token that ends a text is part of it. */
+  keepStop: boolean;
   logitBias: [id: number, bias: number][];
   /** How many of the likeliest tokens are listed beside each one; null: no log-probabilities at all. */
   logProbs: number | null;
@@ -44,7 +56,17 @@ export interface Job {
 /** Numbered by the server's thread. */
 export type JobId = number;
 
-export type ToDecoder = { kind: 'submit'; id: JobId; job: Job } | { kind: 'cancel'; id: JobId } | { kind: 'close' };
+/** What is asked of the tokenizer alone. */
+export type Question = { kind: 'tokenize'; prompt: PromptInput } | { kind: 'detokenize'; ids: number[] };
+
+/** One number for jobs and questions. */
+export type ToDecoder =
+  | { kind: 'submit'; id: JobId; job: Job }
+  | { kind: 'ask'; id: JobId; question: Question }
+  | { kind: 'cancel'; id: JobId }
+  /** Answered by news, as soon as the thread listens. */
+  | { kind: 'ping' }
+  | { kind: 'close' };
 
 export interface LikelyToken {
   id: number;
@@ -84,10 +106,15 @@ export interface TextNews {
   /** Text that the token made certain. */
   text: string;
   token: TokenNews | null;
+  /** The end token, where log-probabilities are wanted; it is no token of the text and its text is empty. */
+  end: TokenNews | null;
   /** Tokens 1, 2, … of a prompt that is echoed with log-probabilities; in the text's first news. */
   prompt: TokenNews[] | null;
-  finish: FinishReason | null;
+  finish: Exclude<FinishReason, 'failed'> | null;
 }
+
+/** To a question: the ids with the text of each, or a text. */
+export type Answer = { kind: 'tokens'; ids: number[]; texts: string[] } | { kind: 'text'; text: string };
 
 export interface Refusal {
   message: string;
@@ -97,9 +124,11 @@ export interface Refusal {
 }
 
 export type JobNews =
+  | { kind: 'answered'; id: JobId; answer: Answer }
   | { kind: 'accepted'; id: JobId; prompts: PromptNews[] }
   | { kind: 'refused'; id: JobId; refusal: Refusal }
-  | { kind: 'broken'; id: JobId; message: string }
+  /** `isModel`: the model is at fault, and the message is for clients. */
+  | { kind: 'broken'; id: JobId; message: string; isModel: boolean }
   | TextNews;
 
 /** How things stand in the decoder. */
@@ -113,6 +142,14 @@ export interface DecoderState {
   pagesKept: number;
   /** Native tensors in the decoder's thread: weights, cache and what it keeps ready. */
   tensors: number;
+}
+
+export interface ServedTokenizer {
+  vocabSize: number;
+  /** As they stand in texts. */
+  names: Record<'bos_token' | 'eos_token' | 'pad_token' | 'unk_token', string | null>;
+  /** Jinja; null where there is none that can be used. */
+  chatTemplate: string | null;
 }
 
 /** What is served. */
@@ -131,6 +168,7 @@ export interface ServedModel {
   cacheTokens: number;
   cacheBytes: number;
   hasChat: boolean;
+  tokenizer: ServedTokenizer;
   /** Exit rule of requests that name none. */
   exitThreshold: number | null;
   maxLoops: number;

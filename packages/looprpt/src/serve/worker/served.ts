@@ -8,10 +8,11 @@ import { Decoder } from '../../decode/index.js';
 import { KVMemory } from '../../decode/kv-memory.js';
 import { type ExitRule, type ExitWish, exitRuleOf, lastLoop } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
-import { ChatTemplate } from '../../text/chat-template.js';
 import { Tokenizer } from '../../text/tokenizer.js';
+import { ChatRenderer } from './chat-renderer.js';
 import type { ServedModelConfig } from './config.js';
 import type { ServedModel } from './protocol.js';
+import { TextReader } from './text-reader.js';
 
 const PAGE = 16;
 /** Of cache, unless more is asked for. */
@@ -21,7 +22,10 @@ export interface Served extends Disposable {
   decoder: Decoder;
   model: LoopLM;
   tokenizer: Tokenizer;
-  template: ChatTemplate | null;
+  reader: TextReader;
+  renderer: ChatRenderer;
+  /** Of the tokenizer and the chat template. */
+  folder: string;
   /** Ids that end a text, and a turn of a chat. */
   stopIds: { text: number[]; chat: number[] };
   defaults: ExitWish;
@@ -34,7 +38,8 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   const defaults: ExitWish = { threshold: exitThreshold, maxLoops };
   const rule = exitRuleOf(model.config, defaults);
   const tokenizer = await Tokenizer.load(folder);
-  const template = await ChatTemplate.load(folder);
+  const renderer = await ChatRenderer.load(folder);
+  const reader = new TextReader(tokenizer, maxLength);
   const tokens = cacheTokens(model, config);
   const perToken = cache.decode === 'last' ? 1 : model.config.loops;
   const decoder = new Decoder(model, {
@@ -43,7 +48,7 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   });
   const parameters = model.parameters().reduce((sum, { tensor }) => sum + tensor.numel, 0);
   return {
-    ...{ decoder, model, tokenizer, template, defaults },
+    ...{ decoder, model, tokenizer, reader, renderer, folder, defaults },
     stopIds: {
       text: tokenizer.stopIds({ chat: false, ...model.config }),
       chat: tokenizer.stopIds({ chat: true, ...model.config }),
@@ -53,11 +58,15 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
       ...{ loops: model.config.loops, vocabSize: model.config.vocabSize, maxLength, maxBatch },
       cacheTokens: Math.floor((decoder.core.pool.pages * PAGE) / perToken),
       cacheBytes: decoder.core.cacheBytes,
-      hasChat: template !== null,
+      hasChat: renderer.state.source !== null,
+      tokenizer: { vocabSize: tokenizer.vocabSize, names: tokenizer.names, chatTemplate: renderer.state.source },
       exitThreshold: rule.rule === 'gate' ? rule.threshold : null,
       maxLoops: lastLoop(rule, model.config),
     },
-    [Symbol.dispose]: () => decoder[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      decoder[Symbol.dispose]();
+      renderer[Symbol.dispose]();
+    },
   };
 }
 

@@ -1,21 +1,39 @@
 /** `/v1/chat/completions`: what is asked and what is answered, whole or in pieces. */
 import { z } from '@hono/zod-openapi';
 import { finishReason, generationFields, MOST_LOG_PROBS, reportFields, usage } from './generation.js';
+import { list } from './list.js';
+import { refusedChatFields } from './refused.js';
 
-const textPart = z.object({ type: z.literal('text'), text: z.string() });
+const MOST_MESSAGES = 4096;
+const MOST_PARTS = 1024;
+
+const textPart = z.object({
+  type: z.literal('text', { error: 'parts of messages can only be text here' }),
+  text: z.string(),
+});
 
 const message = z
-  .object({
+  .looseObject({
     role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
-    content: z.union([z.string(), z.array(textPart)]).nullish(),
+    content: z.union([z.string(), list(textPart, { most: MOST_PARTS })]).nullish(),
     name: z.string().nullish(),
   })
+  .describe("what else a message has is the template's business")
   .openapi('ChatMessage');
 
 export const chatRequest = z
   .object({
     ...generationFields,
-    messages: z.array(message).min(1),
+    ...refusedChatFields,
+    messages: list(message, { least: 1, most: MOST_MESSAGES }).describe('the chat so far, oldest first'),
+    chat_template_kwargs: z
+      .record(z.string(), z.unknown())
+      .nullish()
+      .describe("variables of the model's chat template, such as enable_thinking (extension)"),
+    add_generation_prompt: z
+      .boolean()
+      .nullish()
+      .describe("open the assistant's turn at the end; default true (extension)"),
     max_tokens: generationFields.max_tokens.describe('older name of max_completion_tokens'),
     max_completion_tokens: z.int().min(0).nullish().describe('most tokens to make; default: as many as fit'),
     logprobs: z.boolean().nullish().describe('log-probabilities of the text'),

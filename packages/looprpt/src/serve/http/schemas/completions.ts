@@ -1,9 +1,12 @@
 /** `/v1/completions`: what is asked and what is answered, whole or in pieces. */
 import { z } from '@hono/zod-openapi';
 import { finishReason, generationFields, MOST_LOG_PROBS, reportFields, usage } from './generation.js';
+import { idList, list } from './list.js';
 
 const MOST_PROMPTS = 2048;
-const ids = z.array(z.int().min(0));
+/** More than any model takes; what this one takes is checked when its length is known. */
+const MOST_IDS = 2 ** 20;
+const ids = idList({ least: 1, most: MOST_IDS });
 
 export const completionRequest = z
   .object({
@@ -11,9 +14,9 @@ export const completionRequest = z
     prompt: z
       .union([
         z.string(),
-        z.array(z.string()).min(1).max(MOST_PROMPTS),
-        ids.min(1),
-        z.array(ids.min(1)).min(1).max(MOST_PROMPTS),
+        list(z.string(), { least: 1, most: MOST_PROMPTS }),
+        ids,
+        list(ids, { least: 1, most: MOST_PROMPTS }),
       ])
       .describe('a text, token ids, or several of either'),
     max_tokens: generationFields.max_tokens.describe('most tokens to make; default 16, and 0 scores the prompt alone'),
@@ -28,7 +31,11 @@ export const completionRequest = z
       .nullish()
       .describe('log-probabilities, and so many of the likeliest tokens'),
     best_of: z.int().nullish().describe('must equal n'),
-    suffix: z.literal('').nullish().describe('there is no filling in'),
+    suffix: z
+      .string()
+      .max(0, 'this server does not fill in before a suffix; leave it out')
+      .nullish()
+      .describe('there is no filling in'),
   })
   .openapi('CompletionRequest');
 

@@ -26,4 +26,6 @@ export const modelList = z.object({ object: z.literal('list'), data: z.array(mod
 
 export const health = z.object({ status: z.literal('ok') }).openapi('Health');
 
-export const readiness = z.object({ status: z.enum(['ready', 'loading', 'draining', 'failed']) }).openapi('Readiness');
+export const readiness = z
+  .object({ status: z.enum(['ready', 'loading', 'draining', 'stalled', 'failed']) })
+  .openapi('Readiness');

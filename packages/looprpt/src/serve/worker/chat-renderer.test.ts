@@ -1,0 +1,59 @@
+/** Chat templates of others, in a thread that may be told to take its time: the compiled one (`npm run build` first). */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { type TemporaryFolder, temporaryFolder } from '../../../test-support/temporary-folder.js';
+import { ChatRenderer } from './chat-renderer.js';
+
+const LIMITS = { seconds: 1, startSeconds: 30, megabytes: 64 };
+const chat = { kind: 'chat', messages: [{ role: 'user', content: 'hi' }], variables: {}, opensAnswer: true } as const;
+const asked = (variables: Record<string, unknown>) => ({ ...chat, messages: [...chat.messages], variables });
+
+async function rendererOf(folder: TemporaryFolder, template: string | null): Promise<ChatRenderer> {
+  if (template !== null) folder.write('chat_template.jinja', template);
+  const renderer = await ChatRenderer.load(folder.path, LIMITS);
+  onTestFinished(() => renderer[Symbol.dispose]());
+  return renderer;
+}
+
+it('renders chats with their variables, one after the other', async () => {
+  const renderer = await rendererOf(temporaryFolder(), '{{ messages[0].content }} {{ n }} {{ add_generation_prompt }}');
+  const texts = await Promise.all([1, 2, 3].map((n) => renderer.render(asked({ n }), 100)));
+  expect(texts).toEqual(['hi 1 true', 'hi 2 true', 'hi 3 true']);
+  expect((await renderer.render(asked({ n: 'x'.repeat(500) }), 100)).length).toBe(101);
+});
+
+it('refuses a chat that takes too long, and renders the next', async () => {
+  // As many turns as the chat asks for: a thousand are over at once.
+  const count = '{% for i in range(n) %}{% if i < 0 %}x{% endif %}{% endfor %}{{ n }}';
+  const renderer = await rendererOf(temporaryFolder(), count);
+  expect(await renderer.render(asked({ n: 1000 }), 100)).toBe('1000');
+  const [late, next] = await Promise.allSettled([
+    renderer.render(asked({ n: 50_000_000 }), 100),
+    renderer.render(asked({ n: 10 }), 100),
+  ]);
+  expect(late).toMatchObject({
+    status: 'rejected',
+    reason: { message: expect.stringMatching(/cannot render this chat/) },
+  });
+  expect(next).toEqual({ status: 'fulfilled', value: '10' });
+});
+
+it('says why a template cannot be used, and lets everything else go on', async () => {
+  const renderer = await rendererOf(temporaryFolder(), '{% if %}');
+  expect(renderer.state).toEqual({ source: null, fault: expect.stringMatching(/does not parse/) });
+  await expect(renderer.render(asked({}), 100)).rejects.toThrow(/does not parse.*use \/v1\/completions/);
+  const none = await rendererOf(temporaryFolder(), null);
+  expect(none.state).toEqual({ source: null, fault: null });
+  await expect(none.render(asked({}), 100)).rejects.toThrow('this model has no chat template; use /v1/completions');
+  const refusing = await rendererOf(temporaryFolder(), "{{ raise_exception('no system turn') }}");
+  await expect(refusing.render(asked({}), 100)).rejects.toThrow(/refuses these messages \(no system turn\)/);
+});
+
+it('starts anew with what the folder has then', async () => {
+  const folder = temporaryFolder();
+  const renderer = await rendererOf(folder, '{% for i in range(n) %}{% endfor %}a');
+  writeFileSync(join(folder.path, 'chat_template.jinja'), '{% if %}');
+  await expect(renderer.render(asked({ n: 50_000_000 }), 100)).rejects.toThrow();
+  await expect(renderer.render(asked({ n: 1 }), 100)).rejects.toThrow(/does not parse/);
+});
