@@ -1,8 +1,7 @@
 /** What `pretrain` and `train` do: a run with a progress bar, Ctrl-C with a checkpoint, a report at the end. */
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { interruption } from '../base/interrupt.js';
 import { type Cli, commandLine, printFacts, printJson, sayer } from '../base/terminal/cli.js';
-import { versions } from '../base/versions.js';
 import { trainingBar } from '../train/bar.js';
 import type { RunOutcome } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
@@ -56,15 +55,12 @@ async function runWithBar(
 
 /** The run's page; null when it has nothing to show. */
 async function reportOn(cli: Cli, { out, objective }: RunConfig): Promise<string | null> {
-  const { loadRun } = await import('../eval/report/load-run.js');
+  const { reportInput } = await import('../eval/report/runs.js');
   const { writeReport } = await import('../eval/report/page.js');
-  const { run, notes } = loadRun(out);
-  if (run.metrics.length === 0) return null;
+  const title = `${basename(resolve(out))}: ${objective.kind}`;
+  const input = reportInput([out], { title, command: commandLine(cli) });
+  if (input.runs[0]!.metrics.length === 0) return null;
   const path = join(out, 'report.html');
-  const title = `${run.name}: ${objective.kind}`;
-  await writeReport(
-    { title, runs: [run], comparisons: [], notes, command: commandLine(cli), versions: versions(), madeAt: new Date() },
-    path,
-  );
+  await writeReport(input, path);
   return path;
 }

@@ -17,6 +17,7 @@ import { END_OF_TEXT, IM_END, IM_START } from './tokenizer.js';
 const SPECIAL = [END_OF_TEXT, IM_START, IM_END];
 const BYTES = 256;
 
+/** What `trainTokenizer` is given. */
 export interface TrainTokenizerOptions {
   texts: AsyncIterable<string> | Iterable<string>;
   /** Entries wanted, special tokens and bytes included; at least 259. */
@@ -27,6 +28,7 @@ export interface TrainTokenizerOptions {
   minFrequency?: number;
 }
 
+/** What became of it. */
 export interface TrainedTokenizer {
   /** Entries in the vocabulary; fewer than asked for when the corpus has no more pairs to join. */
   vocabSize: number;
@@ -34,6 +36,10 @@ export interface TrainedTokenizer {
   words: number;
 }
 
+/**
+ * Trains a byte-level BPE tokenizer and writes it as a Hugging Face folder. The same texts give the same files.
+ * @throws UserError for a vocabulary too small, no text, or a folder that is taken
+ */
 export async function trainTokenizer(options: TrainTokenizerOptions): Promise<TrainedTokenizer> {
   const smallest = SPECIAL.length + BYTES;
   if (!Number.isSafeInteger(options.vocabSize) || options.vocabSize < smallest) {

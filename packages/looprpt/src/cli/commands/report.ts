@@ -1,10 +1,7 @@
 /** `looprpt report`: one self-contained page about one or more runs. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { type Cli, commandLine, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
-import { versions } from '../../base/versions.js';
 import { assertWritable } from '../../base/write-file.js';
 import { newCommand } from '../command.js';
 import { real } from '../values.js';
@@ -24,39 +21,15 @@ export function reportCommand(cli: Cli): CommandUnknownOpts {
     .action(async (paths, { out, figure, title, tau, json = false, ...options }) => {
       if (out === undefined && !json) throw new UserError('report: give --out FILE.html, or --json');
       if (out !== undefined) assertWritable(out);
-      const { loadRun } = await import('../../eval/report/load-run.js');
-      const loaded = paths.map(loadRun);
-      const input = {
-        title: title ?? loaded.map(({ run }) => run.name).join(', '),
-        runs: loaded.map(({ run }) => run),
-        comparisons: await comparisonsOf(paths),
-        notes: loaded.flatMap(({ notes }) => notes),
-        command: commandLine(cli),
-        versions: versions(),
-        tau,
-        madeAt: new Date(),
-      };
+      const { reportInput } = await import('../../eval/report/runs.js');
+      const input = reportInput(paths, { title, tau, command: commandLine(cli) });
       const { reportJson, writeReport } = await import('../../eval/report/page.js');
       const { writeFigure } = await import('../../eval/report/figure-file.js');
       if (out !== undefined) await (figure === undefined ? writeReport(input, out) : writeFigure(input, figure, out));
       if (json) printJson(cli, reportJson(input));
       else printLine(cli, `${out}: ${paths.length} ${paths.length === 1 ? 'run' : 'runs'}`);
-      const bare = loaded.filter(({ run }) => run.evaluation === undefined).map(({ run }) => run.name);
+      const bare = input.runs.filter(({ evaluation }) => evaluation === undefined).map(({ name }) => name);
       if (bare.length > 0)
         sayer(cli, options)(`not evaluated: ${bare.join(', ')}; \`looprpt eval --model RUN --data …\` adds figures`);
-    });
-}
-
-/** The bootstrap intervals that `eval --compare` left in the evaluations. */
-async function comparisonsOf(paths: readonly string[]) {
-  const { z } = await import('zod');
-  const { ComparisonResultSchema } = await import('../../eval/result.js');
-  const schema = z.object({ comparisons: z.array(ComparisonResultSchema).default([]) });
-  return paths
-    .map((path) => (statSync(path).isDirectory() ? join(path, 'eval.json') : path))
-    .filter((path) => existsSync(path))
-    .flatMap((path) => {
-      const parsed = schema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
-      return parsed.success ? parsed.data.comparisons : [];
     });
 }

@@ -33,6 +33,7 @@ export const mixtureSourceSchema = z.strictObject({
 export const documentSourceSchema = z.discriminatedUnion('kind', [...singleSourceSchema.options, mixtureSourceSchema]);
 
 type SingleSource = z.output<typeof singleSourceSchema>;
+/** Where documents come from, resolved: every setting is there. */
 export type DocumentSourceConfig = z.output<typeof documentSourceSchema>;
 
 /** Records, and files of folders, that were left out so far. */
@@ -52,14 +53,15 @@ export function leftOutLines({ count, examples, files }: LeftOut): string[] {
   ];
 }
 
-interface OpenSource {
+/** A source opened for one pass. */
+export interface OpenSource {
   readonly documents: Documents;
   readonly broken: LeftOut;
 }
 
 /**
- * Opens a source for one pass.
- *
+ * Opens documents from files, a data set known by name, a generated task or several of these, for one pass.
+ * @param source as `schemas.documents` gives it
  * @returns the documents, and what was left out of them so far
  */
 export function openDocuments(source: DocumentSourceConfig): OpenSource {

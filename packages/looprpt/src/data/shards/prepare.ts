@@ -17,6 +17,7 @@ import { tokenizeDocuments } from './token-document.js';
 /** Documents are tokenised in batches of about this many characters, enough to occupy all cores. */
 const BATCH_CHARACTERS = 1 << 20;
 
+/** What `prepareShards` is given. */
 export interface PrepareOptions {
   documents: AsyncIterable<Document> | Iterable<Document>;
   tokenizer: Tokenizer;
@@ -36,7 +37,14 @@ export interface PrepareOptions {
   onProgress?: ((done: { documents: number; tokens: number }) => void) | undefined;
 }
 
-/** @throws UserError when the input holds no text or the output folder is taken */
+/**
+ * Tokenises documents into a folder of token shards, which training maps into memory. What `looprpt data prepare` does.
+ * @returns the manifest: counts of documents and tokens, checksums, the tokenizer's hash
+ * @throws UserError when the input holds no text or the output folder is taken
+ * @example
+ * const { documents } = openDocuments(schemas.documents.parse({ kind: 'files', paths: ['corpus/'] }));
+ * await prepareShards({ documents, tokenizer: model.tokenizer, out: 'shards', source: 'corpus' });
+ */
 export async function prepareShards(options: PrepareOptions): Promise<Manifest> {
   assert.equal(endianness(), 'LE', 'shards are little-endian');
   const { tokenizer, shardTokens = 2 ** 24 } = options;
