@@ -1,10 +1,12 @@
-/** Documents: JSONL and Parquet files, read with both answers to the question what becomes of broken records. */
+/** Documents: JSONL, JSON and Parquet files, packed ones too, read with both answers to the question what becomes of broken records. */
+import { readdirSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { BrokenRecords } from 'looprpt/internal/data/documents/broken.js';
 import type { Document } from 'looprpt/internal/data/documents/document.js';
 import { recordConverter } from 'looprpt/internal/data/documents/record-format.js';
-import { type LocatedRecord, readJsonl, readParquet } from 'looprpt/internal/data/documents/records.js';
+import { type LocatedRecord, readJsonl, readParquet, readRecords } from 'looprpt/internal/data/documents/records.js';
 import { mutatedBytes } from '../mutate/bytes.js';
 import { mutatedJson } from '../mutate/json.js';
 import type { CaseFiles, FuzzTarget } from '../target.js';
@@ -65,6 +67,34 @@ export function jsonl(): FuzzTarget {
       .oneof({ weight: 3, arbitrary: lines }, { weight: 1, arbitrary: mutatedBytes(honest) })
       .map((bytes): CaseFiles => [['d.jsonl', bytes]]),
     read: (folder) => readAll((broken) => readJsonl(`${folder}/d.jsonl`, broken)),
+  };
+}
+
+/** Arrays of records, records over several lines, and both packed. */
+export function json(): FuzzTarget {
+  const arrays = fc
+    .array(fc.oneof(...RECORDS.map(mutatedJson)), { maxLength: 4 })
+    .chain((list) =>
+      fc
+        .constantFrom(',', ' ,\n', ',,')
+        .map((comma) => Buffer.from(`[${list.map((record) => Buffer.from(record).toString()).join(comma)}]`)),
+    );
+  const pretty = Buffer.from(JSON.stringify(RECORDS[0], null, 2));
+  const texts = fc.oneof(
+    { weight: 3, arbitrary: arrays },
+    { weight: 1, arbitrary: mutatedBytes(Buffer.from(JSON.stringify(RECORDS, null, 2))) },
+    { weight: 1, arbitrary: mutatedBytes(pretty) },
+  );
+  const packed = texts.chain((text) => mutatedBytes(gzipSync(text)));
+  return {
+    cases: fc.oneof(
+      texts.map((bytes): CaseFiles => [['d.json', bytes]]),
+      packed.map((bytes): CaseFiles => [['d.json.gz', bytes]]),
+    ),
+    read: (folder) => {
+      const file = readdirSync(folder).find((name) => name.startsWith('d.json'))!;
+      return readAll((broken) => readRecords(`${folder}/${file}`, broken));
+    },
   };
 }
 

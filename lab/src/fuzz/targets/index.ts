@@ -9,6 +9,7 @@ export const targets = {
   'tokenizer-config': async () => (await import('./tokenizer.js')).tokenizerConfig(),
   shards: async () => (await import('./shards.js')).shards(),
   jsonl: async () => (await import('./documents.js')).jsonl(),
+  json: async () => (await import('./documents.js')).json(),
   parquet: async () => (await import('./documents.js')).parquet(),
   http: async () => (await import('./http.js')).http(),
   recipe: async () => (await import('./recipe.js')).recipe(),

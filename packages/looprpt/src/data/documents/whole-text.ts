@@ -18,7 +18,10 @@ export async function readWholeText(
     blocks.push(block);
     length += block.length;
     if (length > maxBytes) {
-      broken.report(path, `more than ${maxBytes} bytes are too many for one document; set textSplit to 'blank-lines'`);
+      broken.report(
+        path,
+        `more than ${maxBytes} bytes are too many for one document; cut it with --text-split blank-lines`,
+      );
       return null;
     }
   }

@@ -34,7 +34,7 @@ const itemOf: Record<ChoiceTask, Meaning<ChoiceItem>> = {
   }),
   winogrande: made(winograndeRecord, ({ sentence, option1, option2, answer }) => {
     const [before, after] = sentence.split('_') as [string, string];
-    const choices = [option1, option2].map((name) => ({ context: before + name, continuation: after }));
+    const choices = [option1, option2].map((name) => ({ context: before + name, continuation: after.trimEnd() }));
     return { choices, answer: answer - 1, group: null };
   }),
 };

@@ -36,7 +36,7 @@ const noChoice = { path: ['answer'], message: 'no choice has this index (the fir
 const plain = { choices, answer: whole };
 
 /** ARC: the Hub lists texts and labels side by side, the authors' file has the choices within the question. */
-export const arcRecord: Meaning<Question> = byKey({
+export const arcRecord: Meaning<Question> = byKey('question, choices and answerKey', {
   answerKey: z
     .object({
       question: z.union([z.string(), z.object({ stem: z.string(), choices: z.array(labelled()).min(2) })]),
@@ -61,7 +61,7 @@ function labelled() {
 }
 
 /** HellaSwag: the activity, a context whose last sentence breaks off, and four ends; brackets of WikiHow's layout are taken out. */
-export const hellaswagRecord: Meaning<Continued> = byKey({
+export const hellaswagRecord: Meaning<Continued> = byKey('activity_label, ctx_a, ctx_b, endings and label', {
   endings: z
     .object({ activity_label: z.string(), ctx_a: z.string(), ctx_b: z.string(), endings: choices, label: whole })
     .transform(({ activity_label: activity, ctx_a: before, ctx_b: begun, endings, label }, context) => {
@@ -95,6 +95,7 @@ const letterOrIndex = z.union(
 
 export const mmluRecord: Meaning<SubjectQuestion> = bySchema(
   z.object({ choices, answer: letterOrIndex, question: z.string(), subject: z.string() }).refine(inRange, noChoice),
+  'question, subject, choices and answer',
 );
 
 /** WinoGrande: the answer as a number or as a text. */
@@ -105,12 +106,16 @@ export const winograndeRecord: Meaning<Blank> = bySchema(
     option2: z.string().min(1),
     answer: whole.pipe(z.union([z.literal(1), z.literal(2)], UNPUBLISHED)),
   }),
+  'sentence, option1, option2 and answer',
 );
 
 /** The published form is known by a key that the plain one does not have. */
-function byKey<T>({ otherwise, ...published }: { otherwise: z.ZodType<T> } & Record<string, z.ZodType<T>>): Meaning<T> {
+function byKey<T>(
+  form: string,
+  { otherwise, ...published }: { otherwise: z.ZodType<T> } & Record<string, z.ZodType<T>>,
+): Meaning<T> {
   const [key, schema] = Object.entries(published)[0]!;
-  const [asPublished, asPlain] = [bySchema(schema), bySchema(otherwise)];
+  const [asPublished, asPlain] = [bySchema(schema, form), bySchema(otherwise, form)];
   return (record) =>
     typeof record === 'object' && record !== null && key in record ? asPublished(record) : asPlain(record);
 }

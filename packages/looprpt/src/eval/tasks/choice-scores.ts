@@ -12,7 +12,7 @@ import type { TokenTable } from '../token-table.js';
 export interface ChoiceRow {
   item: number;
   choice: number;
-  /** Characters (code points) of the continuation, white space at its ends left out. */
+  /** Characters (code points) of the choice, its own white space included. */
   length: number;
 }
 

@@ -86,6 +86,12 @@ describe('choice items', () => {
     await expect(read('winogrande', wino)).rejects.toThrow(/f\.jsonl:1: answer: names no choice .*not published/);
     const arc = { question: 'Hot?', choices: { text: ['ice', 'fire'], label: ['A', 'B'] }, answerKey: '' };
     await expect(read('arc_challenge', arc)).rejects.toThrow(/f\.jsonl:1: answerKey: .*not published/);
+    await expect(read('winogrande', { text: 'x' })).rejects.toThrow(
+      /f\.jsonl:1: sentence: is missing; a record has sentence, option1, option2 and answer/,
+    );
+    await expect(read('arc_challenge', { text: 'x' })).rejects.toThrow(
+      /is missing; a record has question, choices and/,
+    );
     const mmlu = { question: 'Q', subject: 's', choices: ['3', '4'], answer: 'C' };
     await expect(read('mmlu', mmlu)).rejects.toThrow(/f\.jsonl:1: answer: no choice has this index/);
   });

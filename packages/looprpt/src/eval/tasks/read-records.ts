@@ -25,12 +25,13 @@ export async function readItems<T>(path: string, meaning: Meaning<T>, limit = Nu
   return items;
 }
 
-/** A schema as a meaning; the first issue is the fault. */
-export function bySchema<T>(schema: z.ZodType<T>): Meaning<T> {
+/** A schema as a meaning; the first issue is the fault. @param form what a record has, for the message about one that lacks it */
+export function bySchema<T>(schema: z.ZodType<T>, form: string): Meaning<T> {
   return (record) => {
     const parsed = schema.safeParse(record);
     if (parsed.success) return { value: parsed.data };
     const { path, message } = parsed.error.issues[0]!;
-    return { fault: `${path.join('.') || 'the record'}: ${message}` };
+    const missing = path.length === 1 && typeof record === 'object' && record !== null && !(String(path[0]) in record);
+    return { fault: `${path.join('.') || 'the record'}: ${missing ? `is missing; a record has ${form}` : message}` };
   };
 }

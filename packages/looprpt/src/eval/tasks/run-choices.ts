@@ -66,13 +66,21 @@ async function tokenizedRows(tokenizer: Tokenizer, items: readonly ChoiceItem[])
       const { ids, loss } = documents[i]!;
       const document = { ids: ids.subarray(0, -1), loss: loss!.subarray(0, -1) };
       assert(document.loss.includes(1), 'a continuation without tokens');
-      return { item, choice, length: [...continuation.trim()].length, document };
+      return { item, choice, length: lengthOf(continuation), document };
     })
     .sort((a, b) => a.document.ids.length - b.document.ids.length);
 }
 
+/**
+ * Code points of the choice as the benchmark gives it, without the space that parts it from the context. Some of HellaSwag's begin or
+ * end with spaces of their own, which are scored and so are counted.
+ */
+function lengthOf(continuation: string): number {
+  return [...(continuation.startsWith(' ') ? continuation.slice(1) : continuation)].length;
+}
+
 function asDocument({ context, continuation }: Choice): Document {
-  const text = (context + continuation).trimEnd();
+  const text = context + continuation;
   return { text, loss: [[context.length, text.length]] };
 }
 

@@ -17,6 +17,8 @@ const records = [
   { question: 'the answer to', choices: ['7 plus 8', '15', 'naïve café emoji'], answer: 2 },
   { question: 'one line;', choices: ['again', 'the emoji again', '😀'], answer: 1 },
   { question: 'log', choices: ['cat', 'sat', 'mat and the dog sat'], answer: 2 },
+  // Choices of benchmarks may have white space of their own, which is scored and counted.
+  { question: 'the dog', choices: ['  sat on the log', 'sat ', ' mat  '], answer: 0 },
 ];
 
 describe('runTasks', () => {
@@ -75,7 +77,7 @@ describe('runTasks', () => {
       });
     }
     const [task] = result.tasks;
-    expect(task).toMatchObject({ kind: 'choice', task: 'arc_challenge', path, items: 5, shots: 0 });
+    expect(task).toMatchObject({ kind: 'choice', task: 'arc_challenge', path, items: 6, shots: 0 });
     if (task?.kind !== 'choice') throw new Error('not a choice task');
     [...task.perLoop, ...task.adaptive].forEach((score, r) => {
       expect(score.accuracy).toBeCloseTo(raw[r]!, 9);
