@@ -14,6 +14,8 @@ export async function printPlan(cli: Cli, config: RunConfig, { json = false }: {
   const source = await modelSource(config, { weights: false });
   const { lossShare, padding } = await firstBatch(config, source);
   const ranks = placeInEnvironment(process.env)?.size ?? 1;
+  const { memoryRemark, machineBytes } = await import('../train/plan/fits.js');
+  const tight = memoryRemark(config, source.config, { ranks });
   const plan = planRun({ config, model: source.config, lossShare, ranks });
   if (json) {
     printJson(cli, { config, model: architecture(source.config), ranks, lossShare, padding, ...plan });
@@ -21,7 +23,11 @@ export async function printPlan(cli: Cli, config: RunConfig, { json = false }: {
   }
   printLine(cli, stringify(config).trimEnd());
   printLine(cli, '');
-  printFacts(cli, facts(config, source.config, { lossShare, ranks }, plan));
+  const machine: Fact[] =
+    config.device === 'cpu'
+      ? [['machine', `${bytes(machineBytes())} of memory${tight === null ? '' : `: ${tight}`}`]]
+      : [];
+  printFacts(cli, [...facts(config, source.config, { lossShare, ranks }, plan), ...machine]);
 }
 
 async function firstBatch(

@@ -21,6 +21,7 @@ import { LostPeers } from './distributed/lost-peers.js';
 import { assertSameRun } from './distributed/same-run.js';
 import { agreedCheckpoint, poisonedIn } from './distributed/together.js';
 import { METRICS_FILE, readMetrics, truncateAfter } from './metrics/metrics-log.js';
+import { memoryRemark } from './plan/fits.js';
 import type { RunConfig } from './run-config.js';
 import { openRunData } from './run-data.js';
 import { removePartialCheckpoints } from './state/folder.js';
@@ -89,6 +90,8 @@ async function runWith(
   for (const remark of source.config.remarks ?? []) hooks.onMessage?.(`the model's config.json: ${remark}`);
   assertSameRun(config, source.tokenizer.hash, peers);
   const { onMessage } = hooks;
+  const tight = memoryRemark(config, source.config, { ranks: peers.size });
+  if (tight !== null) onMessage?.(tight);
   const loader = openRunData(config, source.tokenizer, peers, { given: given.documents, onMessage });
   const student = source.open();
   const { optimizer, teacherDecay, seed } = config;
