@@ -17,20 +17,22 @@ const HARMLESS = new Set(
 );
 
 /** Harmless with these values only. */
-const HARMLESS_VALUES: Readonly<Record<string, readonly unknown[]>> = {
-  attention_bias: [false],
-  mlp_bias: [false],
-  partial_rotary_factor: [1],
-  is_decoder: [false, true],
-  add_cross_attention: [false],
-  cross_attention_hidden_size: [null],
-  use_early_exit_gate: [true],
-};
+const HARMLESS_VALUES = new Map<string, readonly unknown[]>(
+  Object.entries({
+    attention_bias: [false],
+    mlp_bias: [false],
+    partial_rotary_factor: [1],
+    is_decoder: [false, true],
+    add_cross_attention: [false],
+    cross_attention_hidden_size: [null],
+    use_early_exit_gate: [true],
+  }),
+);
 
 /** The keys that may change what a model computes and that nothing here reads, sorted. */
 export function unexplainedKeys(extra: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(extra)
-    .filter(([key, value]) => value !== null && !HARMLESS.has(key) && !HARMLESS_VALUES[key]?.includes(value))
+    .filter(([key, value]) => value !== null && !HARMLESS.has(key) && !HARMLESS_VALUES.get(key)?.includes(value))
     .map(([key]) => key)
     .sort();
 }
