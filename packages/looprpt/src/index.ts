@@ -39,6 +39,9 @@ export { gateLogitsByLoop, nextTokenEntropy, targetLogProbsByLoop } from './mode
 export type { TrainingBatch } from './objectives/batch.js';
 export type { ObjectiveInputs } from './objectives/contract.js';
 export type { CustomLoss, CustomObjective, LossFunction } from './objectives/custom.js';
+export { RunningServer, type ServeHooks, serve } from './serve/serve.js';
+export { type ServeSettings, serveSettings } from './serve/settings.js';
+export type { ServedModel } from './serve/worker/protocol.js';
 export { ChatTemplate } from './text/chat-template.js';
 export { Tokenizer } from './text/tokenizer.js';
 export { type TrainedTokenizer, type TrainTokenizerOptions, trainTokenizer } from './text/train-tokenizer.js';

@@ -1,16 +1,13 @@
-/** The work of `serve` in this process: a thread with the decoder, a server before it, and signals that end both in order. */
-import type { z } from 'zod';
+/** The work of `serve` around the server: what it says, and signals that end it in order. */
 import { interruption } from '../base/interrupt.js';
 import { type Cli, printJson } from '../base/terminal/cli.js';
-import { HttpServer, type serverConfig } from '../serve/http/server.js';
+import { type RunningServer, startServer } from '../serve/serve.js';
+import type { ServeSettings } from '../serve/settings.js';
 import { DecoderFault } from '../serve/worker/client.js';
-import { servedModelConfig } from '../serve/worker/config.js';
-import { type DecoderThread, startDecoderThread } from '../serve/worker/decoder-thread.js';
 import type { ServedModel } from '../serve/worker/protocol.js';
 
-export interface ServeOptions {
-  model: z.input<typeof servedModelConfig>;
-  server: z.input<typeof serverConfig>;
+export interface ServingOptions {
+  settings: ServeSettings;
   say: (line: string) => void;
   /** Print one object when the model is there. */
   json: boolean;
@@ -20,24 +17,20 @@ export interface ServeOptions {
  * Until a signal comes; what runs then is finished.
  * @throws UserError where the model cannot be served, or not at that address
  */
-export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
+export async function serveUntilSignal(cli: Cli, options: ServingOptions): Promise<void> {
   const words = 'no new requests; what runs is finished; another signal stops at once';
   using interrupted = interruption(cli.stderr, { words });
   const stopped = new Promise<void>((stop) => {
     interrupted.signal.addEventListener('abort', () => stop());
   });
-  const decoder = startDecoderThread(servedModelConfig.parse(options.model), options.say);
+  const server = await startServer(options.settings, {
+    onMessage: options.say,
+    onFault: (error, request) => void cli.stderr.write(`request ${request}: ${faultWords(error)}\n`),
+  });
   try {
-    const onFault = (error: unknown, request: string): void =>
-      void cli.stderr.write(`request ${request}: ${faultWords(error)}\n`);
-    const server = await HttpServer.listen(decoder.client, options.server, onFault);
-    try {
-      await run(cli, options, { decoder, server, stopped });
-    } finally {
-      await server.close();
-    }
+    await run(cli, options, server, stopped);
   } finally {
-    if (!(await decoder.close())) {
+    if (!(await server.close())) {
       cli.stderr.write("the decoder's thread does not come back; the process is ended by force\n");
       // To exit is to wait for all threads.
       process.kill(process.pid, 'SIGKILL');
@@ -52,20 +45,21 @@ function faultWords(error: unknown): string {
 
 async function run(
   cli: Cli,
-  { model, server: { host, apiKey, modelId }, say, json }: ServeOptions,
-  { decoder, server, stopped }: { decoder: DecoderThread; server: HttpServer; stopped: Promise<void> },
+  { settings: { model, host, apiKey }, say, json }: ServingOptions,
+  server: RunningServer,
+  stopped: Promise<void>,
 ): Promise<void> {
-  const { client } = decoder;
-  say(`${server.url}: loading ${model.model}`);
+  say(`${server.url}: loading ${model}`);
   if (server.isOpenToAll) say(`there is no API key: whoever reaches ${host} can use this model`);
-  const served = await Promise.race([client.loaded, stopped]);
+  const served = await Promise.race([server.loaded, stopped]);
   if (served) {
     say(`${server.url}: ${described(served)}${apiKey ? ', with an API key' : ''}`);
     const { name: path, tokenizer: _, ...figures } = served;
+    const { modelId } = server;
     if (json) printJson(cli, { url: server.url, model: modelId, name: modelId, path, ...figures });
-    await Promise.race([stopped, decoder.ended]);
+    await Promise.race([stopped, server.ended]);
   }
-  if (client.fault) throw client.fault;
+  if (server.fault) throw server.fault;
   await server.drain();
 }
 

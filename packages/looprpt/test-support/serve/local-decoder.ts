@@ -5,8 +5,8 @@
 import { MessageChannel } from 'node:worker_threads';
 import { loadModel } from 'looprpt/internal/checkpoint/folder.js';
 import type { Decoder } from 'looprpt/internal/decode/index.js';
+import { servedModelConfig } from 'looprpt/internal/serve/settings.js';
 import { DecoderClient } from 'looprpt/internal/serve/worker/client.js';
-import { servedModelConfig } from 'looprpt/internal/serve/worker/config.js';
 import { DecoderHost } from 'looprpt/internal/serve/worker/host.js';
 import type { ToDecoder } from 'looprpt/internal/serve/worker/protocol.js';
 import { serveModel } from 'looprpt/internal/serve/worker/served.js';

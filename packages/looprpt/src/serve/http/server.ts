@@ -10,8 +10,9 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
+import { type ServerConfig, serverConfig } from '../settings.js';
 import { choiceSeed } from '../worker/choice-seed.js';
 import type { DecoderClient } from '../worker/client.js';
 import { Admission } from './admission.js';
@@ -22,32 +23,6 @@ import { Metrics } from './metrics.js';
 import { REQUEST_ID } from './request-id.js';
 import { Watch } from './watch.js';
 
-export const serverConfig = z.strictObject({
-  modelId: z.string().min(1).describe("the model's id for clients"),
-  host: z.string().default('127.0.0.1').describe('address to listen on'),
-  port: z.int().min(0).max(65535).default(8000).describe('0 takes a free one'),
-  apiKey: z.string().min(1).nullable().default(null).describe('null: no key is asked for'),
-  allowWithoutKey: z.boolean().default(false).describe('listen on other addresses than loopback without a key'),
-  maxBatch: z.int().min(1).default(32).describe('texts that run at once, as the decoder has it'),
-  queue: z.int().min(0).default(256).describe('texts that may wait beyond those that run'),
-  requestSeconds: z.number().positive().max(86_400).default(600).describe('most seconds of a generation request'),
-  maxBodyBytes: z
-    .int()
-    .min(1)
-    .default(4 * 2 ** 20)
-    .describe('largest body of a request'),
-  allowOrigins: z
-    .array(z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, 'an origin is http://host:port, or * for any'))
-    .default([])
-    .describe('origins whose pages may use the server from a browser'),
-  stallSeconds: z
-    .number()
-    .positive()
-    .default(60)
-    .describe('silence of the decoder after which the server is not ready'),
-  seed: z.int().min(0).optional().describe('of the seeds of requests that name none; default: chance'),
-});
-
 /** Beyond the longest request, before a silent connection is cut off. */
 const GRACE_SECONDS = 10;
 /** Longer than proxies keep a connection, so that it is never closed just as they send the next request. */
@@ -56,8 +31,6 @@ const IDLE_CHECK_MS = 20;
 
 /** @param request its `x-request-id` */
 export type OnFault = (error: unknown, request: string) => void;
-
-export type ServerConfig = z.output<typeof serverConfig>;
 
 export class HttpServer {
   readonly #server: Server;

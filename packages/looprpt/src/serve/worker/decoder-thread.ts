@@ -1,7 +1,7 @@
 /** Starts the decoder in a thread of its own. The server's thread never loads libtorch, so nothing of it can stop there. */
 import { Worker } from 'node:worker_threads';
+import type { ServedModelConfig } from '../settings.js';
 import { DecoderClient } from './client.js';
-import type { ServedModelConfig } from './config.js';
 import type { ToDecoder } from './protocol.js';
 
 export interface DecoderThread {
@@ -12,12 +12,15 @@ export interface DecoderThread {
   close(): Promise<boolean>;
 }
 
+// Threads are run compiled, also from the sources.
+const THREAD = new URL('../../../dist/serve/worker/thread.js', import.meta.url);
+
 /** For the pass that it is in, before the thread is ended by force, and for its end then. */
 const GRACE_SECONDS = 10;
 
 /** @param onRemark is told what people may want to know while the model is loaded */
 export function startDecoderThread(config: ServedModelConfig, onRemark: (line: string) => void): DecoderThread {
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: config });
+  const worker = new Worker(THREAD, { workerData: config });
   const client = new DecoderClient(worker, onRemark);
   worker.on('error', (error) => client.lose(error));
   const ended = new Promise<void>((resolve) => {

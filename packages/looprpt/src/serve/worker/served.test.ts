@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { localDecoder } from '../../../test-support/serve/local-decoder.js';
 import { tinyModelFolder } from '../../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
+import { servedModelConfig } from '../settings.js';
 import { choiceSeed } from './choice-seed.js';
-import { servedModelConfig } from './config.js';
 import { requestRule, type Served } from './served.js';
 
 describe('a model for serving', () => {

@@ -9,8 +9,8 @@ import { KVMemory } from '../../decode/kv-memory.js';
 import { type ExitRule, type ExitWish, exitRuleOf, lastLoop } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
+import type { ServedModelConfig } from '../settings.js';
 import { ChatRenderer } from './chat-renderer.js';
-import type { ServedModelConfig } from './config.js';
 import type { ServedModel } from './protocol.js';
 import { TextReader } from './text-reader.js';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { requireEngine } from '../../base/prepare-engine.js';
 import { UserError } from '../../base/user-error.js';
-import { servedModelConfig } from './config.js';
+import { servedModelConfig } from '../settings.js';
 import { DecoderHost } from './host.js';
 import type { FromDecoder, ToDecoder } from './protocol.js';
 
