@@ -16,7 +16,10 @@ const EXAMPLES: Record<string, { args: string[]; prints: RegExp; leaves?: string
       /τ 0\.5: \d+\.\d % of the answers, \d\.\d\d loops\n[\s\S]*area − the base's, points: -?\d+\.\d\d, 95 % -?\d/,
     leaves: ['run/config.json', 'run/metrics.jsonl'],
   },
-  'serve.ts': { args: [], prints: /^http:\/\/127\.0\.0\.1:\d+ serves hop-base\n.* → ?[a-j].* \(\d\.\d\d loops a token\)\n$/ },
+  'serve.ts': {
+    args: [],
+    prints: /^http:\/\/127\.0\.0\.1:\d+ serves hop-base\n.* → ?[a-j].* \(\d\.\d\d loops a token\)\n$/,
+  },
   'own-objective.ts': { args: ['20', 'run'], prints: /step 20: CE \d\.\d+, \d\.\d+ loops\n/ },
   'own-data.ts': { args: ['2', 'run'], prints: /trained on 2 batches of sums: run/ },
   'own-logger.ts': { args: ['3', 'run'], prints: /3 steps in .*metrics\.csv/, leaves: ['metrics.csv'] },
