@@ -100,7 +100,12 @@ describe('the studies of generated tasks', () => {
       return heldOutBatches(path, ready.heldOut('heldout'), shape, await Tokenizer.load(tokenizer));
     };
     const [all, later] = [await judges(5, 0), await judges(3, 2)];
-    expect(later).toEqual(all.slice(2));
+    // Documents are numbered from the first that is read.
+    const shifted = later.map((batch) => ({
+      ...batch,
+      documentIds: batch.documentIds.map((id) => (id < 0 ? id : id + 2)),
+    }));
+    expect(shifted).toEqual(all.slice(2));
   });
 });
 

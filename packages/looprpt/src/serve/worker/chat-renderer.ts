@@ -1,28 +1,31 @@
 /**
- * A model's chat template in a thread of its own, which may take only so long and so much memory for a chat. Chats are rendered
- * one after the other; one that takes too long is refused, the thread is ended, and the next chat gets a new one.
+ * A model's chat template in a process of its own, which may take only so long and so much memory for a chat. Chats are rendered
+ * one after the other; one that takes too long is refused, the process is ended, and the next chat gets a new one.
+ *
+ * A process, not a thread: a thread that runs out of its heap within one allocation takes all of Node 20 with it, whatever its
+ * resource limits say.
  */
-import { Worker } from 'node:worker_threads';
+import { type ChildProcess, fork } from 'node:child_process';
 import { UserError } from '../../base/user-error.js';
 import type { ChatMessage } from '../../text/chat-template.js';
 import type { ChatPrompt } from './protocol.js';
 import { Turnstile } from './turnstile.js';
 
-/** The compiled thread, from the sources and from the compiled files alike. */
-const THREAD = new URL('../../../dist/serve/worker/template-thread.js', import.meta.url);
+/** The compiled program, from the sources and from the compiled files alike. */
+const PROGRAM = new URL('../../../dist/serve/worker/template-process.js', import.meta.url);
 
 export interface TemplateLimits {
   /** For one chat. */
   seconds: number;
-  /** For the thread to start and to read the template. */
+  /** For the process to start and to read the template. */
   startSeconds: number;
-  /** Of JavaScript's heap in the thread. */
+  /** Of JavaScript's heap in the process. */
   megabytes: number;
 }
 
 const DEFAULT_LIMITS: TemplateLimits = { seconds: 5, startSeconds: 30, megabytes: 256 };
 
-/** The thread's first word: the template as it stands in the folder, or why it cannot be used; both null where there is none. */
+/** The process's first word: the template as it stands in the folder, or why it cannot be used; both null where there is none. */
 export interface TemplateState {
   source: string | null;
   fault: string | null;
@@ -44,12 +47,12 @@ export class ChatRenderer implements Disposable {
   readonly #folder: string;
   readonly #limits: TemplateLimits;
   readonly #turnstile = new Turnstile(1);
-  #thread: Worker | null;
+  #process: ChildProcess | null;
 
-  private constructor(folder: string, limits: TemplateLimits, { thread, state }: Started) {
+  private constructor(folder: string, limits: TemplateLimits, { child, state }: Started) {
     this.#folder = folder;
     this.#limits = limits;
-    this.#thread = thread;
+    this.#process = child;
     this.state = state;
   }
 
@@ -66,67 +69,73 @@ export class ChatRenderer implements Disposable {
     const { source, fault } = this.state;
     if (source === null) throw new UserError(`${fault ?? 'this model has no chat template'}; use /v1/completions`);
     const answer = await this.#turnstile.run(async () => {
-      if (this.#thread === null) {
-        const { thread, state } = await start(this.#folder, this.#limits);
-        if (thread === null) return { fault: state.fault ?? 'the chat template is gone' };
-        this.#thread = thread;
+      if (this.#process === null) {
+        const { child, state } = await start(this.#folder, this.#limits);
+        if (child === null) return { fault: state.fault ?? 'the chat template is gone' };
+        this.#process = child;
       }
-      const thread = this.#thread;
-      thread.postMessage({ messages, variables, opensAnswer, most } satisfies TemplateQuestion);
-      return this.#answer(thread);
+      const child = this.#process;
+      child.send({ messages, variables, opensAnswer, most } satisfies TemplateQuestion);
+      return this.#answer(child);
     });
     if ('text' in answer) return answer.text;
     throw new UserError(answer.fault);
   }
 
-  async #answer(thread: Worker): Promise<TemplateAnswer> {
-    const answer = await within<TemplateAnswer>(thread, this.#limits.seconds);
+  async #answer(child: ChildProcess): Promise<TemplateAnswer> {
+    const answer = await within<TemplateAnswer>(child, this.#limits.seconds);
     if ('died' in answer) {
-      this.#thread = null;
+      this.#process = null;
       return { fault: `the chat template cannot render this chat (${answer.died})` };
     }
     return answer.said;
   }
 
   [Symbol.dispose](): void {
-    void this.#thread?.terminate();
-    this.#thread = null;
+    this.#process?.kill('SIGKILL');
+    this.#process = null;
   }
 }
 
 interface Started {
   /** null where there is no template that can be used. */
-  thread: Worker | null;
+  child: ChildProcess | null;
   state: TemplateState;
 }
 
 async function start(folder: string, limits: TemplateLimits): Promise<Started> {
-  const resourceLimits = { maxOldGenerationSizeMb: limits.megabytes };
-  const thread = new Worker(THREAD, { workerData: { folder }, resourceLimits });
-  // One that is being ended may still run out of memory, when nobody asks any more.
-  thread.on('error', () => undefined).unref();
-  const first = await within<TemplateState>(thread, limits.startSeconds);
+  const child = fork(PROGRAM, [folder], {
+    execArgv: [`--max-old-space-size=${limits.megabytes}`],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  // It must not keep this process, and one that is being ended may still fail, when nobody asks any more.
+  child.on('error', () => undefined).unref();
+  child.channel?.unref();
+  const first = await within<TemplateState>(child, limits.startSeconds);
   if ('died' in first)
-    return { thread: null, state: { source: null, fault: `the chat template cannot be read (${first.died})` } };
-  if (first.said.source !== null) return { thread, state: first.said };
-  void thread.terminate();
-  return { thread: null, state: first.said };
+    return { child: null, state: { source: null, fault: `the chat template cannot be read (${first.died})` } };
+  if (first.said.source !== null) return { child, state: first.said };
+  child.kill('SIGKILL');
+  return { child: null, state: first.said };
 }
 
-/** What a thread says next; one that takes too long, or too much, is ended. */
-function within<T>(thread: Worker, seconds: number): Promise<{ said: T } | { died: string }> {
+/** What a process says next; one that takes too long, or too much, is ended. */
+function within<T>(child: ChildProcess, seconds: number): Promise<{ said: T } | { died: string }> {
   return new Promise((resolve) => {
     const end = (outcome: { said: T } | { died: string }): void => {
       clearTimeout(timer);
-      thread.off('message', onMessage).off('error', onDeath);
+      child.off('message', onMessage).off('error', onError).off('exit', onExit);
       resolve(outcome);
     };
-    const onMessage = (said: T): void => end({ said });
-    const onDeath = (error: Error): void => end({ died: error.message });
+    const onMessage = (said: unknown): void => end({ said: said as T });
+    const onError = (error: Error): void => end({ died: error.message });
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+      end({ died: signal === 'SIGABRT' ? 'it takes too much memory' : `it ended with ${signal ?? code}` });
     const timer = setTimeout(() => {
-      void thread.terminate();
+      child.kill('SIGKILL');
       end({ died: `it takes longer than ${seconds} s` });
     }, 1000 * seconds);
-    thread.on('message', onMessage).on('error', onDeath);
+    child.on('message', onMessage).on('error', onError).on('exit', onExit);
   });
 }

@@ -1,16 +1,18 @@
 /**
- * The thread that renders chats. A template is a program that came with the model; what it does to this thread, the decoder and the
+ * The process that renders chats. A template is a program that came with the model; what it does to this process, the decoder and the
  * server do not feel. One question at a time, one answer for each, after one word on whether there is a template at all.
  */
 import assert from 'node:assert/strict';
-import { parentPort, workerData } from 'node:worker_threads';
 import { UserError } from '../../base/user-error.js';
 import { ChatTemplate } from '../../text/chat-template.js';
 import type { TemplateAnswer, TemplateQuestion, TemplateState } from './chat-renderer.js';
 
-const port = parentPort;
-assert(port !== null, 'to be started as a worker thread');
-const { folder } = workerData as { folder: string };
+const send = (word: TemplateState | TemplateAnswer): void => {
+  assert(process.send, 'to be started by fork');
+  process.send(word);
+};
+const folder = process.argv[2]!;
+process.on('disconnect', () => process.exit());
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -28,8 +30,8 @@ function answerTo(template: ChatTemplate, question: TemplateQuestion): TemplateA
 
 try {
   const template = await ChatTemplate.load(folder);
-  port.postMessage({ source: template?.source ?? null, fault: null } satisfies TemplateState);
-  if (template) port.on('message', (question: TemplateQuestion) => port.postMessage(answerTo(template, question)));
+  send({ source: template?.source ?? null, fault: null });
+  if (template) process.on('message', (question: TemplateQuestion) => send(answerTo(template, question)));
 } catch (error) {
-  port.postMessage({ source: null, fault: reason(error) } satisfies TemplateState);
+  send({ source: null, fault: reason(error) });
 }
