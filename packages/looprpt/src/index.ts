@@ -20,9 +20,15 @@ export {
   type CachePolicy,
   type DecodeRequest,
   Decoder,
-  type ExitRule,
   type FinishReason,
+  type GeneratedToken,
+  type GenerateOptions,
+  type Generation,
+  type ReadToken,
+  type SamplingOptions,
   type Submission,
+  samplingConfig,
+  type TextModel,
   type TokenEvent,
 } from './decode/index.js';
 export type { HeldOut } from './eval/data.js';
@@ -34,6 +40,7 @@ export type { ComparisonResult, EvalResult } from './eval/result.js';
 export type { TasksResult } from './eval/tasks/task-result.js';
 export type { LoopLMConfig } from './model/config.js';
 export { exitEntropy, exitLogPdf, exitPdf } from './model/exit.js';
+export { type ExitOption, type ExitRule, exitRuleConfig } from './model/exit-rule.js';
 export type { LoopLM, StatesOptions, TokenBatch } from './model/loop-lm.js';
 export { gateLogitsByLoop, nextTokenEntropy, targetLogProbsByLoop } from './model/read-out.js';
 export type { TrainingBatch } from './objectives/batch.js';

@@ -1,17 +1,18 @@
-import { DecoderCore } from 'looprpt/internal/decode/index.js';
+import { Decoder } from 'looprpt/internal/decode/index.js';
 import { describe, expect, it } from 'vitest';
 import { tinyLoopLM } from '../../../../packages/looprpt/test-support/eval-models.js';
-import { decoderStretch, plainStretch } from './decoding.js';
+import { callersStretch, decoderStretch } from './decoding.js';
 
 describe('a stretch of decoding', () => {
-  it('counts what was made while the batch was full, and leaves the decoder at rest', () => {
+  it('counts what was made while the batch was full, and leaves the decoder at rest', async () => {
     const { model } = tinyLoopLM(4);
-    using core = new DecoderCore(model, { maxLength: 40, pageSize: 4 });
+    using decoder = new Decoder(model, { maxLength: 40, pageSize: 4 });
+    const { core } = decoder;
     const shape = { batch: 3, prompt: 5, tokens: 12, temperature: 1, staggered: false };
     const full = decoderStretch(core, model, shape, { rule: 'loops', loops: 3 });
     // Tokens 2 … 12, predicted from contexts of 6 … 16.
     expect(full).toMatchObject({ tokens: 33, meanLoops: 3, meanContext: 11 });
-    expect(plainStretch(model, shape)).toMatchObject({ tokens: 33, meanLoops: 3, meanContext: 11 });
+    expect(await callersStretch(decoder, model, shape)).toMatchObject({ tokens: 33, meanLoops: 3, meanContext: 11 });
     // One joins before each of the first three passes; the first has made a token when the last has read its prompt.
     const staggered = decoderStretch(core, model, { ...shape, staggered: true }, { rule: 'loops', loops: 3 });
     expect(staggered).toMatchObject({ tokens: 31, meanLoops: 3 });

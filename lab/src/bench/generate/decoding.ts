@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { Rng } from 'looprpt/internal/base/rng.js';
-import type { DecoderCore, ExitRule } from 'looprpt/internal/decode/index.js';
-import { decodeSteps } from 'looprpt/internal/decode/plain/decode.js';
+import type { Decoder, DecoderCore } from 'looprpt/internal/decode/index.js';
 import { type Sampling, samplingConfig } from 'looprpt/internal/decode/sampling.js';
+import type { ExitRule } from 'looprpt/internal/model/exit-rule.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 
 export interface DecodingShape {
@@ -66,18 +66,21 @@ export function decoderStretch(core: DecoderCore, model: LoopLM, shape: DecoderS
   return { seconds, tokens, meanLoops: loops / tokens, meanContext: context / tokens };
 }
 
-/** By plain batched decoding, which runs all loops for every token. */
-export function plainStretch(model: LoopLM, shape: DecodingShape): Stretch {
+/** As programs decode: an asynchronous caller for each text, all at once. The decoder must be at rest and is left so. */
+export async function callersStretch(decoder: Decoder, model: LoopLM, shape: DecodingShape): Promise<Stretch> {
   const { batch, prompt, tokens } = shape;
-  const sampling = samplingOf(shape);
-  const requests = promptsOf(shape, model.config.vocabSize).map((ids, seed) => ({
-    ...{ prompt: ids, maxTokens: tokens, sampling, seed },
-  }));
-  const { loops } = model.config;
-  const steps = decodeSteps(model, requests, { exit: { threshold: null, maxLoops: loops } });
-  steps.next();
+  const { loops, vocabSize } = model.config;
+  const request = { maxTokens: tokens, sampling: samplingOf(shape) };
+  const texts = promptsOf(shape, vocabSize).map((ids, seed) =>
+    decoder.submit({ ...request, prompt: ids, seed })[Symbol.asyncIterator](),
+  );
+  await Promise.all(texts.map((text) => text.next()));
   const start = performance.now();
-  while (!steps.next().done);
+  await Promise.all(
+    texts.map(async (text) => {
+      while (!(await text.next()).done);
+    }),
+  );
   const seconds = (performance.now() - start) / 1000;
   return { seconds, tokens: batch * (tokens - 1), meanLoops: loops, meanContext: prompt + tokens / 2 };
 }

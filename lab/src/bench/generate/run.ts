@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { engineBuild, Generator, setThreads } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import { saveModel } from 'looprpt/internal/checkpoint/save-model.js';
-import { DecoderCore, type ExitRule } from 'looprpt/internal/decode/index.js';
+import { Decoder, DecoderCore } from 'looprpt/internal/decode/index.js';
+import type { ExitRule } from 'looprpt/internal/model/exit-rule.js';
 import { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { type BenchModel, LOOPS, modelConfig } from '../cases.js';
 import { findPeer } from '../peer.js';
 import { median } from '../statistics.js';
-import { type DecodingShape, decoderStretch, plainStretch, type Stretch } from './decoding.js';
+import { callersStretch, type DecodingShape, decoderStretch, type Stretch } from './decoding.js';
 import { type PeerRound, peerRound } from './peer-decoding.js';
 import { type Row, summarize, tokensPerSecond } from './summary.js';
 
@@ -47,7 +48,7 @@ const USUAL: Record<string, { tokens: number; reps: number }> = {
 /** A way of decoding. */
 interface Way {
   name: string;
-  run: (shape: DecodingShape) => Stretch;
+  run: (shape: DecodingShape) => Stretch | Promise<Stretch>;
 }
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -93,10 +94,11 @@ async function benchModel(settings: Settings, python: string | null): Promise<Ro
   const pages = maxSequences * LOOPS * Math.ceil(maxLength / pageSize);
   // All prompts fit into one chunk, so that sequences that join together start decoding together.
   const decoderOptions = { maxSequences, maxLength, pageSize, pages, prefillRows: maxSequences * prompt };
-  using core = new DecoderCore(model, decoderOptions);
+  using decoder = new Decoder(model, decoderOptions);
+  using complete = new DecoderCore(model, { ...decoderOptions, cache: { decode: 'complete' } });
   using library = new DecoderCore(model, { ...decoderOptions, reproducible: false });
   try {
-    const ways = waysOf(model, core, library, thresholds);
+    const ways = waysOf(model, { decoder, complete, library }, thresholds);
     const rounds = new Map<string, Stretch[]>(
       batches.flatMap((batch) => ways.map(({ name }) => [key(batch, name), []])),
     );
@@ -106,7 +108,7 @@ async function benchModel(settings: Settings, python: string | null): Promise<Ro
       for (const batch of batches)
         for (let turn = 0; turn < ways.length; turn++) {
           const { name, run } = ways[(turn + round) % ways.length]!;
-          const stretch = run({ batch, prompt, tokens, temperature });
+          const stretch = await run({ batch, prompt, tokens, temperature });
           if (round > 0) rounds.get(key(batch, name))!.push(stretch);
         }
       if (python !== null && round > 0)
@@ -144,9 +146,16 @@ async function savedModel({ model: of, device }: Settings, folder: string): Prom
 /** What the others are multiples of: no gate is asked, and all sequences stand at the same loop, as in any batched decoder. */
 const FULL = 'full depth';
 
-function waysOf(model: LoopLM, core: DecoderCore, library: DecoderCore, thresholds: readonly number[]): Way[] {
-  const way = (name: string, decoder: DecoderCore, exit: ExitRule, staggered: boolean): Way => ({
-    ...{ name, run: (shape: DecodingShape) => decoderStretch(decoder, model, { ...shape, staggered }, exit) },
+interface Decoders {
+  decoder: Decoder;
+  complete: DecoderCore;
+  library: DecoderCore;
+}
+
+function waysOf(model: LoopLM, { decoder, complete, library }: Decoders, thresholds: readonly number[]): Way[] {
+  const { core } = decoder;
+  const way = (name: string, of: DecoderCore, exit: ExitRule, staggered: boolean): Way => ({
+    ...{ name, run: (shape: DecodingShape) => decoderStretch(of, model, { ...shape, staggered }, exit) },
   });
   const all: ExitRule = { rule: 'loops', loops: model.config.loops };
   return [
@@ -155,8 +164,9 @@ function waysOf(model: LoopLM, core: DecoderCore, library: DecoderCore, threshol
     way('adaptive, all loops forced', core, { rule: 'gate', threshold: 2 }, false),
     way('the same, at different loops', core, { rule: 'gate', threshold: 2 }, true),
     ...thresholds.map((threshold) => way(`adaptive, τ ${threshold}`, core, { rule: 'gate', threshold }, true)),
+    ...thresholds.map((threshold) => way(`complete, τ ${threshold}`, complete, { rule: 'gate', threshold }, true)),
     way("full depth, library's products", library, all, false),
-    { name: 'plain decoding of `generate`', run: (shape) => plainStretch(model, shape) },
+    { name: 'full depth, a caller for each text', run: (shape) => callersStretch(decoder, model, shape) },
   ];
 }
 

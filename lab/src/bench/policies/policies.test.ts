@@ -12,6 +12,7 @@ const documents: PolicyDocument[] = [
 ];
 const perLoop: CachePolicy = { decode: 'per-loop', prefill: 'all' };
 const adaptive: CachePolicy = { decode: 'last', prefill: 'adaptive' };
+const complete: CachePolicy = { decode: 'complete', prefill: 'all' };
 
 describe('the measurement of cache policies', () => {
   it('scores the text itself as the slow decoder does when it is made to follow it', () => {
@@ -19,6 +20,7 @@ describe('the measurement of cache policies', () => {
     for (const [policy, threshold] of [
       [perLoop, 0.5],
       [adaptive, 0.6],
+      [complete, 0.5],
     ] as const) {
       const measured = teacherForced(model, policy, threshold, documents);
       documents.forEach(({ prompt, rest, counts }, d) => {
@@ -38,13 +40,13 @@ describe('the measurement of cache policies', () => {
     const questions = questionsOf(documents);
     for (const prefill of ['all', 'adaptive'] as const) {
       const policy: CachePolicy = { decode: 'per-loop', prefill };
-      const [decoder, complete] = [policy, 'complete' as const].map((one) => teacherForced(model, one, 2, documents));
-      decoder!.forEach(({ loss, ...sums }, d) => {
-        const { loss: expected, ...others } = complete![d]!;
+      const [sums, completeSums] = [policy, complete].map((one) => teacherForced(model, one, 2, documents));
+      sums!.forEach(({ loss, ...sums }, d) => {
+        const { loss: expected, ...others } = completeSums![d]!;
         expect(sums).toEqual(others);
         expect(loss).toBeCloseTo(expected, 4);
       });
-      expect(freelyWritten(model, policy, 2, questions)).toEqual(freelyWritten(model, 'complete', 2, questions));
+      expect(freelyWritten(model, policy, 2, questions)).toEqual(freelyWritten(model, complete, 2, questions));
     }
     model.dispose();
   });

@@ -1,9 +1,10 @@
 /** What each cache policy costs in quality: every policy at every threshold on the same held-out problems; tables, then JSON. */
 import { basename } from 'node:path';
+import type { CachePolicy } from 'looprpt/internal/decode/index.js';
 import { type BaseCase, openCase } from './case.js';
 import { policyDocuments, questionsOf } from './documents.js';
 import { difference, type Estimate, type Means, meansOf } from './intervals.js';
-import { type DocumentSums, freelyWritten, type Policy, teacherForced } from './measure.js';
+import { type DocumentSums, freelyWritten, teacherForced } from './measure.js';
 
 export interface PoliciesBenchOptions {
   bases: readonly BaseCase[];
@@ -34,8 +35,8 @@ export interface BaseResult {
   rows: PolicyRow[];
 }
 
-const POLICIES: readonly Policy[] = [
-  'complete',
+const POLICIES: readonly CachePolicy[] = [
+  { decode: 'complete', prefill: 'all' },
   { decode: 'per-loop', prefill: 'all' },
   { decode: 'per-loop', prefill: 'adaptive' },
   { decode: 'last', prefill: 'all' },
@@ -62,8 +63,8 @@ export async function benchPolicies(options: PoliciesBenchOptions): Promise<Base
       return measured.map(({ policy, text, answers }) => ({
         policy: nameOf(policy),
         threshold: threshold === NEVER ? null : threshold,
-        text: against(text, policy === 'complete' ? null : complete!.text),
-        answers: against(answers, policy === 'complete' ? null : complete!.answers),
+        text: against(text, policy.decode === 'complete' ? null : complete!.text),
+        answers: against(answers, policy.decode === 'complete' ? null : complete!.answers),
       }));
     });
     model.dispose();
@@ -73,8 +74,8 @@ export async function benchPolicies(options: PoliciesBenchOptions): Promise<Base
   return results;
 }
 
-function nameOf(policy: Policy): string {
-  return policy === 'complete' ? policy : `${policy.decode}, prefill ${policy.prefill}`;
+function nameOf({ decode, prefill }: CachePolicy): string {
+  return decode === 'complete' ? decode : `${decode}, prefill ${prefill}`;
 }
 
 function against(sums: readonly DocumentSums[], complete: readonly DocumentSums[] | null): Measured {

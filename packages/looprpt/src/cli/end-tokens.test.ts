@@ -6,8 +6,7 @@ import { startTestServer } from '../../test-support/serve/test-server.js';
 import { tinyModelFolder } from '../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { loadModel } from '../checkpoint/folder.js';
-import { generate } from '../decode/plain/generate.js';
-import { GREEDY } from '../decode/sampling.js';
+import { generateText } from '../decode/generate.js';
 import { runTasks } from '../eval/tasks/run-tasks.js';
 import { taskConfig } from '../eval/tasks/task-config.js';
 import type { LoopLM } from '../model/loop-lm.js';
@@ -28,8 +27,10 @@ async function withModel<T>(folder: string, use: (model: LoopLM, tokenizer: Toke
 
 function generated(folder: string) {
   return withModel(folder, (model, tokenizer) => {
-    const exit = { threshold: null, maxLoops: model.config.loops };
-    return generate(model, tokenizer, { prompt: PROMPT, maxTokens: MOST, exit, sampling: GREEDY });
+    return generateText(
+      { lm: model, tokenizer },
+      { prompt: PROMPT, maxTokens: MOST, exit: { loops: model.config.loops } },
+    );
   });
 }
 

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { runCli, runJson, TINY_TASK, tinyProject } from '../../test-support/run-cli.js';
 import { HOP_BASE } from '../checkpoint/shipped.js';
 import { readManifest } from '../data/shards/manifest.js';
-import { GenerationSchema } from '../decode/plain/generate.js';
+import { generatedTextSchema } from '../decode/generate.js';
 import { ComparisonResultSchema, EvalResultSchema } from '../eval/result.js';
 import { runConfigSchema } from '../train/run-config.js';
 
@@ -328,7 +328,7 @@ describe('generate', () => {
   const args = ['generate', '--model', 'runs/looprpt', '--prompt', 'map a b', '--max-tokens', '5', '--quiet'];
 
   it('has the shape of cli.md, and the same text as for people', async () => {
-    const result = GenerationSchema.strict().parse(await runJson(...args));
+    const result = generatedTextSchema.strict().parse(await runJson(...args));
     expect(result.tokens.length).toBeLessThanOrEqual(5);
     expect(result.loops).toHaveLength(result.tokens.length);
     expect((await runCli(...args)).stdout).toBe(`${result.text}\n`);
@@ -348,7 +348,7 @@ describe('generate', () => {
 
   it('is the same for the same seed, and never takes more loops than it may', async () => {
     const drawn = (seed: string) =>
-      runJson<z.infer<typeof GenerationSchema>>(...args, '--temperature', '3', '--seed', seed, '--max-loops', '2');
+      runJson<z.infer<typeof generatedTextSchema>>(...args, '--temperature', '3', '--seed', seed, '--max-loops', '2');
     const [a, b] = [await drawn('1'), await drawn('1')];
     expect(a.tokens).toEqual(b.tokens);
     expect(new Set(a.loops)).toEqual(new Set([2]));

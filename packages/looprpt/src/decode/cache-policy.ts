@@ -12,9 +12,10 @@ export const cachePolicyConfig = z
       .enum(CACHES)
       .default('per-loop')
       .describe(
-        'per-loop: a slot for every loop; above the loop at which a token left, its keys and values of that loop are seen ' +
-          'again. last: one slot, with the keys and values of the loop at which it left, seen at every loop: 1/K of the memory. ' +
-          'complete: every loop of every token runs, as upstream has it, and an early exit changes only where a prediction is read',
+        'what later tokens see of one that left early. per-loop: at loops that it left out, those of its last; they are ' +
+          'saved, and the text can differ from that of all loops. last: those of its last at every loop, 1/K of the memory; for ' +
+          'models made for it. complete: all its loops, which run beside the next tokens; the text is that of upstream, and no ' +
+          'work is saved',
       ),
     prefill: z
       .enum(['all', 'adaptive'])

@@ -3,14 +3,15 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
+import { decode } from '../../test-support/plain-decode.js';
 import { type SlowText, slowText } from '../../test-support/slow/slow-decoder.js';
 import type { ExitRule } from '../model/exit-rule.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import type { CachePolicy } from './cache-policy.js';
 import { DecoderCore, type decoderConfig } from './core.js';
-import { decode } from './plain/decode.js';
-import type { DecodeRequest, Sequence, TokenEvent } from './request.js';
-import { samplingConfig } from './sampling.js';
+import type { DecodeRequest, TokenEvent } from './request.js';
+import { GREEDY, samplingConfig } from './sampling.js';
+import type { Sequence } from './sequence.js';
 
 const disposables: (Disposable | LoopLM)[] = [];
 afterEach(() => {
@@ -111,6 +112,7 @@ const policies: CachePolicy[] = [
   { decode: 'last', prefill: 'adaptive' },
   { decode: 'complete', prefill: 'all' },
 ];
+const penalised = samplingConfig.parse({ temperature: 0, presencePenalty: 0.3, frequencyPenalty: -0.2 });
 const sampled = samplingConfig.parse({ temperature: 1.3, topP: 0.95, repetitionPenalty: 1.1 });
 
 describe.each(policies)('the batched decoder with cache $decode, prefill $prefill', (cache) => {
@@ -123,8 +125,8 @@ describe.each(policies)('the batched decoder with cache $decode, prefill $prefil
         maxTokens: 9 - i,
         exit,
         seed: i,
-        sampling: i % 2 ? sampled : samplingConfig.parse({ temperature: 0 }),
-        ...(i % 2 ? { promptLogProbs: i } : { presencePenalty: 0.3, frequencyPenalty: -0.2 }),
+        sampling: i % 2 ? sampled : penalised,
+        ...(i % 2 ? { promptLogProbs: i } : {}),
       },
     }));
     const expected = arrivals.map(({ request }) => slowText(slow, request, cache));
@@ -145,10 +147,14 @@ describe('the batched decoder', () => {
       maxTokens: fc.integer({ min: 1, max: 6 }),
       exit: fc.constantFrom(...rules),
       seed: fc.nat(1000),
-      sampling: fc.constantFrom(sampled, samplingConfig.parse({ temperature: 0 })),
+      sampling: fc
+        .record({
+          of: fc.constantFrom(sampled, GREEDY),
+          presencePenalty: fc.constantFrom(0, 0.5),
+          frequencyPenalty: fc.constantFrom(0, 0.7),
+        })
+        .map(({ of, ...penalties }) => ({ ...of, ...penalties })),
       stopIds: fc.constantFrom([], [4, 7]),
-      presencePenalty: fc.constantFrom(0, 0.5),
-      frequencyPenalty: fc.constantFrom(0, 0.7),
       follow: fc.constantFrom([], [], [3, 9, 3]),
     });
     const scored = fc.tuple(request, fc.option(fc.nat(3))).map(([request, promptLogProbs]) => ({
@@ -208,7 +214,7 @@ describe('the batched decoder', () => {
         expect(texts.map(({ tokens }) => tokens)).toEqual(fixed[String(loops - 1)]!.tokens);
       }
       const drawn = golden.input_ids.map((prompt, seed) => ({ prompt, maxTokens: 20, seed, sampling: sampled }));
-      const plain = decode(model, drawn, { exit: { threshold: null, maxLoops: loops } });
+      const plain = decode(model, drawn, { exit: { rule: 'loops', loops } });
       expectSame(
         run(
           coreOf(model, { reproducible }),

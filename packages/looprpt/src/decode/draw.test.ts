@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logitsOf, logitsShape } from '../../test-support/logits.js';
+import { type SlowSampling, sampleToken } from '../../test-support/slow/slow-sampling.js';
 import { drawToken, weigh } from './draw.js';
-import { type Sampling, sampleToken } from './sampling.js';
 
-const samplingArbitrary: fc.Arbitrary<Sampling> = fc.record({
+const samplingArbitrary: fc.Arbitrary<SlowSampling> = fc.record({
   temperature: fc.constantFrom(0.3, 0.8, 1, 2.5),
   topK: fc.constantFrom(0, 0, 2, 7, 40, 5000),
   topP: fc.constantFrom(0.1234, 0.4321, 0.8765, 0.9876, 0.999999, 1),

@@ -1,11 +1,13 @@
 /**
- * The choice that `sampleToken` of generate/sampling.ts makes, for vocabularies of tens of thousands and many sequences a step:
- * the exponentials come from outside, where they are made many at a time, and no list of all ids is made or sorted. That function
- * is the definition; weights are rounded to float32 here, so where a random number falls on the last bits of a boundary the two
- * may differ.
+ * Cut and draw, for vocabularies of tens of thousands and many sequences a step: the exponentials come from outside, where they are
+ * made many at a time, and no list of all ids is made or sorted. The tests hold it against the definition; weights are rounded to
+ * float32 here, so where a random number falls on the last bits of a boundary the two may differ.
  */
 import assert from 'node:assert/strict';
 import type { Sampling } from './sampling.js';
+
+/** What is left out before the draw. */
+export type Cuts = Pick<Sampling, 'topK' | 'topP' | 'minP'>;
 
 /** What may be chosen: logits of all ids, and numbers proportional to exp(logit / temperature). */
 export interface Weighed {
@@ -14,10 +16,10 @@ export interface Weighed {
 }
 
 /** @param uniform a random number in [0, 1) @returns the id chosen */
-export function drawToken(weighed: Weighed, sampling: Sampling, uniform: number): number {
-  const { topK, topP, minP } = sampling;
+export function drawToken(weighed: Weighed, cuts: Cuts, uniform: number): number {
+  const { topK, topP, minP } = cuts;
   if (topK === 0 && topP === 1 && minP === 0) return pick(weighed.weightsV, uniform);
-  const ids = cut(weighed, sampling);
+  const ids = cut(weighed, cuts);
   // Of weights that are no numbers nothing is left; what becomes of such a token its log-probability says.
   if (ids.length === 0) return 0;
   const weights = Float32Array.from(ids, (id) => weighed.weightsV[id]!);
@@ -28,6 +30,13 @@ export function drawToken(weighed: Weighed, sampling: Sampling, uniform: number)
 export function weigh(logitsV: Float32Array, temperature: number): Weighed {
   const largest = maximum(logitsV);
   return { logitsV, weightsV: logitsV.map((logit) => Math.exp((logit - largest) / temperature)) };
+}
+
+/** The likeliest id, of equals the lowest. */
+export function argmax(logitsV: Float32Array): number {
+  let best = 0;
+  for (let id = 1; id < logitsV.length; id++) if (logitsV[id]! > logitsV[best]!) best = id;
+  return best;
 }
 
 /** An index, in proportion to the weights. */
@@ -46,7 +55,7 @@ function pick(weights: Float32Array, uniform: number): number {
  * The ids that the cuts leave, likeliest first, of equals the lowest id. Only ids near the likeliest are sorted: down to a share
  * of its weight that shrinks until all that is left lies above it.
  */
-function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Sampling): number[] {
+function cut({ logitsV, weightsV }: Weighed, { topK, topP, minP }: Cuts): number[] {
   const V = logitsV.length;
   const largest = maximum(weightsV);
   const sum = (ids: Iterable<number>): number => {

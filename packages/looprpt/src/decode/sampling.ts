@@ -1,8 +1,8 @@
 /**
- * Choosing the next token from its logits: a pure function of logits, settings, history and one random number.
+ * How the next token is chosen from its logits; settings alone (sampler.ts does it).
  *
- * Order: repetition penalty, temperature, top-k, top-p, min-p; then a draw from what is left. Wherever tokens tie, lower ids
- * come first, so that greedy choice and every cut are deterministic.
+ * Order: bias and penalties; temperature, top-k, top-p, min-p; then a draw from what is left. Wherever tokens tie, lower ids come
+ * first, so that greedy choice and every cut are deterministic.
  */
 import { z } from 'zod';
 
@@ -15,84 +15,18 @@ export const samplingConfig = z.strictObject({
     .number()
     .positive()
     .default(1)
-    .describe('logits of tokens already present are divided by this where positive and multiplied where negative'),
+    .describe('logits of tokens of prompt and text are divided by this where positive and multiplied where negative'),
+  presencePenalty: z
+    .number()
+    .default(0)
+    .describe('taken off the logit of a token that the text so far has, once; the prompt does not count'),
+  frequencyPenalty: z
+    .number()
+    .default(0)
+    .describe('taken off the logit of a token for each time that the text so far has it; the prompt does not count'),
 });
 
 export type Sampling = z.output<typeof samplingConfig>;
+export type SamplingOptions = z.input<typeof samplingConfig>;
 
 export const GREEDY: Sampling = samplingConfig.parse({ temperature: 0 });
-
-/** Whether the choice is the arg-max of the logits as they are. */
-export function isPlainGreedy({ temperature, topK, repetitionPenalty }: Sampling): boolean {
-  return (temperature === 0 || topK === 1) && repetitionPenalty === 1;
-}
-
-/**
- * @param logitsV float32, one per id; not changed
- * @param seen ids of prompt and text so far, for the repetition penalty
- * @param uniform a random number in [0, 1)
- * @returns the id chosen
- */
-export function sampleToken(
-  logitsV: Float32Array,
-  sampling: Sampling,
-  seen: Iterable<number>,
-  uniform: number,
-): number {
-  const { temperature, topK } = sampling;
-  const penalised = penalise(logitsV, seen, sampling.repetitionPenalty);
-  if (temperature === 0 || topK === 1) return argmax(penalised);
-  const { ids, weights } = candidates(penalised, sampling);
-  let rest = uniform * weights.reduce((sum, weight) => sum + weight, 0);
-  for (let i = 0; i < ids.length; i++) {
-    rest -= weights[i]!;
-    if (rest < 0) return ids[i]!;
-  }
-  // Of logits that are no numbers nothing may be left.
-  return ids.at(-1) ?? 0;
-}
-
-/**
- * The ids that may be drawn, and their weights relative to the likeliest one's; in order of likelihood where anything is
- * cut, else of id.
- */
-export function candidates(logitsV: Float32Array, sampling: Sampling): { ids: number[]; weights: number[] } {
-  const { temperature, topK, topP, minP } = sampling;
-  const V = logitsV.length;
-  const largest = logitsV[argmax(logitsV)]!;
-  const weightOf = (logit: number): number => Math.exp((logit - largest) / temperature);
-  let ids = Array.from(logitsV.keys());
-  if (topK > 0 || topP < 1 || minP > 0) {
-    // A typed array sorts many times faster than ids by a comparison, so it says how many ids are needed.
-    const descending = logitsV.toSorted().reverse();
-    let count = topK > 0 ? Math.min(topK, V) : V;
-    if (topP < 1) count = nucleusSize(descending.subarray(0, count).map(weightOf), topP);
-    while (weightOf(descending[count - 1]!) < minP) count--;
-    const smallest = descending[count - 1]!;
-    ids = ids.filter((id) => logitsV[id]! >= smallest);
-    ids = ids.sort((a, b) => logitsV[b]! - logitsV[a]! || a - b).slice(0, count);
-  }
-  return { ids, weights: ids.map((id) => weightOf(logitsV[id]!)) };
-}
-
-/** How many of these descending weights together reach the share `topP` of their sum. */
-function nucleusSize(weights: Float32Array, topP: number): number {
-  const enough = topP * weights.reduce((sum, weight) => sum + weight, 0);
-  let mass = 0;
-  let count = 0;
-  while (count < weights.length && mass < enough) mass += weights[count++]!;
-  return count;
-}
-
-function penalise(logitsV: Float32Array, seen: Iterable<number>, penalty: number): Float32Array {
-  if (penalty === 1) return logitsV;
-  const changed = logitsV.slice();
-  for (const id of new Set(seen)) changed[id] = logitsV[id]! > 0 ? logitsV[id]! / penalty : logitsV[id]! * penalty;
-  return changed;
-}
-
-function argmax(logitsV: Float32Array): number {
-  let best = 0;
-  for (let id = 1; id < logitsV.length; id++) if (logitsV[id]! > logitsV[best]!) best = id;
-  return best;
-}

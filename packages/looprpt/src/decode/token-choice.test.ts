@@ -2,8 +2,8 @@ import { fusedReadTokens, getThreads, scope, setThreads, type Tensor, tensor, ty
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logitsOf, logitsShape } from '../../test-support/logits.js';
+import { sampleToken } from '../../test-support/slow/slow-sampling.js';
 import { random } from '../../test-support/slow/tiny-model.js';
-import { sampleToken } from './sampling.js';
 import { plainReadTokens } from './token-choice.js';
 
 const UNCUT = { topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };

@@ -3,14 +3,15 @@
  * follow.
  *
  * Where nothing changes a row's logits and nothing is cut, the draw is made where the logits lie: on the CPU by a fused operator,
- * elsewhere from the probabilities of those rows. Both make the choice of `sampleToken`, but for the last bits of a boundary.
+ * elsewhere from the probabilities of those rows. Both make the same choice, but for the last bits of a boundary.
  *
  * Shapes: M rows that are read, V vocabulary, C alternatives.
  */
 import { fusable, fusedReadTokens, type Tensor, tensor, type WantedToken } from '@looprpt/engine';
 import { atIds, logProbsOf } from '../model/read-out.js';
 import { drawToken, type Weighed } from './draw.js';
-import type { LogProb, ReadToken, Sequence } from './request.js';
+import type { LogProb, ReadToken } from './request.js';
+import type { Sequence } from './sequence.js';
 
 export interface ReadOutRow {
   sequence: Sequence;
@@ -24,7 +25,7 @@ export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Rea
   const drawn = drawAlone(rows, wideMV);
   const wanted = rows.map(({ sequence }, m): WantedToken => {
     const id = sequence.settled ?? drawn.get(m);
-    return id === undefined ? sequence.plainDraw() : { id };
+    return id === undefined ? sequence.sampler.plainDraw() : { id };
   });
   return read(
     rows.map(({ sequence, loop }, m) => ({ wanted: wanted[m]!, loop, top: sequence.request.topLogProbs ?? 0 })),
@@ -75,8 +76,8 @@ export function plainReadTokens(logitsMV: Tensor, wanted: readonly WantedToken[]
   const ids = wanted.map((token, m) => {
     if ('id' in token) return token.id;
     if (token.temperature === 0) return greedyM![m]!;
-    const { temperature, uniform } = token;
-    return drawToken(weighed!(draws.indexOf(m)), { temperature, ...UNCUT }, uniform);
+    const { uniform } = token;
+    return drawToken(weighed!(draws.indexOf(m)), UNCUT, uniform);
   });
   const logProbs = logitsOf(
     ids.map((id) => ({ id })),
@@ -85,18 +86,18 @@ export function plainReadTokens(logitsMV: Tensor, wanted: readonly WantedToken[]
   return Float64Array.from({ length: 2 * ids.length }, (_, i) => (i % 2 === 0 ? ids : logProbs)[i >> 1]!);
 }
 
-const UNCUT = { topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 } as const;
+const UNCUT = { topK: 0, topP: 1, minP: 0 } as const;
 
 /** The choices of the sequences that change or cut what the model says, by row. */
 function drawAlone(rows: readonly ReadOutRow[], logitsMV: Tensor): Map<number, number> {
   const alone = [...rows.keys()].filter((m) => {
     const { sequence } = rows[m]!;
-    return sequence.settled === undefined && !sequence.drawsPlainly;
+    return sequence.settled === undefined && !sequence.sampler.drawsPlainly;
   });
   if (alone.length === 0) return new Map();
-  const temperatures = alone.map((m) => rows[m]!.sequence.temperature);
+  const temperatures = alone.map((m) => rows[m]!.sequence.sampler.temperature);
   const weighed = weighedRows(temperatures, rowsOf(logitsMV, alone));
-  return new Map(alone.map((m, i) => [m, rows[m]!.sequence.draw(weighed(i))]));
+  return new Map(alone.map((m, i) => [m, rows[m]!.sequence.sampler.draw(weighed(i), rows[m]!.sequence.ids)]));
 }
 
 function wide(logitsMV: Tensor): Tensor {

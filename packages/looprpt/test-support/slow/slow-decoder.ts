@@ -5,11 +5,12 @@
 import { Rng } from 'looprpt/internal/base/rng.js';
 import type { CachePolicy } from 'looprpt/internal/decode/cache-policy.js';
 import type { DecodeRequest } from 'looprpt/internal/decode/request.js';
-import { GREEDY, sampleToken } from 'looprpt/internal/decode/sampling.js';
+import { GREEDY } from 'looprpt/internal/decode/sampling.js';
 import type { ExitRule } from 'looprpt/internal/model/exit-rule.js';
 import { exitStep } from './slow-decode.js';
 import { entropy } from './slow-exit.js';
 import { endOfLoop, headLogits, keyValueAt, layerAt, logSoftmax, type SlowKeyValue } from './slow-loop-lm.js';
+import { sampleToken } from './slow-sampling.js';
 import type { TinyModel } from './tiny-model.js';
 
 export interface SlowText {
@@ -51,8 +52,7 @@ export function slowText(model: TinyModel, request: DecodeRequest, policy: Cache
     }
     const logits = Float32Array.from(headLogits(config, params, states.at(-1)!));
     for (const [id, bias] of request.logitBias ?? []) logits[id]! += bias;
-    for (const [id, count] of counts)
-      logits[id]! -= (request.presencePenalty ?? 0) + count * (request.frequencyPenalty ?? 0);
+    for (const [id, count] of counts) logits[id]! -= sampling.presencePenalty + count * sampling.frequencyPenalty;
     const greedy = sampling.temperature === 0;
     const forced = request.follow?.[text.tokens.length];
     const id = forced ?? sampleToken(logits, sampling, ids, greedy ? 0 : rng.uint32() / 2 ** 32);

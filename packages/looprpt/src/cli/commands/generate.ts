@@ -1,8 +1,11 @@
 /** `looprpt generate`: text from a prompt, and how many loops each token took. */
-import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
 import { UserError } from '../../base/user-error.js';
+import { CACHES, cachePolicyConfig } from '../../decode/cache-policy.js';
+import type { GeneratedToken } from '../../decode/generation.js';
+import { EXIT_RULES, exitRuleOf } from '../../model/exit-rule.js';
 import { newCommand } from '../command.js';
 import { integer, real } from '../values.js';
 
@@ -19,8 +22,25 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
     )
     .requiredOption('--prompt <text>', 'what is continued; with --chat: what the user says')
     .option('--max-tokens <n>', 'tokens to make, at most', integer(1), 128)
-    .option('--exit-threshold <τ>', "stop looping where the exit CDF reaches τ (default: the model's)", real())
+    .addOption(
+      new Option(
+        '--exit-rule <rule>',
+        "when a token stops looping: by the exit gate's CDF, by the state's relative change, by the likeliest token's probability, by the next token's entropy in nats, or always after --max-loops",
+      )
+        .choices(EXIT_RULES)
+        .default('gate' as const),
+    )
+    .option(
+      '--exit-threshold <τ>',
+      "stop looping where the exit rule's number reaches τ (default: the model's)",
+      real(),
+    )
     .option('--max-loops <k>', "loops for every token, at most (default: the model's)", integer(1))
+    .addOption(
+      new Option('--cache <policy>', cachePolicyConfig.shape.decode.description)
+        .choices(CACHES)
+        .default('complete' as const),
+    )
     .option('--temperature <t>', '0 takes the likeliest token', real(0), 0)
     .option('--top-p <p>', 'only the likeliest tokens that together reach this probability', real(0, 1), 1)
     .option('--top-k <k>', 'only the k likeliest tokens; 0 is all', integer(0), 0)
@@ -35,13 +55,15 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       const say = sayer(cli, options);
       requireEngine();
       const { openModel } = await import('../../train/state/open-model.js');
-      const { exitPolicy } = await import('../../decode/plain/exit-policy.js');
-      const { generate } = await import('../../decode/plain/generate.js');
+      const { generateText } = await import('../../decode/generate.js');
       using opened = await openModel(options.model, { ...options, onMessage: say });
-      const generation = await generate(opened.lm, opened.tokenizer, {
+      const generation = await generateText(opened, {
         prompt: chat ? await chatPrompt(opened.folder, prompt) : prompt,
         maxTokens,
-        exit: exitPolicy(opened.config, { threshold: options.exitThreshold, maxLoops: options.maxLoops }),
+        exit: exitRuleOf(opened.config, {
+          ...{ rule: options.exitRule, threshold: options.exitThreshold, maxLoops: options.maxLoops },
+        }),
+        cache: options.cache,
         sampling: {
           temperature: options.temperature,
           topP,
@@ -51,7 +73,7 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
         },
         seed,
         chat,
-        ...(stream ? { onText: (text: string, loop: number) => printPiece(cli, json, text, loop) } : {}),
+        ...(stream ? { onToken: (token: GeneratedToken) => printPiece(cli, json, token) } : {}),
       });
       if (json) printJson(cli, generation);
       else printLine(cli, stream ? '' : generation.text);
@@ -63,7 +85,8 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
     });
 }
 
-function printPiece(cli: Cli, json: boolean, text: string, loop: number): void {
+function printPiece(cli: Cli, json: boolean, { text, loop }: GeneratedToken): void {
+  if (text === '') return;
   if (json) printJson(cli, { text, loop });
   else cli.stdout.write(text);
 }

@@ -4,8 +4,8 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { loadModel } from '../../checkpoint/folder.js';
-import { generate } from '../../decode/plain/generate.js';
-import { samplingConfig } from '../../decode/sampling.js';
+import { generateText } from '../../decode/generate.js';
+import { exitRuleOf } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 
@@ -58,11 +58,14 @@ async function streamed(fields: Partial<Completion> & { loop?: object } = {}) {
   return { chunks, choices, texts };
 }
 
-/** By the plain decoder: one sequence, no server, no batch. */
+/** By `generate`: one sequence, no server, no batch. */
 async function plainly(fields: { temperature?: number; seed?: number; maxLoops?: number; threshold?: number } = {}) {
-  const { temperature = 1, seed = base.seed, maxLoops = model.config.loops, threshold = null } = fields;
-  const sampling = samplingConfig.parse({ temperature });
-  return generate(model, tokenizer, { prompt: PROMPT, maxTokens: 24, exit: { threshold, maxLoops }, sampling, seed });
+  const { temperature = 1, seed = base.seed, maxLoops = model.config.loops, threshold } = fields;
+  const exit = exitRuleOf(model.config, { rule: threshold === undefined ? 'loops' : 'gate', threshold, maxLoops });
+  return generateText(
+    { lm: model, tokenizer },
+    { prompt: PROMPT, maxTokens: 24, exit, sampling: { temperature }, seed },
+  );
 }
 
 const SEEDS = [5, 8, 21];
@@ -294,10 +297,12 @@ describe('log-probabilities', () => {
     const { text, logprobs, finish_reason } = choices[0]!;
     expect(finish_reason).toBe('length');
     const ids = Array.from(await tokenizer.encode(prompt));
-    const plain = await generate(model, tokenizer, {
-      ...{ prompt, maxTokens: Math.max(1, max_tokens), exit: { threshold: null, maxLoops: 3 } },
-      sampling: samplingConfig.parse({ temperature: 0 }),
-    });
+    const plain = await generateText(
+      { lm: model, tokenizer },
+      {
+        ...{ prompt, maxTokens: Math.max(1, max_tokens), exit: { loops: 3 } },
+      },
+    );
     const all = [...ids, ...plain.tokens.slice(0, max_tokens)];
     expect(usage!.completion_tokens).toBe(max_tokens);
     expect(text).toBe(tokenizer.decode(all));

@@ -15,6 +15,7 @@ import {
   type Submission,
   type TokenEvent,
 } from '../../decode/index.js';
+import { shownText } from '../../decode/prompt.js';
 import { choiceSeed } from './choice-seed.js';
 import { fieldOf, promptIds, promptNews } from './prompt.js';
 import type {
@@ -172,18 +173,13 @@ export class DecoderHost implements Disposable {
       }),
       exit: requestRule(this.#served, job.loop),
       sampling: job.sampling,
-      presencePenalty: job.presencePenalty,
-      frequencyPenalty: job.frequencyPenalty,
       seed: choiceSeed(job.seed, choice),
       stopIds: [...job.stopIds, ...(job.ignoreEnd ? [] : isChat ? stopIds.chat : stopIds.text)],
       minTokens: job.minTokens,
       logitBias: new Map(job.logitBias),
       topLogProbs: job.logProbs ?? 0,
       ...(job.echo && job.logProbs !== null ? { promptLogProbs: job.logProbs } : {}),
-      text: {
-        ...{ stream: tokenizer.stream(job), stop: job.stop, keepStop: job.keepStop },
-        ...(job.skipSpecial ? { hidden: (id: number) => tokenizer.hiddenText(id) } : {}),
-      },
+      text: shownText(tokenizer, job),
     };
   }
 

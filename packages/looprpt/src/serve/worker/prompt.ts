@@ -1,5 +1,6 @@
 /** Prompts of a job as token ids, and what a client that wants its prompt back is told of it. */
 import { UserError } from '../../base/user-error.js';
+import { orFirstToken } from '../../decode/prompt.js';
 import type { PromptInput, PromptNews } from './protocol.js';
 import type { Served } from './served.js';
 
@@ -8,10 +9,7 @@ export async function promptIds(served: Served, prompt: PromptInput): Promise<Ar
   if (prompt.kind === 'ids' && prompt.ids.length > 0) return prompt.ids;
   const text = await promptText(served, prompt);
   const ids = text === '' ? [] : await served.reader.read(text, fieldOf(prompt));
-  if (ids.length > 0) return ids;
-  const { bosTokenId } = served.model.config;
-  if (bosTokenId !== null) return [bosTokenId];
-  throw new UserError('the prompt is empty and the model names no bos_token_id to begin with: give some text');
+  return orFirstToken(ids, served.model.config);
 }
 
 /** The request's field that a prompt stands in. */

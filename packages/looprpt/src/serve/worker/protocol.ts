@@ -32,8 +32,6 @@ export interface Job {
   /** What it leaves open is the server's default. */
   loop: ExitWish;
   sampling: Sampling;
-  presencePenalty: number;
-  frequencyPenalty: number;
   /** 0 … 2^53 − 1; of the first choice, from which those of the others follow. */
   seed: number;
   stop: string[];

@@ -57,7 +57,9 @@ describe('the exit rule of a request', () => {
       ...{ rule: 'confidence', threshold: 0.1, maxLoops: 3 },
     });
     // The server's threshold is the gate's.
-    expect(() => requestRule(served({ threshold: 0.5 }), { rule: 'entropy' })).toThrow(/"entropy": needs/);
+    expect(() => requestRule(served({ threshold: 0.5 }), { rule: 'entropy' })).toThrow(
+      /"entropy" needs an exit_threshold/,
+    );
   });
 });
 

@@ -85,5 +85,7 @@ function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }:
 /** The rule of a request. @throws UserError for one that the model cannot follow */
 export function requestRule({ model, defaults }: Pick<Served, 'model' | 'defaults'>, wish: ExitWish): ExitRule {
   const { rule = 'gate', threshold = rule === 'gate' ? defaults.threshold : undefined } = wish;
+  if (threshold === undefined && rule !== 'gate' && rule !== 'loops')
+    throw new UserError(`loop: the exit rule "${rule}" needs an exit_threshold`);
   return exitRuleOf(model.config, { rule, threshold, maxLoops: wish.maxLoops ?? defaults.maxLoops });
 }

@@ -1,7 +1,8 @@
 /**
- * Batched decoding with a key-value cache: the prompts once, then one token at a time.
+ * Batched decoding by the model's own forward pass and the tensors' exit rules, in the plainest form that is not slow: the oracle of
+ * the decoder with a complete cache. The prompts once, then one token at a time.
  *
- * All `maxLoops` loops run for every token, whatever loop its prediction is read from, as upstream does: so the cache is
+ * All loops of the rule run for every token, whatever loop its prediction is read from, as upstream does: so the cache is
  * complete and early exit changes predictions only, not speed. Rows of different length are padded on the left. A row
  * that has finished is carried along until all have; what it computes is discarded.
  *
@@ -11,13 +12,16 @@
  * Shapes: B rows, T positions of a pass, E hidden, V vocabulary.
  */
 import assert from 'node:assert/strict';
-import { noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
-import { Rng } from '../../base/rng.js';
-import { UserError } from '../../base/user-error.js';
-import { KVCache } from '../../model/kv-cache.js';
-import type { LoopLM } from '../../model/loop-lm.js';
-import { GREEDY, isPlainGreedy, type Sampling, sampleToken } from '../sampling.js';
-import { type ExitPolicy, type ReadOut, readOutStates } from './exit-policy.js';
+import { embedding, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
+import { Rng } from 'looprpt/internal/base/rng.js';
+import { UserError } from 'looprpt/internal/base/user-error.js';
+import { GREEDY, type Sampling } from 'looprpt/internal/decode/sampling.js';
+import { type ExitRule, lastLoop } from 'looprpt/internal/model/exit-rule.js';
+import { exitSteps } from 'looprpt/internal/model/exit-signal.js';
+import { KVCache } from 'looprpt/internal/model/kv-cache.js';
+import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { statesAtStep } from 'looprpt/internal/model/read-out.js';
+import { isPlainGreedy, sampleToken } from './slow/slow-sampling.js';
 
 export interface DecodeRequest {
   prompt: ArrayLike<number>;
@@ -29,12 +33,10 @@ export interface DecodeRequest {
   seed?: number;
   /** Ids that end the row; the id itself is not part of the result. */
   stopIds?: readonly number[];
-  /** Asked after every token, with all tokens so far; true ends the row, and the token stays. */
-  stopWhen?: (tokens: readonly number[]) => boolean;
 }
 
 export interface DecodeOptions {
-  exit: ExitPolicy;
+  exit: ExitRule;
   /** Prompt positions of a pass, which bounds its memory; default 512. */
   prefillChunk?: number;
 }
@@ -74,22 +76,6 @@ export function decode(
   }
 }
 
-/** The same, with a turn for signals, timers and streams after every step. */
-export async function decodeAsync(
-  model: LoopLM,
-  requests: readonly DecodeRequest[],
-  options: DecodeOptions,
-  onToken?: (event: TokenEvent) => void,
-): Promise<Decoded[]> {
-  const steps = decodeSteps(model, requests, options);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    if (onToken) step.value.forEach(onToken);
-    await new Promise(setImmediate);
-  }
-}
-
 /** The same step by step, so that a caller can do other things in between, or stop. */
 export function* decodeSteps(
   model: LoopLM,
@@ -100,14 +86,13 @@ export function* decodeSteps(
   const rows = requests.map((request, r) => new Row(request, r, model.config.vocabSize));
   const length = Math.max(...requests.map(({ prompt }) => prompt.length));
   const longest = Math.max(...requests.map(({ maxTokens }) => maxTokens));
-  const { maxLoops } = options.exit;
   const { config, dtype, device } = model;
   using cache = new KVCache(config, {
     batch: rows.length,
     capacity: length + longest - 1,
     dtype,
     device,
-    loops: maxLoops,
+    loops: lastLoop(options.exit, config),
   });
   let choices = prefill(model, cache, rows, length, options);
   for (;;) {
@@ -168,7 +153,7 @@ class Row {
   /** Takes the step's choice; null for a row that had finished before. */
   take({ id, loop, logProb }: Choice): TokenEvent | null {
     if (this.finish !== null) return null;
-    const { stopIds, stopWhen, maxTokens } = this.request;
+    const { stopIds, maxTokens } = this.request;
     const { tokens, loops, logProbs } = this.decoded;
     if (stopIds?.includes(id)) {
       this.finish = 'stop';
@@ -178,8 +163,7 @@ class Row {
     loops.push(loop);
     logProbs.push(logProb);
     this.lastId = id;
-    if (stopWhen?.(tokens)) this.finish = 'stop';
-    else if (tokens.length >= maxTokens) this.finish = 'length';
+    if (tokens.length >= maxTokens) this.finish = 'length';
     return { row: this.index, token: { id, loop, logProb }, finish: this.finish };
   }
 
@@ -227,7 +211,7 @@ function states(model: LoopLM, cache: KVCache, { idsBT, padding }: Positions, { 
         : null,
       firstKeyBT: isRagged ? int64(idsBT.map((row, b) => row.map(() => padding[b]!))) : null,
     },
-    { cache, loops: exit.maxLoops },
+    { cache, loops: lastLoop(exit, model.config) },
   );
 }
 
@@ -241,11 +225,33 @@ function pass(
 ): Choice[] {
   return noGrad(() =>
     scope(() => {
-      const T = positions.idsBT[0]!.length;
-      const statesBE = states(model, cache, positions, options).map((xBTE) => xBTE.select(1, T - 1));
-      return choose(model, rows, readOutStates(model, statesBE, options.exit));
+      const lastB = positions.idsBT.map((row) => row.at(-1)!);
+      const statesBE = states(model, cache, positions, options).map((xBTE) => xBTE.select(1, xBTE.size(1) - 1));
+      const numbersB = positions.padding.map((padding) => cache.length - 1 - padding);
+      return choose(model, rows, readOut(model, statesBE, options.exit, { lastB, numbersB }));
     }),
   );
+}
+
+/** A state for the LM head per row, and the loop that it comes from. */
+export interface ReadOut {
+  /** [B, E] */
+  hiddenBE: Tensor;
+  /** B loops, from 1. */
+  loops: number[];
+}
+
+/** @param of the ids that the states are of, and their numbers in their rows */
+export function readOut(
+  model: LoopLM,
+  statesBE: readonly Tensor[],
+  exit: ExitRule,
+  { lastB, numbersB }: { lastB: readonly number[]; numbersB: readonly number[] },
+): ReadOut {
+  const idsB = tensor([...lastB], { dtype: 'int64', device: model.device });
+  const stepB = exitSteps(exit, model, statesBE, embedding(model.weights.embedding, idsB), numbersB);
+  const hiddenBE = statesAtStep(statesBE, stepB);
+  return { hiddenBE, loops: stepB.toArray<number[]>().map((step) => step + 1) };
 }
 
 function choose(model: LoopLM, rows: readonly Row[], { hiddenBE, loops }: ReadOut): Choice[] {

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
+import { GREEDY, samplingConfig } from 'looprpt/internal/decode/sampling.js';
 import { describe, expect, it } from 'vitest';
-import { candidates, GREEDY, isPlainGreedy, type Sampling, sampleToken, samplingConfig } from './sampling.js';
+import { candidates, isPlainGreedy, type SlowSampling, sampleToken } from './slow-sampling.js';
 
 /** Few distinct values, so that ties are common. */
 const logitsArbitrary = fc
   .array(fc.integer({ min: -8, max: 8 }), { minLength: 1, maxLength: 20 })
   .map((values) => Float32Array.from(values, (value) => value / 2));
 
-const samplingArbitrary: fc.Arbitrary<Sampling> = fc.record({
+const samplingArbitrary: fc.Arbitrary<SlowSampling> = fc.record({
   temperature: fc.constantFrom(0.3, 1, 2.5),
   topK: fc.integer({ min: 0, max: 22 }),
   // Not sums that such logits can make, where rounding would decide.
@@ -17,7 +18,7 @@ const samplingArbitrary: fc.Arbitrary<Sampling> = fc.record({
 });
 
 /** By definition: a list of (id, probability), cut step by step and renormalised each time. */
-function slowCandidates(logits: Float32Array, sampling: Sampling): { id: number; p: number }[] {
+function slowCandidates(logits: Float32Array, sampling: SlowSampling): { id: number; p: number }[] {
   const normalised = (list: { id: number; p: number }[]) => {
     const total = list.reduce((sum, { p }) => sum + p, 0);
     return list.map(({ id, p }) => ({ id, p: p / total }));
@@ -83,12 +84,10 @@ describe('sampleToken', () => {
     );
   });
 
-  it('knows when the arg-max is enough, and refuses settings that mean nothing', () => {
+  it('knows when the arg-max is enough', () => {
     expect(isPlainGreedy(GREEDY)).toBe(true);
     expect(isPlainGreedy(samplingConfig.parse({ topK: 1 }))).toBe(true);
     expect(isPlainGreedy(samplingConfig.parse({ temperature: 0, repetitionPenalty: 1.1 }))).toBe(false);
     expect(isPlainGreedy(samplingConfig.parse({}))).toBe(false);
-    for (const wrong of [{ temperature: -1 }, { topP: 0 }, { minP: 2 }, { topK: 1.5 }, { top_k: 3 }])
-      expect(samplingConfig.safeParse(wrong).success).toBe(false);
   });
 });

@@ -1,11 +1,12 @@
 import { liveTensors, noGrad, scope, tensor } from '@looprpt/engine';
+import { samplingConfig } from 'looprpt/internal/decode/sampling.js';
+import { type ExitRule, lastLoop } from 'looprpt/internal/model/exit-rule.js';
+import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { GOLDEN, goldenCase, tinyLoopLM } from '../../../test-support/eval-models.js';
-import { greedyDecode } from '../../../test-support/slow/slow-decode.js';
-import type { LoopLM } from '../../model/loop-lm.js';
-import { samplingConfig } from '../sampling.js';
-import { type DecodeRequest, decode, decodeSteps, type TokenEvent } from './decode.js';
-import { type ExitPolicy, exitPolicy, readOutStates } from './exit-policy.js';
+import { GOLDEN, goldenCase, tinyLoopLM } from './eval-models.js';
+import { type DecodeRequest, decode, decodeSteps, readOut, type TokenEvent } from './plain-decode.js';
+import { greedyDecode, type SlowExitRule } from './slow/slow-decode.js';
+import { slowText } from './slow/slow-decoder.js';
 
 const models: LoopLM[] = [];
 const kept = (model: LoopLM): LoopLM => {
@@ -20,20 +21,16 @@ const requests = (prompts: number[][], maxTokens: number): DecodeRequest[] =>
   prompts.map((prompt) => ({ prompt, maxTokens }));
 
 /** The whole sequence again for every token, no cache. */
-function uncached(
-  model: LoopLM,
-  prompt: number[],
-  count: number,
-  exit: ExitPolicy,
-): { ids: number[]; loops: number[] } {
+function uncached(model: LoopLM, prompt: number[], count: number, exit: ExitRule): { ids: number[]; loops: number[] } {
   const ids = [...prompt];
   const loops: number[] = [];
   for (let n = 0; n < count; n++) {
     noGrad(() =>
       scope(() => {
-        const states = model.states({ idsBT: tensor([ids], { dtype: 'int64' }) }, { loops: exit.maxLoops });
+        const loopsRun = lastLoop(exit, model.config);
+        const states = model.states({ idsBT: tensor([ids], { dtype: 'int64' }) }, { loops: loopsRun });
         const last = states.map((state) => state.select(1, ids.length - 1));
-        const read = readOutStates(model, last, exit);
+        const read = readOut(model, last, exit, { lastB: [ids.at(-1)!], numbersB: [ids.length - 1] });
         loops.push(read.loops[0]!);
         ids.push(model.logits(read.hiddenBE).argmax(-1).item());
       }),
@@ -49,7 +46,7 @@ describe.each(GOLDEN)('golden generation of %s', (name) => {
 
   it('at every fixed loop', () => {
     for (const [step, { tokens }] of Object.entries(fixed)) {
-      const exit = exitPolicy(model.config, { maxLoops: Number(step) + 1 });
+      const exit: ExitRule = { rule: 'loops', loops: Number(step) + 1 };
       const rows = decode(model, requests(golden.input_ids, count), { exit });
       expect(rows.map((row) => row.tokens)).toEqual(tokens);
       expect(rows.map((row) => row.loops)).toEqual(tokens.map((row) => row.map(() => Number(step) + 1)));
@@ -58,7 +55,7 @@ describe.each(GOLDEN)('golden generation of %s', (name) => {
 
   it('at exit thresholds, with the loops used', () => {
     for (const [tau, { tokens, exit_step: steps }] of Object.entries(thresholds)) {
-      const exit = exitPolicy(model.config, { threshold: Number(tau) });
+      const exit: ExitRule = { rule: 'gate', threshold: Number(tau) };
       const rows = decode(model, requests(golden.input_ids, count), { exit, prefillChunk: 5 });
       expect(rows.map((row) => row.tokens)).toEqual(tokens);
       expect(rows.map((row) => row.loops)).toEqual(steps!.map((row) => row.map((step) => step + 1)));
@@ -68,7 +65,7 @@ describe.each(GOLDEN)('golden generation of %s', (name) => {
 
   it('of a left-padded batch', () => {
     const { pad, input_ids: ids, new_tokens: tokens, generation } = golden.left_padding;
-    const exit = exitPolicy(model.config, { maxLoops: model.config.loops });
+    const exit: ExitRule = { rule: 'loops', loops: model.config.loops };
     const rows = decode(model, requests([ids[0]!, ids[1]!.slice(pad)], tokens), { exit });
     expect(rows.map((row) => row.tokens)).toEqual(generation.tokens);
   });
@@ -80,11 +77,15 @@ describe('decode', () => {
     [6, 5],
     [10, 8, 9, 7],
   ];
-  const exits: ExitPolicy[] = [
-    { threshold: null, maxLoops: 3 },
-    { threshold: null, maxLoops: 1 },
-    { threshold: 0.5, maxLoops: 3 },
-    { threshold: 0.6, maxLoops: 2 },
+  const exits: ExitRule[] = [
+    { rule: 'loops', loops: 3 },
+    { rule: 'loops', loops: 1 },
+    { rule: 'gate', threshold: 0.5, maxLoops: 3 },
+    { rule: 'gate', threshold: 0.6, maxLoops: 2 },
+    { rule: 'hidden-change', threshold: 0.5 },
+    { rule: 'confidence', threshold: 0.3 },
+    { rule: 'entropy', threshold: 1.9 },
+    { rule: 'replay', loops: [1, 3, 2, 2, 1] },
   ];
 
   it.each(exits)('of a batch equals each row alone, recomputation without cache, and the slow model (%o)', (exit) => {
@@ -101,12 +102,17 @@ describe('decode', () => {
       const whole = uncached(model, prompt, 8, exit);
       expect(single!.tokens).toEqual(whole.ids);
       expect(single!.loops).toEqual(whole.loops);
-      // The slow model runs all loops; a cap on the loops caps the exits.
-      if (exit.threshold !== null && exit.maxLoops < 3) return;
-      const rule =
-        exit.threshold === null
-          ? ({ kind: 'fixed', step: exit.maxLoops - 1 } as const)
-          : ({ kind: 'threshold', threshold: exit.threshold } as const);
+      const cached = slowText(slow, { prompt, maxTokens: 8, exit }, { decode: 'complete', prefill: 'all' });
+      expect(single!.tokens).toEqual(cached.tokens);
+      expect(single!.loops).toEqual(cached.loops);
+      // The slow model without a cache runs all loops, and knows two rules.
+      const rule: SlowExitRule | null =
+        exit.rule === 'loops'
+          ? { kind: 'fixed', step: exit.loops - 1 }
+          : exit.rule === 'gate' && exit.maxLoops !== 2
+            ? { kind: 'threshold', threshold: exit.threshold }
+            : null;
+      if (rule === null) return;
       const reference = greedyDecode(slow.config, slow.params, prompt, { newTokens: 8, exit: rule });
       expect(single!.tokens).toEqual(reference.tokens);
       expect(single!.loops).toEqual(reference.exitSteps.map((step) => step + 1));
@@ -117,8 +123,8 @@ describe('decode', () => {
     const { model } = tinyLoopLM(2);
     kept(model);
     for (const prompt of prompts) {
-      const [all] = decode(model, requests([prompt], 1), { exit: { threshold: 0.55, maxLoops: 3 } });
-      const [two] = decode(model, requests([prompt], 1), { exit: { threshold: 0.55, maxLoops: 2 } });
+      const [all] = decode(model, requests([prompt], 1), { exit: { rule: 'gate', threshold: 0.55, maxLoops: 3 } });
+      const [two] = decode(model, requests([prompt], 1), { exit: { rule: 'gate', threshold: 0.55, maxLoops: 2 } });
       expect(two!.loops).toEqual([Math.min(2, all!.loops[0]!)]);
     }
   });
@@ -126,7 +132,7 @@ describe('decode', () => {
   it('draws the same tokens for a seed whatever else is in the batch, and others for another seed', () => {
     const { model } = tinyLoopLM(4);
     kept(model);
-    const exit: ExitPolicy = { threshold: 0.5, maxLoops: 3 };
+    const exit: ExitRule = { rule: 'gate', threshold: 0.5, maxLoops: 3 };
     const sampling = samplingConfig.parse({ temperature: 1.5, topP: 0.95, repetitionPenalty: 1.1 });
     const request = (prompt: number[], seed: number): DecodeRequest => ({ prompt, maxTokens: 20, sampling, seed });
     const together = decode(model, [request(prompts[0]!, 5), request(prompts[1]!, 6), request(prompts[0]!, 7)], {
@@ -137,10 +143,10 @@ describe('decode', () => {
     expect(together[0]!.tokens).not.toEqual(together[2]!.tokens);
   });
 
-  it('ends rows by stop ids, by a predicate and by length, and says what it does as it goes', () => {
+  it('ends rows by stop ids and by length, and says what it does as it goes', () => {
     const { model } = tinyLoopLM(4);
     kept(model);
-    const exit: ExitPolicy = { threshold: 0.5, maxLoops: 3 };
+    const exit: ExitRule = { rule: 'gate', threshold: 0.5, maxLoops: 3 };
     const free = decode(model, requests(prompts, 10), { exit });
     const stopId = free[1]!.tokens[4]!;
     const events: TokenEvent[] = [];
@@ -149,13 +155,13 @@ describe('decode', () => {
       [
         { prompt: prompts[0]!, maxTokens: 3 },
         { prompt: prompts[1]!, maxTokens: 10, stopIds: [stopId] },
-        { prompt: prompts[2]!, maxTokens: 10, stopWhen: (tokens) => tokens.length === 6 },
+        { prompt: prompts[2]!, maxTokens: 6 },
       ],
       { exit },
       (event) => events.push(event),
     );
     const cut = free[1]!.tokens.indexOf(stopId);
-    expect(rows.map((row) => row.finishReason)).toEqual(['length', 'stop', 'stop']);
+    expect(rows.map((row) => row.finishReason)).toEqual(['length', 'stop', 'length']);
     expect(rows.map((row) => row.tokens)).toEqual([
       free[0]!.tokens.slice(0, 3),
       free[1]!.tokens.slice(0, cut),
@@ -172,7 +178,7 @@ describe('decode', () => {
   it('leaves no tensor behind, also when it is stopped half-way', () => {
     const { model } = tinyLoopLM(4);
     kept(model);
-    const exit: ExitPolicy = { threshold: 0.5, maxLoops: 3 };
+    const exit: ExitRule = { rule: 'gate', threshold: 0.5, maxLoops: 3 };
     const before = liveTensors();
     decode(model, requests(prompts, 5), { exit });
     expect(liveTensors()).toBe(before);
@@ -186,26 +192,10 @@ describe('decode', () => {
   it('refuses what it cannot decode, in one line', () => {
     const { model } = tinyLoopLM(4);
     kept(model);
-    const exit: ExitPolicy = { threshold: null, maxLoops: 3 };
+    const exit: ExitRule = { rule: 'loops', loops: 3 };
     expect(() => decode(model, [{ prompt: [], maxTokens: 3 }], { exit })).toThrow(/prompt is empty/);
     expect(() => decode(model, [{ prompt: [11], maxTokens: 3 }], { exit })).toThrow(/token id 11/);
     expect(() => decode(model, [{ prompt: [1], maxTokens: 0 }], { exit })).toThrow(/max tokens: 0/);
-    expect(() => exitPolicy(model.config, { maxLoops: 4 })).toThrow(/from 1 to 3/);
-  });
-});
-
-describe('exitPolicy', () => {
-  it('takes the checkpoint’s defaults, and lets the user overrule them', () => {
-    const { model } = tinyLoopLM(4);
-    kept(model);
-    const config = { ...model.config, exitThreshold: 0.9, exitLoop: null };
-    expect(exitPolicy(config)).toEqual({ threshold: 0.9, maxLoops: 3 });
-    expect(exitPolicy(config, { threshold: 0.4 })).toEqual({ threshold: 0.4, maxLoops: 3 });
-    expect(exitPolicy(config, { maxLoops: 2 })).toEqual({ threshold: null, maxLoops: 2 });
-    expect(exitPolicy(config, { threshold: 0.4, maxLoops: 2 })).toEqual({ threshold: 0.4, maxLoops: 2 });
-    const fixed = { ...config, exitLoop: 2 };
-    expect(exitPolicy(fixed)).toEqual({ threshold: null, maxLoops: 2 });
-    expect(exitPolicy(fixed, { threshold: 0.4 })).toEqual({ threshold: 0.4, maxLoops: 3 });
-    expect(exitPolicy({ ...config, exitThreshold: null })).toEqual({ threshold: null, maxLoops: 3 });
+    expect(() => decode(model, requests(prompts, 1), { exit: { rule: 'loops', loops: 4 } })).toThrow(/the model has 3/);
   });
 });

@@ -1,0 +1,90 @@
+/**
+ * A text under way, token by token.
+ *
+ * A token comes out when its text is certain, so that the texts of all tokens, joined, are the whole text: one that ends within a
+ * character waits for the next, and with stop strings each waits until it is known not to begin one.
+ */
+import { type ExitOption, exitRule, exitRuleOf } from '../model/exit-rule.js';
+import { promptTokens, shownText, type TextModel } from './prompt.js';
+import type { DecodeRequest, FinishReason, ReadToken, TokenEvent } from './request.js';
+import { GREEDY, type SamplingOptions, samplingConfig } from './sampling.js';
+
+export interface GenerateOptions {
+  /** Most tokens to make; default 128. */
+  maxTokens?: number;
+  /** When a token stops looping; default: as the model's configuration says. */
+  exit?: ExitOption;
+  /** How a token is chosen; default greedy. What is left out of it is at 1 or off. */
+  sampling?: SamplingOptions;
+  /** Of the random stream; default 0. */
+  seed?: number;
+  /** Strings that end the text and are no part of it. */
+  stop?: readonly string[];
+  /** The prompt is a rendered chat: the end of a turn ends the text, too. */
+  chat?: boolean;
+  /** The likeliest ids beside every token; default none. */
+  topLogProbs?: number;
+}
+
+/** A token of a text. */
+export interface GeneratedToken extends ReadToken {
+  /** Its part of the text; joined over all tokens, the text. Often empty for emoji and for special tokens. */
+  text: string;
+}
+
+export class Generation implements AsyncIterable<GeneratedToken> {
+  readonly #model: TextModel;
+  readonly #prompt: string | ArrayLike<number>;
+  readonly #options: GenerateOptions;
+  readonly #submit: (request: DecodeRequest) => AsyncIterable<TokenEvent>;
+  #finish: FinishReason | null = null;
+
+  constructor(
+    model: TextModel,
+    prompt: string | ArrayLike<number>,
+    options: GenerateOptions,
+    submit: (request: DecodeRequest) => AsyncIterable<TokenEvent>,
+  ) {
+    this.#model = model;
+    this.#prompt = prompt;
+    this.#options = options;
+    this.#submit = submit;
+  }
+
+  /** Why the text ended; null before the last token has come out. */
+  get finish(): FinishReason | null {
+    return this.#finish;
+  }
+
+  /** Runs the request; every call runs it anew. To leave the loop early cancels it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void> {
+    const { stop = [] } = this.#options;
+    this.#finish = null;
+    let held: GeneratedToken | null = null;
+    for await (const { token, text, finish } of this.#submit(await this.#request())) {
+      if (finish !== null) this.#finish = finish;
+      if (token) {
+        if (held) yield held;
+        held = { ...token, text };
+      } else if (held) held.text += text;
+      const isCertain = finish !== null || (text !== '' && stop.length === 0);
+      if (!held || !isCertain) continue;
+      yield held;
+      held = null;
+    }
+  }
+
+  async #request(): Promise<DecodeRequest> {
+    const { maxTokens = 128, exit, sampling, seed = 0, stop, chat = false, topLogProbs = 0 } = this.#options;
+    const { lm, tokenizer } = this.#model;
+    const { config } = lm;
+    return {
+      prompt: typeof this.#prompt === 'string' ? await promptTokens(this.#model, this.#prompt) : this.#prompt,
+      exit: exit === undefined ? exitRuleOf(config) : exitRule(exit),
+      sampling: sampling === undefined ? GREEDY : samplingConfig.parse(sampling),
+      stopIds: tokenizer.stopIds({ chat, ...config }),
+      text: shownText(tokenizer, stop === undefined ? {} : { stop }),
+      ...{ maxTokens, seed, topLogProbs },
+    };
+  }
+}
