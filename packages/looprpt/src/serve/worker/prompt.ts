@@ -1,5 +1,4 @@
 /** Prompts of a job as token ids, and what a client that wants its prompt back is told of it. */
-import { UserError } from '../../base/user-error.js';
 import { orFirstToken } from '../../decode/prompt.js';
 import type { PromptInput, PromptNews } from './protocol.js';
 import type { Served } from './served.js';
