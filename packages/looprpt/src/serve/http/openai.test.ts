@@ -417,7 +417,7 @@ describe('errors', () => {
     });
     await expect(failing({ prompt: [300] })).rejects.toThrow(/token id 300 is not in the vocabulary of 290/);
     await expect(failing({ loop: { max_loops: 4 } })).rejects.toThrow(/4/);
-    await expect(failing({ loop: { exit_rule: 'confidence' } })).rejects.toThrow(/needs an exit threshold/);
+    await expect(failing({ loop: { exit_rule: 'confidence' } })).rejects.toThrow(/needs an exit_threshold/);
     await expect(failing({ loop: { treshold: 1 } })).rejects.toMatchObject({ param: 'loop' });
     await expect(failing({ stream: true, max_tokens: 1000 })).rejects.toMatchObject({ status: 400 });
     // One bad prompt among good ones, and nothing of the good ones stays.
