@@ -205,3 +205,36 @@ describe('modelling code of upstream', () => {
     expect(CODE.filter((file) => existsSync(join(to, file)))).toEqual(named ? CODE : []);
   });
 });
+
+describe('weights that are not finite', () => {
+  const NAME = 'model.layers.1.mlp.down_proj.weight';
+
+  /** A folder whose named tensor has a value at [2, 1]. */
+  function folderWith(value: number): string {
+    const dir = join(temporaryFolder().path, 'model');
+    const { config, params } = tinyModel(3);
+    const { shape, data } = params[NAME]!;
+    writeCheckpoint(dir, {
+      config,
+      params: { ...params, [NAME]: { shape, data: data.with(2 * shape[1]! + 1, value) } },
+    });
+    return dir;
+  }
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'are refused by name and place: %d',
+    (value) => {
+      expect(loadRefusal(folderWith(value))).toBe(
+        `model.safetensors: tensor "${NAME}": the element at [2, 1] is NaN or infinite`,
+      );
+    },
+  );
+
+  test('nor are those that would be infinite in the dtype that is asked for', () => {
+    const dir = folderWith(70_000);
+    loadModel(dir, { dtype: 'bfloat16' }).dispose();
+    expect(() => loadModel(dir, { dtype: 'float16' })).toThrow(
+      `tensor "${NAME}": the element at [2, 1] has no place in float16: it is too large`,
+    );
+  });
+});

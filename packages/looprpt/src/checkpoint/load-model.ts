@@ -1,12 +1,12 @@
 /**
  * Loads a Hugging Face folder of Ouro's architecture into a LoopLM.
  *
- * Names and shapes are checked before any memory is taken; then each tensor is copied from the mapped file straight into
- * its rows of the model's own tensors, so that a checkpoint is in memory once.
+ * Names and shapes are checked before any memory is taken; then each tensor is looked through for numbers that are not finite and
+ * copied from the mapped file straight into its rows of the model's own tensors, so that a checkpoint is in memory once.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DType, elementBytes, isFloating, noGrad, op, scope } from '@looprpt/engine';
+import { type DType, elementBytes, firstNonFinite, isFloating, noGrad, op, scope, type Tensor } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
 import { type LoopLMConfig, parseOuroConfig } from '../model/config.js';
 import { LoopLM } from '../model/loop-lm.js';
@@ -35,25 +35,38 @@ export function readModelConfig(dir: string): LoopLMConfig {
 
 /**
  * The model in a folder (`config.json` and safetensors, whole or sharded).
- * @throws UserError when anything is missing, malformed, of another shape or not part of the architecture
+ * @throws UserError when anything is missing, malformed, of another shape, not finite or not part of the architecture
  */
 export function loadModel(dir: string, options: LoadOptions = {}): LoopLM {
   const config = readModelConfig(dir);
   using stored = new StoredModel(dir);
   checkTensors(config, stored.tensors, dir);
   const dtype = options.dtype ?? commonDType(stored.tensors.values());
-  const weights = emptyWeights(config, { dtype, device: options.device ?? 'cpu' });
-  scope(() => noGrad(() => fill(weights, config, stored.tensors)));
-  return new LoopLM(config, weights);
+  const model = new LoopLM(config, emptyWeights(config, { dtype, device: options.device ?? 'cpu' }));
+  try {
+    scope(() => noGrad(() => fill(model.weights, config, stored.tensors)));
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
 }
 
 function fill(weights: Weights, config: LoopLMConfig, tensors: ReadonlyMap<string, CheckpointTensor>): void {
   for (const { name, stored, rows } of upstreamTensors(config))
-    scope(() =>
-      stored(weights)
-        .slice(0, ...rows)
-        .copy_(tensors.get(name)!.load()),
-    );
+    scope(() => {
+      const from = tensors.get(name)!;
+      const source = from.load();
+      checkFinite(source, from, 'is NaN or infinite');
+      const own = stored(weights).slice(0, ...rows);
+      own.copy_(source);
+      if (own.dtype !== from.dtype) checkFinite(own, from, `has no place in ${own.dtype}: it is too large`);
+    });
+}
+
+function checkFinite(values: Tensor, { name, path }: CheckpointTensor, problem: string): void {
+  const at = firstNonFinite(values);
+  if (at !== null) throw new UserError(`${path}: tensor ${quoted(name)}: the element at [${at.join(', ')}] ${problem}`);
 }
 
 const TIED_HEAD = 'lm_head.weight';
