@@ -16,6 +16,10 @@ const EXAMPLES: Record<string, { args: string[]; prints: RegExp; leaves?: string
       /τ 0\.5: \d+\.\d % of the answers, \d\.\d\d loops\n[\s\S]*area − the base's, points: -?\d+\.\d\d, 95 % -?\d/,
     leaves: ['run/config.json', 'run/metrics.jsonl'],
   },
+  'generate.ts': {
+    args: [],
+    prints: /^map .* → [a-j] \([1-4] of 4 loops\).*\nmap .* → [a-j] \([1-4] of 4 loops\)/,
+  },
   'serve.ts': {
     args: [],
     prints: /^http:\/\/127\.0\.0\.1:\d+ serves hop-base\n.* → ?[a-j].* \(\d\.\d\d loops a token\)\n$/,

@@ -84,20 +84,34 @@ export function lendBuild(into) {
   });
 }
 
+/** Pages whose TypeScript is for readers to copy. */
+const PAGES = ['packages/looprpt/README.md', 'docs/guide/library.md'];
+
 /**
- * Copies the examples and compiles them against what is installed, its declarations included.
+ * Copies the examples, and the programs in the pages, and compiles them against what is installed, its declarations included.
  * @param {string} into
  * @returns {string[]} names of the programs
  */
 export function compileExamples(into) {
   const examples = readdirSync(path.join(root, 'examples')).filter((name) => /^[^.]+\.ts$/.test(name));
   for (const name of examples) cpSync(path.join(root, 'examples', name), path.join(into, name));
+  const programs = PAGES.flatMap((page) => {
+    const text = readFileSync(path.join(root, page), 'utf8');
+    return [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, program = '']) => program);
+  });
+  const pages = programs.map((program, index) => {
+    writeFileSync(path.join(into, `page-${index}.ts`), program);
+    return `page-${index}.ts`;
+  });
   const base = JSON.parse(readFileSync(path.join(root, 'tsconfig.base.json'), 'utf8'));
   const compilerOptions = { ...base.compilerOptions, composite: false, declaration: false, skipLibCheck: false };
   const typeRoots = [path.join(root, 'node_modules/@types')];
   writeFileSync(
     path.join(into, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: { ...compilerOptions, typeRoots, outDir: 'dist' }, files: examples }),
+    JSON.stringify({
+      compilerOptions: { ...compilerOptions, typeRoots, outDir: 'dist' },
+      files: [...examples, ...pages],
+    }),
   );
   run([process.execPath, path.join(root, 'node_modules/@typescript/native/bin/tsc'), '-p', '.'], into);
   return examples.map((name) => name.replace(/\.ts$/, ''));
