@@ -58,17 +58,22 @@ export class LoopLM {
     return new LoopLM(config, initialWeights(config, generator, { dtype, device }));
   }
 
+  /** Of weights and activations. */
   get dtype(): DType {
     return this.weights.embedding.dtype;
   }
+
+  /** Where the weights are: `cpu`, `cuda:0`. */
   get device(): string {
     return this.weights.embedding.device;
   }
 
+  /** All weights by name, once each. */
   parameters(): NamedParameter[] {
     return namedParameters(this.weights);
   }
 
+  /** Which weights gradients are recorded for: all, none, or those that the function picks. */
   setRequiresGrad(on: boolean | ((parameter: NamedParameter) => boolean)): this {
     for (const parameter of this.parameters())
       parameter.tensor.requiresGrad = typeof on === 'boolean' ? on : on(parameter);
@@ -83,6 +88,7 @@ export class LoopLM {
     return copy;
   }
 
+  /** Frees the weights. */
   dispose(): void {
     for (const { tensor } of this.parameters()) tensor.dispose();
   }

@@ -70,6 +70,7 @@ export class RunningServer implements AsyncDisposable {
     return this.#decoder.close();
   }
 
+  /** As `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -75,6 +75,7 @@ export class ChatTemplate {
   }
 
   /**
+   * A template from its source.
    * @param origin where the source comes from, for messages
    * @param tokens `bos_token` and the like, as the template may name them
    */

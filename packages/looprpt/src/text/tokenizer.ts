@@ -116,6 +116,7 @@ export class Tokenizer {
     );
   }
 
+  /** The ids of a text; nothing is added to it. */
   async encode(text: string): Promise<Int32Array> {
     const encoding = await this.encoded(this.hf.encode(text, null, { addSpecialTokens: false }));
     return Int32Array.from(encoding.getIds());

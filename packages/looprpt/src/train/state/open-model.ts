@@ -60,6 +60,7 @@ export class Model implements Disposable {
     this.lm.dispose();
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
