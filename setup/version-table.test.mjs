@@ -4,8 +4,13 @@ import { testsOf, withRow } from './version-table.mjs';
 const page = '# Versions\n\n<!-- table: npm run test:versions writes it -->\n<!-- end of table -->\n\nMore.\n';
 /** @type {(version: string, tests: string) => import('./version-table.mjs').Row} */
 const row = (version, tests) => ({
-  ...{ version, from: 'Python index', compiledAs: 'C++17', seconds: 12.3, tests },
-  ...{ machine: 'a processor', when: '2026-01-01' },
+  version,
+  from: 'Python index',
+  compiledAs: 'C++17',
+  seconds: 12.3,
+  tests,
+  machine: 'a processor',
+  when: '2026-01-01',
 });
 const versions = (/** @type {string} */ text) =>
   [...text.matchAll(/^\| (\d\S*) .* \| (\w+) \| a proc/gm)].map((m) => m.slice(1));

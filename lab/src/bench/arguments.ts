@@ -31,8 +31,18 @@ export function toArgv({ worker, model, shape, threads, files }: WorkerArguments
 
 const size = z.coerce.number().int().positive();
 const schema = z.strictObject({
-  ...{ worker: z.string(), model: z.string(), tokens: z.string(), loops: z.literal(String(LOOPS)) },
-  ...{ hidden: size, layers: size, heads: size, ffn: size, vocab: size, batch: size, seq: size, threads: size },
+  worker: z.string(),
+  model: z.string(),
+  tokens: z.string(),
+  loops: z.literal(String(LOOPS)),
+  hidden: size,
+  layers: size,
+  heads: size,
+  ffn: size,
+  vocab: size,
+  batch: size,
+  seq: size,
+  threads: size,
 });
 
 /** The inverse, for our worker. @throws if anything is missing or unknown */

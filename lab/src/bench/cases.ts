@@ -47,10 +47,27 @@ export interface BenchMode {
 /** LoopRPT with the peer's settings; its KL is clamped at log-ratios of 5, ours is not, and no step here comes near. */
 function likePeer(rollouts: 'hard' | 'full', policyGradient: 'gate' | 'backbone'): BenchMode {
   const objective = loopRptConfigSchema.parse({
-    ...{ kind: 'looprpt', rho: 0.2, tau: 0.7, entropyAt: 'last', policy: 'rollouts', rollouts, policyGradient },
-    ...{ alpha: 1, beta: 1, gamma: 0.02, delta: 0.05, lambdaBase: 0.1, lambdaScale: 1, rolloutCount: 8, sigma: 0.1 },
-    ...{ rewardFrom: 'own', advantage: 'token', advantageEpsilon: 1e-4, stdCorrection: 1 },
-    ...{ entropyGradient: 'backbone', weightGradient: 'none' },
+    kind: 'looprpt',
+    rho: 0.2,
+    tau: 0.7,
+    entropyAt: 'last',
+    policy: 'rollouts',
+    rollouts,
+    policyGradient,
+    alpha: 1,
+    beta: 1,
+    gamma: 0.02,
+    delta: 0.05,
+    lambdaBase: 0.1,
+    lambdaScale: 1,
+    rolloutCount: 8,
+    sigma: 0.1,
+    rewardFrom: 'own',
+    advantage: 'token',
+    advantageEpsilon: 1e-4,
+    stdCorrection: 1,
+    entropyGradient: 'backbone',
+    weightGradient: 'none',
   });
   const name = `looprpt-${rollouts}-${policyGradient}`;
   return { name, objective, peer: name, same: true, recomputeLoops: false };
@@ -133,8 +150,13 @@ function usualOf({ name }: BenchModel, quick: boolean): { shapes: BatchShape[]; 
 
 export function modelConfig({ hidden, layers, heads, ffn, vocab }: BenchModel): LoopLMConfig {
   const shape = {
-    ...{ model_type: 'ouro', vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn },
-    ...{ num_hidden_layers: layers, num_attention_heads: heads, total_ut_steps: LOOPS },
+    model_type: 'ouro',
+    vocab_size: vocab,
+    hidden_size: hidden,
+    intermediate_size: ffn,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    total_ut_steps: LOOPS,
   };
   return parseOuroConfig(shape, 'the benchmark');
 }
@@ -142,7 +164,11 @@ export function modelConfig({ hidden, layers, heads, ffn, vocab }: BenchModel): 
 /** The step as a run would be configured; the optimizer is the peer's. */
 export function runConfig(objective: ObjectiveConfig, { B, T }: BatchShape): RunConfig {
   return runConfigSchema.parse({
-    ...{ model: { from: 'random' }, data: { shards: 'random' }, objective, out: 'none', steps: 1 },
+    model: { from: 'random' },
+    data: { shards: 'random' },
+    objective,
+    out: 'none',
+    steps: 1,
     batch: { rows: B, sequenceLength: T },
     optimizer: { learningRate: 1e-3, gateLearningRateScale: 1, beta1: 0.9, beta2: 0.98, weightDecay: 0, clipNorm: 1 },
     teacherDecay: 0.995,

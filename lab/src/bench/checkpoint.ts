@@ -49,7 +49,9 @@ for (const name of models) {
       model: MODELS.find((model) => model.name === name)!,
       shape: { B: rows, T: 128 },
       mode: mode[0]!,
-      ...{ steps, turns, folder },
+      steps,
+      turns,
+      folder,
       onTurn: (turn, writing) => bar.update(turn * WRITINGS.length + WRITINGS.indexOf(writing), writing),
     }),
   );
@@ -62,8 +64,14 @@ const stall = ({ seconds, inSteps, shareEvery50 }: Stall): string =>
 const table = renderTable(
   ['model', 'checkpoint', 'step', 'check', 'copy', 'write', 'stall in the background', 'stall if waited for'],
   results.map((row) => [
-    ...[row.model, `${(row.bytes / 2 ** 20).toFixed(0)} MB`, ms(row.stepSeconds), ms(row.checkSeconds)],
-    ...[ms(row.snapshotSeconds), ms(row.writeSeconds), stall(row.background), stall(row.waited)],
+    row.model,
+    `${(row.bytes / 2 ** 20).toFixed(0)} MB`,
+    ms(row.stepSeconds),
+    ms(row.checkSeconds),
+    ms(row.snapshotSeconds),
+    ms(row.writeSeconds),
+    stall(row.background),
+    stall(row.waited),
   ]),
   { indent: 2 },
 );

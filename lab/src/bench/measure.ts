@@ -84,7 +84,11 @@ export async function measureGroup(
   const { admitted, skipped } = options.apart ? admitAlone(wanted, freemem()) : admit(wanted, freemem());
   const start: Start = (side, name) =>
     new WorkerProcess(side === 'ours' ? OUR_PROGRAM : peer!.program, {
-      ...{ worker: name, model, shape, threads: options.threads, files },
+      worker: name,
+      model,
+      shape,
+      threads: options.threads,
+      files,
     });
   const entrants = admitted.map((one): Entrant => ({ ...one, first: null, steps: [], parts: [], operators: null }));
   const matmulWorker = start('ours', 'matmul');

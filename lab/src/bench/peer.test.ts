@@ -26,8 +26,11 @@ describe('the peer', () => {
     if (!peer) return skip('no Python with PyTorch and numpy');
     const { path } = temporaryFolder();
     const args = {
-      ...{ worker: name, model: { hidden: 32, layers: 2, heads: 4, ffn: 48, vocab: 100 }, shape: { B: 3, T: 24 } },
-      ...{ threads: 1, files: { model: `${path}/model`, tokens: `${path}/tokens` } },
+      worker: name,
+      model: { hidden: 32, layers: 2, heads: 4, ffn: 48, vocab: 100 },
+      shape: { B: 3, T: 24 },
+      threads: 1,
+      files: { model: `${path}/model`, tokens: `${path}/tokens` },
     };
     await prepareFiles(args);
     using worker = new StepWorker(args);
@@ -38,7 +41,11 @@ describe('the peer', () => {
     const mode = MODES.find((one) => one.name === name)!;
     const seriesOf = (first: (typeof ours)[number]) => ({ first, steps: [] });
     const compared = agreements({
-      ...{ mode, ours: seriesOf(ours[0]!), peer: seriesOf(replies[0]!), parts: [], operators: null },
+      mode,
+      ours: seriesOf(ours[0]!),
+      peer: seriesOf(replies[0]!),
+      parts: [],
+      operators: null,
     });
     expect(compared.length).toBeGreaterThan(1);
     expect(compared.filter(({ agree }) => !agree)).toEqual([]);

@@ -9,14 +9,23 @@ import { median } from './statistics.js';
 import { caseTable, profileTables } from './tables.js';
 
 const step = (seconds: number, change: Partial<StepReply> = {}): StepReply => ({
-  ...{ seconds, cpu: 2 * seconds, others: 0.5, loss: 1, parts: {}, rss: 100, rss_import: 50, parameters: 116_097 },
+  seconds,
+  cpu: 2 * seconds,
+  others: 0.5,
+  loss: 1,
+  parts: {},
+  rss: 100,
+  rss_import: 50,
+  parameters: 116_097,
   ...change,
 });
 const series = (...seconds: number[]): Series => ({ first: step(9), steps: seconds.map((time) => step(time)) });
 const stage1 = MODES[0]!;
 const of: BenchCase = { model: MODELS[0]!, shape: { B: 16, T: 128 }, modes: [stage1] };
 const measurement = (change: Partial<ModeMeasurement> = {}): ModeMeasurement => ({
-  ...{ mode: stage1, ours: series(1, 2, 4), peer: series(4, 3, 4) },
+  mode: stage1,
+  ours: series(1, 2, 4),
+  peer: series(4, 3, 4),
   parts: [
     { part: 'clean pass', seconds: 0.6, native: 0.5 },
     { part: 'backward', seconds: 0.4, native: 0.4 },
@@ -32,7 +41,8 @@ const matmul = [100, 300, 200].map((gflops) => ({
     { shape: 'small', best: gflops / 2, median: gflops / 4 },
     { shape: 'large', best: gflops, median: gflops / 2 },
   ],
-  ...{ libtorch: '1.2.3', threads: 2 },
+  libtorch: '1.2.3',
+  threads: 2,
 }));
 
 describe('a row', () => {
@@ -109,7 +119,13 @@ describe('cases', () => {
       ['2M', 8, 'stage1', 'looprpt'],
     ]);
     expect(chooseCases({ quick: false }).map(({ model }) => model.name)).toEqual([
-      ...['0.1M', '0.1M', '2M', '2M', '12M', '12M', '2M-vocab49k'],
+      '0.1M',
+      '0.1M',
+      '2M',
+      '2M',
+      '12M',
+      '12M',
+      '2M-vocab49k',
     ]);
     expect(chooseCases({ quick: true })).toHaveLength(2);
   });

@@ -67,19 +67,26 @@ function rowOf({ model, shape }: BenchCase, measured: ModeMeasurement, matmul: M
   const tokens = shape.B * shape.T;
   const ours = measured.ours && summary(measured.ours, tokens);
   return {
-    ...{ model, B: shape.B, T: shape.T, mode: mode.name, peerMode: mode.peer, same: mode.same },
+    model,
+    B: shape.B,
+    T: shape.T,
+    mode: mode.name,
+    peerMode: mode.peer,
+    same: mode.same,
     parameters: parameters.total,
     ours,
     peer: measured.peer && summary(measured.peer, tokens),
     speedup: speedup(measured),
-    ...{ matmul, usefulGflop },
+    matmul,
+    usefulGflop,
     shareOfMatmul: ours && {
       median: usefulGflop / ours.seconds.median / matmul.median,
       best: usefulGflop / ours.seconds.min / matmul.best,
     },
     outsideNative: parts.length > 0 ? outside(parts) : null,
     outsideOperators: operators && 1 - operatorSeconds(operators) / operators.seconds,
-    ...{ parts, operators },
+    parts,
+    operators,
   };
 }
 

@@ -61,8 +61,14 @@ export class StepWorker implements Disposable {
     const { user, system } = process.cpuUsage(cpuBefore);
     const cpu = (user + system) / 1e6;
     return {
-      ...{ seconds, cpu, others: Math.max(0, (busy - cpu) / seconds), loss, parts },
-      ...{ rss: peakMB(), rss_import: this.#rssBefore, parameters: parameterCount(this.#trainer.student.config) },
+      seconds,
+      cpu,
+      others: Math.max(0, (busy - cpu) / seconds),
+      loss,
+      parts,
+      rss: peakMB(),
+      rss_import: this.#rssBefore,
+      parameters: parameterCount(this.#trainer.student.config),
     };
   }
 

@@ -9,7 +9,15 @@ export function caseTable(rows: readonly Row[]): string {
   const { model, B, T, parameters, matmul } = rows[0]!;
   const title = `${model.name} (${parameters.toLocaleString('en')} parameters, vocabulary ${model.vocab.toLocaleString('en')}), ${B} x ${T} tokens; matrix products at ${matmul.median.toFixed(0)} GFLOP/s, best ${matmul.best.toFixed(0)}`;
   const columns = [
-    ...['mode', 'tokens/s', "peer's", 'times as fast', 'peak MB', "peer's", 'GFLOP/step', 'of matmul', '(best)'],
+    'mode',
+    'tokens/s',
+    "peer's",
+    'times as fast',
+    'peak MB',
+    "peer's",
+    'GFLOP/step',
+    'of matmul',
+    '(best)',
     'in JS',
   ];
   return `${title}\n${renderTable(columns, rows.map(caseRow), { indent: 2 })}`;

@@ -42,7 +42,12 @@ try {
   first.done();
   const then = progress(`${clients} clients, seconds`, seconds);
   result = await runLoad({
-    ...{ server: server.url, requests, alone, clients, seconds, seed },
+    server: server.url,
+    requests,
+    alone,
+    clients,
+    seconds,
+    seed,
     onProgress: (passed, note) => then.update(passed, note),
   });
   then.done();

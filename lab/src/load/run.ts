@@ -116,7 +116,10 @@ class LoadTally {
 
   get result(): Omit<LoadResult, 'seconds' | 'wrong'> {
     return {
-      ...{ done: this.#firstTokenMs.length, gone: this.#gone, busy: this.#busy, tokens: this.#tokens },
+      done: this.#firstTokenMs.length,
+      gone: this.#gone,
+      busy: this.#busy,
+      tokens: this.#tokens,
       meanLoops: this.#loops / Math.max(1, this.#tokens),
       firstTokenMs: this.#firstTokenMs,
     };

@@ -4,10 +4,25 @@ import { type RunConfig, type RunConfigInput, runConfigSchema } from 'looprpt/in
 
 function ouro(layers: number): LoopLMConfig {
   return {
-    ...{ vocabSize: 49_152, hiddenSize: 2048, intermediateSize: 5632, layers, heads: 16, kvHeads: 16, headDim: 128 },
-    ...{ rmsNormEps: 1e-6, ropeTheta: 1e6, loops: 4, tieWordEmbeddings: false, initializerRange: 0.02 },
-    ...{ windows: Array.from({ length: layers }, () => null), exitThreshold: 1, exitLoop: null },
-    ...{ bosTokenId: 0, eosTokenIds: [0], padTokenId: null, extra: {} },
+    vocabSize: 49_152,
+    hiddenSize: 2048,
+    intermediateSize: 5632,
+    layers,
+    heads: 16,
+    kvHeads: 16,
+    headDim: 128,
+    rmsNormEps: 1e-6,
+    ropeTheta: 1e6,
+    loops: 4,
+    tieWordEmbeddings: false,
+    initializerRange: 0.02,
+    windows: Array.from({ length: layers }, () => null),
+    exitThreshold: 1,
+    exitLoop: null,
+    bosTokenId: 0,
+    eosTokenIds: [0],
+    padTokenId: null,
+    extra: {},
   };
 }
 
@@ -34,8 +49,15 @@ export function recipe(
   { zero, recomputeLoops }: { zero: boolean; recomputeLoops: boolean },
 ): RunConfig {
   return runConfigSchema.parse({
-    ...{ model: { from: 'ByteDance/Ouro' }, data: { shards: 'shards' }, objective, out: 'out', steps: 1 },
+    model: { from: 'ByteDance/Ouro' },
+    data: { shards: 'shards' },
+    objective,
+    out: 'out',
+    steps: 1,
     batch: { rows: 1, sequenceLength: SEQUENCE, accumulate: ACCUMULATE },
-    ...{ dtype: 'bfloat16', device: 'cuda', memory: { recomputeLoops }, distributed: { zero } },
+    dtype: 'bfloat16',
+    device: 'cuda',
+    memory: { recomputeLoops },
+    distributed: { zero },
   });
 }

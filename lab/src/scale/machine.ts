@@ -18,8 +18,13 @@ export interface Machine {
 
 /** An H100 with 80 GB (SXM), 8 of them in a machine, 400 Gbit/s of network for each, of which four fifths are reached. */
 export const H100_NODE: Machine = {
-  ...{ name: 'H100 80 GB', memory: 80e9, peakFlops: 989e12, utilisation: 0.4 },
-  ...{ gpusPerNode: 8, insideNode: 300e9, betweenNodes: 40e9 },
+  name: 'H100 80 GB',
+  memory: 80e9,
+  peakFlops: 989e12,
+  utilisation: 0.4,
+  gpusPerNode: 8,
+  insideNode: 300e9,
+  betweenNodes: 40e9,
 };
 
 export interface StepTime {

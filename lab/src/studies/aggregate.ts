@@ -89,7 +89,13 @@ function rowOf({ arm, budget, trial, steps, flops, results }: ArmRuns): Row {
   const over = (pick: (result: ArmResult) => number): number => mean(results.map(pick));
   const [evaluation, ...replicates] = results.map((result): EvalResult => result.evaluation);
   return {
-    ...{ arm: arm.name, title: arm.title, role: arm.role, budget, trial, steps, flops },
+    arm: arm.name,
+    title: arm.title,
+    role: arm.role,
+    budget,
+    trial,
+    steps,
+    flops,
     tokens: over(({ training }) => training?.tokens ?? 0),
     seconds: over(({ training }) => training?.seconds ?? 0),
     skipped: results.reduce((sum, { training }) => sum + (training?.skipped ?? 0), 0),
@@ -139,7 +145,10 @@ function differences(
 function difference(a: ArmRuns, b: ArmRuns, part: Part, resampled: Resampled): Difference {
   const read = (measure: string) => resampled.difference(nameOf(a), nameOf(b), measure);
   return {
-    ...{ a: a.arm.name, b: b.arm.name, budget: a.budget, part },
+    a: a.arm.name,
+    b: b.arm.name,
+    budget: a.budget,
+    part,
     measures: Object.fromEntries(
       resampled.measures.map((measure): [string, Ends] => {
         const { mean, low, high } = read(measure);

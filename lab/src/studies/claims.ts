@@ -118,7 +118,11 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
     [
       'Better than cross-entropy on the hard tokens alone',
       BUDGETS.map((budget) => ({
-        ...{ a: HARD_TOKENS_ALONE, b: method, budget, measure: 'area', says: 'less' },
+        a: HARD_TOKENS_ALONE,
+        b: method,
+        budget,
+        measure: 'area',
+        says: 'less',
         what: `area of cross-entropy on hard tokens, equal ${budget}`,
       })),
     ],
@@ -208,7 +212,11 @@ function claimsOfPreset(result: StudyResult): Claim[] {
     [
       'The preset is better than stage I with its weights interpolated too',
       BUDGETS.map((budget) => ({
-        ...{ a: PLAIN_INTERPOLATED, b: PRESET, budget, measure: 'area', says: 'less' },
+        a: PLAIN_INTERPOLATED,
+        b: PRESET,
+        budget,
+        measure: 'area',
+        says: 'less',
         what: `area of stage I interpolated, equal ${budget}`,
       })),
     ],

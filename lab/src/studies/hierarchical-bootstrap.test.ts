@@ -87,9 +87,14 @@ describe('several seeds', () => {
       const column = <A>(array: A): A[] => [array, array];
       const floats = (): Float32Array => new Float32Array(tokens);
       return {
-        ...{ tokens, loops: 2 },
-        ...{ logProb: column(floats()), entropy: column(floats()), confidence: column(floats()) },
-        ...{ hiddenChange: column(floats()), gateLogit: column(floats()), exitCdf: column(floats()) },
+        tokens,
+        loops: 2,
+        logProb: column(floats()),
+        entropy: column(floats()),
+        confidence: column(floats()),
+        hiddenChange: column(floats()),
+        gateLogit: column(floats()),
+        exitCdf: column(floats()),
         prediction: column(new Int32Array(tokens)),
         correct: column(Uint8Array.from({ length: tokens }, (_, n) => (n % 10 < right ? 1 : 0))),
         sequence: Int32Array.from({ length: tokens }, (_, n) => Math.floor(n / 10)),

@@ -34,8 +34,16 @@ export class Planner {
     const { learningRate, beta, perSeed, seed: shared = study.seeds[0]!, ...recipe } = study.base;
     const seed = perSeed ? ofSeed : shared;
     return {
-      ...{ kind: 'base', format: FORMAT, model: study.model!, tokenizer: corpus.tokenizer },
-      ...{ data: corpus.baseData(seed), recipe, learningRate, beta, seed, threads },
+      kind: 'base',
+      format: FORMAT,
+      model: study.model!,
+      tokenizer: corpus.tokenizer,
+      data: corpus.baseData(seed),
+      recipe,
+      learningRate,
+      beta,
+      seed,
+      threads,
     };
   }
 
@@ -55,11 +63,15 @@ export class Planner {
     const unit = this.baseUnit(seed);
     const base = unit ? { key: keyOf(unit) } : shippedBase((study.base as { shipped: string }).shipped);
     return {
-      ...{ kind: 'arm', format: FORMAT, base, data: corpus.trainingData(seed) },
+      kind: 'arm',
+      format: FORMAT,
+      base,
+      data: corpus.trainingData(seed),
       heldOut: corpus.heldOut(judge),
       recipe: { ...study.training, steps: trial ? steps : 0 },
       settings: trial && settingsOf(arm, trial),
-      ...{ seed, threads },
+      seed,
+      threads,
     };
   }
 

@@ -42,7 +42,11 @@ export async function runStudy(name: string, options: RunStudyOptions): Promise<
     process.exit(130);
   });
   const conducted = await conduct({
-    ...{ study, store, run: workers.run, threads, quiet },
+    study,
+    store,
+    run: workers.run,
+    threads,
+    quiet,
     inputs: input,
     budgets: compute ? BUDGETS : ['tokens'],
     tune: tuning,

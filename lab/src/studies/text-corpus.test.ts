@@ -87,7 +87,14 @@ describe('a study of text', () => {
       arms: whole.arms.filter(({ name }) => ['base', 'looprpt'].includes(name)),
     });
     const conducted = await conduct({
-      ...{ study, store, run: unitRunner(store), threads: 1, inputs, budgets: ['tokens'], tune: false, quiet: true },
+      study,
+      store,
+      run: unitRunner(store),
+      threads: 1,
+      inputs,
+      budgets: ['tokens'],
+      tune: false,
+      quiet: true,
     });
     expect(conducted.bases).toHaveLength(1);
     const starts = conducted.runs.flatMap(({ results }) => results.map(({ start }) => start));

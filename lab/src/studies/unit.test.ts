@@ -3,9 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { FORMAT, keyOf, type Unit } from './unit.js';
 
 const unit = {
-  ...{ kind: 'arm', format: FORMAT, base: 'b', data: { shards: 's' }, heldOut: { shards: 'h', batches: 3 } },
+  kind: 'arm',
+  format: FORMAT,
+  base: 'b',
+  data: { shards: 's' },
+  heldOut: { shards: 'h', batches: 3 },
   recipe: { steps: 3, batch: { rows: 1, sequenceLength: 8, pack: 'greedy' }, schedule: {}, weightDecay: 0 },
-  ...{ settings: null, seed: 1, threads: 1 },
+  settings: null,
+  seed: 1,
+  threads: 1,
 } as unknown as Unit;
 
 describe('the key of a unit', () => {

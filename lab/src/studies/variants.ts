@@ -10,7 +10,12 @@ const CLOSED = { rho: 1, policy: 'closed', advantage: 'batch' } as const;
 /** The start itself is the teacher: its last loop is the target of every loop, and most of all of the last. */
 const ANCHORED: LoopRptSettings = {
   ...CLOSED,
-  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 1, distillFrom: 'last', distillAnchor: 0.8 },
+  beta: 0.5,
+  kappa: 0,
+  delta: 0,
+  zeta: 1,
+  distillFrom: 'last',
+  distillAnchor: 0.8,
 };
 
 const { objective: TETHERED, teacherDecay: OWN } = PRESETS.tethered;
@@ -41,7 +46,10 @@ export const VARIANTS: readonly ArmInput[] = [
   tetheredArm({ name: 'tethered-no-labels', title: 'tethered, without labels' }, { beta: 0 }),
   tetheredArm({ name: 'tethered-no-policy', title: 'tethered, gate as it was' }, { alpha: 0, gamma: 0 }),
   {
-    ...{ name: PLAIN_INTERPOLATED, title: 'stage I, interpolated', role: 'ablation', tunes: 'blend' },
+    name: PLAIN_INTERPOLATED,
+    title: 'stage I, interpolated',
+    role: 'ablation',
+    tunes: 'blend',
     objective: { kind: 'stage1', beta: 0.1 },
   },
 ];

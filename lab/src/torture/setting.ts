@@ -40,7 +40,10 @@ export function prepareRun(folder: string, name: string, { dtype, objective }: V
   const config: RunConfigInput = {
     model: { from: HOP_BASE },
     data: { task: taskConfig('hop', { compact: true, joined: true, alphabet: 10 }), documents: 50 },
-    ...{ dtype, objective, out, seed },
+    dtype,
+    objective,
+    out,
+    seed,
     steps: STEPS,
     batch: { rows: 2, sequenceLength: 64, pack: 'greedy' },
     checkpoint: { every: 2, keep: 2, keepEvery: 5, keepBest: { metric: 'loss' } },

@@ -24,8 +24,14 @@ export class TrainingProcess {
   constructor({ configFile, out }: Setting, command: readonly string[] = []) {
     const resume = existsSync(join(out, CONFIG_FILE)) ? ['--resume'] : [];
     const [program, ...args] = [
-      ...[...command, process.execPath, PROGRAM],
-      ...['train', '--config', configFile, '--quiet', ...resume],
+      ...command,
+      process.execPath,
+      PROGRAM,
+      'train',
+      '--config',
+      configFile,
+      '--quiet',
+      ...resume,
     ];
     this.#child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';

@@ -45,7 +45,8 @@ test('old kernels: the fastest core that computes rightly is taken, and the user
 
 test('a core that computes wrongly or crashes is never taken, however fast', async () => {
   expect(await fit({ Prescott: 10, Haswell: 'wrong', Zen: 'crash', Sandybridge: 30 }, 'Prescott')).toMatchObject({
-    ...{ verdict: 'chosen', setting: 'Sandybridge' },
+    verdict: 'chosen',
+    setting: 'Sandybridge',
   });
   const none = await fit({ Prescott: 10, Haswell: 'wrong', Zen: 'crash', Sandybridge: 'silent' }, 'Prescott');
   expect(none).toMatchObject({ verdict: 'old', core: 'Prescott', setting: null });

@@ -15,8 +15,16 @@ test('Debian as root: index first, which may fail, then the packages', () => {
       },
       {
         command: [
-          ...['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', 'install', '-y', '--no-install-recommends'],
-          ...['-o', 'DPkg::Lock::Timeout=300', 'libtorch-dev', 'libopenblas0-openmp'],
+          'env',
+          'DEBIAN_FRONTEND=noninteractive',
+          'apt-get',
+          'install',
+          '-y',
+          '--no-install-recommends',
+          '-o',
+          'DPkg::Lock::Timeout=300',
+          'libtorch-dev',
+          'libopenblas0-openmp',
         ],
         mayFail: false,
       },

@@ -24,7 +24,10 @@ function machine() {
   let asked = 0;
   const use = (/** @type {BlasFit} */ answer, /** @type {NodeJS.ProcessEnv} */ env = {}) =>
     useBlas({
-      ...{ buildDir, libDir, env, say },
+      buildDir,
+      libDir,
+      env,
+      say,
       fit: async () => {
         asked += 1;
         return answer;

@@ -250,7 +250,9 @@ describe('fusedPagedAttention', () => {
       const { qkv, angles, memory } = inputs(one);
       const call = (row: number[], lines: number[]) => () =>
         fusedPagedAttention(
-          ...([qkv, angles, memory] as const),
+          qkv,
+          angles,
+          memory,
           { rows: tensor([row], { dtype: 'int32' }), lines: tensor(Int32Array.from(lines)) },
           one,
         );

@@ -19,9 +19,16 @@ export async function launchScript(script: string, options: Partial<LaunchOption
   const cli: Cli = { stdout: captured('stdout'), stderr: captured('stderr'), args: [], exitCode: 0 };
   const code = await launch(
     {
-      ...{ command: [process.execPath, '--input-type=module', '-e', script], nproc: 2, maxRestarts: 0 },
-      ...{ graceSeconds: 5, nnodes: 1, nodeRank: 0, masterAddress: '127.0.0.1', masterPort: null },
-      ...{ environment: process.env, quiet: false },
+      command: [process.execPath, '--input-type=module', '-e', script],
+      nproc: 2,
+      maxRestarts: 0,
+      graceSeconds: 5,
+      nnodes: 1,
+      nodeRank: 0,
+      masterAddress: '127.0.0.1',
+      masterPort: null,
+      environment: process.env,
+      quiet: false,
       ...options,
     },
     cli,

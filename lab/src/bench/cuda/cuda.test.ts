@@ -69,7 +69,9 @@ it.for<[string, boolean]>([
   const script = fileURLToPath(new URL('../../../peer/bench_cuda.py', import.meta.url));
   const of = job(mode, recomputeLoops);
   const worker = new WorkerProcess([peer.program[0], script], {
-    ...{ name: `peer ${mode}`, threads: 1, argv: [JSON.stringify(of)] },
+    name: `peer ${mode}`,
+    threads: 1,
+    argv: [JSON.stringify(of)],
   });
   const theirs = [await worker.ask('step', stepSchema), await worker.ask('step', stepSchema)];
   expect(theirs[1]!.loss).not.toBe(theirs[0]!.loss);

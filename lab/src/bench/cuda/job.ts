@@ -45,8 +45,13 @@ export function peerMode(mode: string): string {
 
 export function modelConfigOf({ hidden, layers, heads, ffn, vocab }: CudaShape): LoopLMConfig {
   const shape = {
-    ...{ model_type: 'ouro', vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn },
-    ...{ num_hidden_layers: layers, num_attention_heads: heads, total_ut_steps: LOOPS },
+    model_type: 'ouro',
+    vocab_size: vocab,
+    hidden_size: hidden,
+    intermediate_size: ffn,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    total_ut_steps: LOOPS,
   };
   return parseOuroConfig(shape, 'the benchmark');
 }

@@ -92,7 +92,13 @@ async function deviceBytes(options: CudaBenchOptions, tokens: string): Promise<n
 
 function entrantsOf(options: CudaBenchOptions, tokens: string, peer: Peer | null, whole: number | null): Entrant[] {
   const entrant = (side: 'ours' | 'peer', mode: string, recomputeLoops: boolean, program: Program): Entrant => ({
-    ...{ side, mode, program, first: null, seconds: [], peak: null, failure: null },
+    side,
+    mode,
+    program,
+    first: null,
+    seconds: [],
+    peak: null,
+    failure: null,
     job: { ...jobOf(options, tokens, side === 'ours' ? mode : peerMode(mode)), recomputeLoops },
   });
   return options.modes.flatMap((mode) => {
@@ -151,9 +157,7 @@ function report(
     const { recomputeLoops } = ours.job;
     const flops = { ours: planOf(ours.job).flops, peer: planOf({ ...ours.job, mode: peerMode(mode) }).flops };
     const tokens = tokensOf(options.batch);
-    rows.push(
-      rowOf({ ...{ mode, peerMode: peerMode(mode), tokens, flops }, ...{ peak, matmul, recomputeLoops } }, ours, peer),
-    );
+    rows.push(rowOf({ mode, peerMode: peerMode(mode), tokens, flops, peak, matmul, recomputeLoops }, ours, peer));
     if (ours.first && peer?.first && mode === peerMode(mode))
       agreements.push(...cudaAgreements(mode, ours.first, peer.first));
   }

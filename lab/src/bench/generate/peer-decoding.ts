@@ -24,8 +24,13 @@ export interface PeerOptions {
 export function peerRound(python: string, options: PeerOptions): PeerRound {
   const { folder, batches, prompt, tokens, temperature, threads } = options;
   const args = {
-    ...{ model: folder, batch: batches.join(','), 'prompt-len': prompt, 'new-tokens': tokens },
-    ...{ temperature, threads, reps: 1 },
+    model: folder,
+    batch: batches.join(','),
+    'prompt-len': prompt,
+    'new-tokens': tokens,
+    temperature,
+    threads,
+    reps: 1,
   };
   const argv = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const { status, stdout, stderr } = spawnSync(python, [SCRIPT, ...argv], { encoding: 'utf8' });

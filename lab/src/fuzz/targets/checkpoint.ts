@@ -18,9 +18,25 @@ import { mutatedJson } from '../mutate/json.js';
 import type { CaseFiles, FuzzTarget } from '../target.js';
 
 const MODEL: LoopLMConfig = {
-  ...{ vocabSize: 5, hiddenSize: 4, intermediateSize: 3, layers: 1, heads: 2, kvHeads: 1, headDim: 2, loops: 2 },
-  ...{ rmsNormEps: 1e-6, ropeTheta: 10_000, tieWordEmbeddings: false, initializerRange: 0.02, windows: [null] },
-  ...{ exitThreshold: 1, exitLoop: null, bosTokenId: 0, eosTokenIds: [0], padTokenId: null, extra: {} },
+  vocabSize: 5,
+  hiddenSize: 4,
+  intermediateSize: 3,
+  layers: 1,
+  heads: 2,
+  kvHeads: 1,
+  headDim: 2,
+  loops: 2,
+  rmsNormEps: 1e-6,
+  ropeTheta: 10_000,
+  tieWordEmbeddings: false,
+  initializerRange: 0.02,
+  windows: [null],
+  exitThreshold: 1,
+  exitLoop: null,
+  bosTokenId: 0,
+  eosTokenIds: [0],
+  padTokenId: null,
+  extra: {},
 };
 
 const FOLDER = 'checkpoints/step-2';
@@ -41,7 +57,13 @@ export async function checkpoint(): Promise<FuzzTarget> {
   const trainer = newTrainer();
   const files = await honestFiles(trainer);
   const state = {
-    ...{ version: 1, step: 2, tokens: 20, seconds: 0.5, skippedInRow: 0, skippedTotal: 0, gateWatch: [0, 0] },
+    version: 1,
+    step: 2,
+    tokens: 20,
+    seconds: 0.5,
+    skippedInRow: 0,
+    skippedTotal: 0,
+    gateWatch: [0, 0],
     trainer: trainer.state(),
     data: { version: 1, sequence: 'x', epoch: 0, position: 3, waiting: [[0, 0, 1]] },
   };

@@ -14,7 +14,14 @@ import { mutatedJson } from '../mutate/json.js';
 import type { CaseFiles, FuzzTarget } from '../target.js';
 
 const OPTIONS = {
-  ...{ model: 'tiny', max_tokens: 2, temperature: 0.5, top_p: 0.9, n: 1, seed: 3, stop: ['x', 'the'], stream: false },
+  model: 'tiny',
+  max_tokens: 2,
+  temperature: 0.5,
+  top_p: 0.9,
+  n: 1,
+  seed: 3,
+  stop: ['x', 'the'],
+  stream: false,
   loop: { exit_threshold: 0.5, max_loops: 2 },
 };
 const COMPLETION = { ...OPTIONS, prompt: ['the cat', 'sat'], echo: false, logprobs: 2 };
@@ -24,7 +31,10 @@ const CHAT = {
     { role: 'system', content: 'be short' },
     { role: 'user', content: [{ type: 'text', text: 'what is 12 plus 30?' }] },
   ],
-  ...{ stream: true, stream_options: { include_usage: true }, logprobs: true, top_logprobs: 1 },
+  stream: true,
+  stream_options: { include_usage: true },
+  logprobs: true,
+  top_logprobs: 1,
 };
 
 const ROUTE = 'route';
@@ -37,8 +47,14 @@ export async function http(): Promise<FuzzTarget> {
   const { client } = await localDecoder({ model: folder, maxLength: 40, maxBatch: 4 });
   const faults: unknown[] = [];
   const app = createApp({
-    ...{ client, modelId: 'tiny', apiKey: null, requestSeconds: 60, maxBodyBytes: LARGEST_BODY },
-    ...{ admission: new Admission(16), metrics: new Metrics(() => client.state), phase: () => 'ready' as const },
+    client,
+    modelId: 'tiny',
+    apiKey: null,
+    requestSeconds: 60,
+    maxBodyBytes: LARGEST_BODY,
+    admission: new Admission(16),
+    metrics: new Metrics(() => client.state),
+    phase: () => 'ready' as const,
     onFault: (fault) => faults.push(fault),
     nextSeed: () => 0,
     ...{ loopbackOnly: false, allowOrigins: [] },

@@ -33,8 +33,14 @@ function manifestOf(ids: Uint8Array, offsets: Uint8Array, loss: Uint8Array) {
   };
   const tokenizer = { sha256: '0'.repeat(64), vocabSize: VOCABULARY, endOfText: 0 };
   return {
-    ...{ format: 'looprpt-shards', version: 1, split: 'train', source: 'here', tokenizer, dtype: 'uint16' },
-    ...{ counts, shards: [shard] },
+    format: 'looprpt-shards',
+    version: 1,
+    split: 'train',
+    source: 'here',
+    tokenizer,
+    dtype: 'uint16',
+    counts,
+    shards: [shard],
   };
 }
 

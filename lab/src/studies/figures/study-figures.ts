@@ -23,8 +23,11 @@ export const FIGURES: readonly { id: string; file: string; title: string; budget
     budget: 'tokens',
   },
   {
-    ...{ id: 'pareto-compute', file: 'pareto-compute', title: 'The same for equal compute' },
-    ...{ budget: 'compute', folded: true },
+    id: 'pareto-compute',
+    file: 'pareto-compute',
+    title: 'The same for equal compute',
+    budget: 'compute',
+    folded: true,
   },
   { id: 'forest-hard', file: 'forest-hard', title: 'Differences of area on hard tokens', folded: true },
   { id: 'accuracy-by-loop', file: 'loops', title: 'Accuracy after every loop', folded: true },

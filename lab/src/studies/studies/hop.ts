@@ -105,12 +105,17 @@ export const hopSaturated = confirmationOf(hopFinite, {
   corpus: hopFiniteConfirm.corpus,
   model: SMALL,
   base: {
-    ...{ steps: 12_000, learningRate: 3e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.02 } },
-    ...{ perSeed: false, seed: 1 },
+    steps: 12_000,
+    learningRate: 3e-3,
+    batch: BATCH,
+    schedule: { warmupSteps: 50, floor: 0.02 },
+    perSeed: false,
+    seed: 1,
   },
   // Even steps would begin too far from the start: here the smallest share was best of them.
   tuning: {
-    ...{ seeds: [101], trials: 5 },
+    seeds: [101],
+    trials: 5,
     learningRates: [3e-5, 1e-4, 3e-4, 1e-3, 2e-3],
     shares: [0.015, 0.05, 0.15, 0.5, 1],
   },
@@ -126,7 +131,10 @@ export const hopEndlessLarge = study({
   corpus: MANY_HELD_OUT,
   model: LARGE,
   base: {
-    ...{ steps: 5000, learningRate: 2e-3, batch: BATCH, schedule: { warmupSteps: 50, floor: 0.05 } },
+    steps: 5000,
+    learningRate: 2e-3,
+    batch: BATCH,
+    schedule: { warmupSteps: 50, floor: 0.05 },
     perSeed: false,
   },
   training: { ...hopEndless.training, steps: 96, batch: { ...BATCH, rows: 16 } },

@@ -77,9 +77,17 @@ export class ProcessGroup implements AsyncDisposable {
     if (!available.includes(backend)) throw new Error(missing(backend, available));
     const ticket = ++tickets;
     const joining = native.joinGroup(
-      ...[backend, host, port, options.holdsStore ?? (rank === 0 && !storeIsAgents)],
-      ...[`looprpt/${storeIsAgents ? 'agent/' : ''}${attempt}`, rank, size, device],
-      ...[milliseconds(timeLimitSeconds), milliseconds(silenceSeconds), ticket],
+      backend,
+      host,
+      port,
+      options.holdsStore ?? (rank === 0 && !storeIsAgents),
+      `looprpt/${storeIsAgents ? 'agent/' : ''}${attempt}`,
+      rank,
+      size,
+      device,
+      milliseconds(timeLimitSeconds),
+      milliseconds(silenceSeconds),
+      ticket,
     );
     const cancel = (): void => native.cancelJoin(ticket);
     options.signal?.addEventListener('abort', cancel);

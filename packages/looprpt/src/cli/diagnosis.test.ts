@@ -9,31 +9,36 @@ import { type Diagnosis, describe, doctorFacts, type Runtime } from './diagnosis
 
 const libtorch: EngineReport['libtorch'] = {
   root: '/opt/torch',
-  ...{ version: '2.5.1', major: 2, minor: 5, includeDirs: [], libDir: '/opt/torch/lib', libs: [] },
-  ...{
-    cuda: true,
-    distributed: { gloo: true, nccl: ['/opt/cuda'] },
-    cxx11Abi: 1,
-    how: 'python3',
-    python: '/usr/bin/python3',
-    stamp: '',
-  },
+  version: '2.5.1',
+  major: 2,
+  minor: 5,
+  includeDirs: [],
+  libDir: '/opt/torch/lib',
+  libs: [],
+  cuda: true,
+  distributed: { gloo: true, nccl: ['/opt/cuda'] },
+  cxx11Abi: 1,
+  how: 'python3',
+  python: '/usr/bin/python3',
+  stamp: '',
 };
 const built: EngineReport['build'] = {
-  ...{ addon: 'build/x.node', libtorch, compiler: { command: ['c++'], version: 'c++ 12' } },
-  ...{ flags: [], builtAt: '2026-01-01T00:00:00Z', key: 'x' },
+  addon: 'build/x.node',
+  libtorch,
+  compiler: { command: ['c++'], version: 'c++ 12' },
+  flags: [],
+  builtAt: '2026-01-01T00:00:00Z',
+  key: 'x',
 };
 const report = (change: Partial<EngineReport>): EngineReport => ({
-  ...{
-    libtorch,
-    notes: [],
-    compiler: built.compiler,
-    blas: 'unknown',
-    blasFit: null,
-    addon: 'ready',
-    build: built,
-    mend: [],
-  },
+  libtorch,
+  notes: [],
+  compiler: built.compiler,
+  blas: 'unknown',
+  blasFit: null,
+  addon: 'ready',
+  build: built,
+  mend: [],
   ...change,
 });
 const running: Runtime = { version: '2.5.1', threads: 4, cudaDevices: 1, bfloat16: ['cpu', 'cuda'], float16: ['cuda'] };

@@ -151,7 +151,10 @@ function blasFact({ blas, blasFit }: Diagnosis): string {
   }[blas];
   if (blasFit === null) return kind;
   const why = {
-    ...{ fits: '', wrong: '', untouched: '', yours: ': as OPENBLAS_CORETYPE has it' },
+    fits: '',
+    wrong: '',
+    untouched: '',
+    yours: ': as OPENBLAS_CORETYPE has it',
     chosen: `: chosen by set-up, since OpenBLAS takes this processor for ${blasFit.before?.core}`,
     old: ': old kernels; a newer OpenBLAS is faster',
   }[blasFit.verdict];

@@ -72,7 +72,16 @@ describe('data prepare', () => {
     writeFileSync('qa.jsonl', '{"q": "a b", "a": "c"}\n{"q": 1\n{"q": "d", "a": "e f"}\n');
     const options = ['--input', 'qa.jsonl', '--model-or-tokenizer', 'tokenizer', '--prompt', 'Q: {q}\\nA:'];
     const result = await runJson<{ counts: object }>(
-      ...['data', 'prepare', ...options, '--completion', ' {a}', '--out', 'qa', '--on-broken', 'skip', '--quiet'],
+      'data',
+      'prepare',
+      ...options,
+      '--completion',
+      ' {a}',
+      '--out',
+      'qa',
+      '--on-broken',
+      'skip',
+      '--quiet',
     );
     expect(result.counts).toMatchObject({ documents: 2, skippedRecords: 1 });
     expect(readManifest('qa').manifest.counts).toEqual(result.counts);
@@ -86,8 +95,19 @@ describe('data prepare', () => {
   it('knows data sets by name', async () => {
     writeFileSync('test.jsonl', '{"question": "1 + 1?", "answer": "It is <<1+1=2>>2.\\n#### 2"}\n');
     const result = await runJson<{ counts: object; split: string }>(
-      ...['data', 'prepare', '--dataset', 'gsm8k', '--input', '.', '--split', 'heldout'],
-      ...['--model-or-tokenizer', 'runs/base', '--out', 'gsm8k', '--quiet'],
+      'data',
+      'prepare',
+      '--dataset',
+      'gsm8k',
+      '--input',
+      '.',
+      '--split',
+      'heldout',
+      '--model-or-tokenizer',
+      'runs/base',
+      '--out',
+      'gsm8k',
+      '--quiet',
     );
     expect(result).toMatchObject({ split: 'heldout', counts: { documents: 1 } });
   });
@@ -147,13 +167,25 @@ describe('pretrain and train', () => {
   it('--dry-run shows the plan and writes nothing', async () => {
     const there = readdirSync('runs');
     const plan = await runJson<{ parameters: { total: number }; memory: { total: number }; flops: { total: number } }>(
-      ...['train', '--config', 'looprpt.json', '--dry-run', '--out', 'runs/dry'],
+      'train',
+      '--config',
+      'looprpt.json',
+      '--dry-run',
+      '--out',
+      'runs/dry',
     );
     expect(plan).toMatchObject({ config: { out: 'runs/dry', steps: 4 }, tokens: { perStep: 64, total: 256 } });
     expect(plan.memory.total).toBeGreaterThan(4 * plan.parameters.total);
     expect(plan.flops.total).toBeGreaterThan(0);
     const elsewhere = await runJson<{ config: object; memory: { checkpoint: number } }>(
-      ...['train', '--config', 'looprpt.json', '--dry-run', '--out', 'runs/dry', '--device', 'cuda:3'],
+      'train',
+      '--config',
+      'looprpt.json',
+      '--dry-run',
+      '--out',
+      'runs/dry',
+      '--device',
+      'cuda:3',
     );
     expect(elsewhere).toMatchObject({ config: { device: 'cuda:3' }, memory: { checkpoint: 0 } });
     const { stdout } = await runCli('train', '--config', 'looprpt.json', '--dry-run', '--out', 'runs/dry');
@@ -281,20 +313,18 @@ describe('lens', () => {
   it('has the shape of cli.md', async () => {
     writeFileSync('ids.json', '[[1, 2, 3, 4], [5, 6, 7, 8]]');
     const result = await runJson<Record<string, never>>(
-      ...[
-        'lens',
-        '--model',
-        'runs/base',
-        '--ids',
-        'ids.json',
-        '--tau',
-        '0.5',
-        '--tau',
-        '1e-1',
-        '--top',
-        '2',
-        '--logits',
-      ],
+      'lens',
+      '--model',
+      'runs/base',
+      '--ids',
+      'ids.json',
+      '--tau',
+      '0.5',
+      '--tau',
+      '1e-1',
+      '--top',
+      '2',
+      '--logits',
     );
     const shape = z.strictObject({
       model: z.literal('runs/base'),
@@ -364,7 +394,14 @@ describe('report', () => {
   it('makes a page of runs and of evaluations, and the same as JSON', async () => {
     await runJson('eval', '--model', 'runs/looprpt', '--data', 'hop.jsonl', '--compare', '--out', 'e.json', '--quiet');
     const figures = await runJson<{ figures: { id: string }[]; comparisons: object[]; command: string }>(
-      ...['report', 'runs/base', 'runs/looprpt', 'e.json', '--out', 'page.html', '--title', 'Both'],
+      'report',
+      'runs/base',
+      'runs/looprpt',
+      'e.json',
+      '--out',
+      'page.html',
+      '--title',
+      'Both',
     );
     expect(figures.figures.length).toBeGreaterThan(3);
     expect(figures.comparisons.length).toBeGreaterThan(0);

@@ -11,7 +11,12 @@ import { UserError } from '../base/user-error.js';
 describe('--set', () => {
   it('puts YAML values into nested settings', () => {
     expect(assigned(['a=1', 'b.c.d=[1, x]', 'b.c.e=true', 'f=', 'g=a=b', 'h="1"', 'i=1e-3'])).toEqual({
-      ...{ a: 1, b: { c: { d: [1, 'x'], e: true } }, f: null, g: 'a=b', h: '1', i: 0.001 },
+      a: 1,
+      b: { c: { d: [1, 'x'], e: true } },
+      f: null,
+      g: 'a=b',
+      h: '1',
+      i: 0.001,
     });
   });
 
@@ -97,8 +102,11 @@ describe('threads', () => {
     const environment: NodeJS.ProcessEnv = { OMP_NUM_THREADS: '3' };
     prepareThreads(environment);
     expect(environment).toEqual({
-      ...{ OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: expect.stringMatching(/^\d+$/) },
-      ...{ OMP_NUM_THREADS: '3', OPENBLAS_NUM_THREADS: '3', MKL_NUM_THREADS: '3' },
+      OMP_WAIT_POLICY: 'passive',
+      GOMP_SPINCOUNT: expect.stringMatching(/^\d+$/),
+      OMP_NUM_THREADS: '3',
+      OPENBLAS_NUM_THREADS: '3',
+      MKL_NUM_THREADS: '3',
     });
     prepareThreads(environment, 2);
     expect(prepared({ OMP_WAIT_POLICY: 'active' })).not.toHaveProperty('GOMP_SPINCOUNT');

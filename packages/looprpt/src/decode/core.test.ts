@@ -384,7 +384,9 @@ describe('the batched decoder', () => {
     const { model } = tiny(6);
     const shared = [5, 1, 5, 2, 5, 3, 5, 4, 5];
     const request = (tail: number[], loops = 3): DecodeRequest => ({
-      ...{ prompt: [...shared, ...tail], maxTokens: 3, exit: { rule: 'loops', loops } },
+      prompt: [...shared, ...tail],
+      maxTokens: 3,
+      exit: { rule: 'loops', loops },
     });
     const rowsOf = (core: DecoderCore, one: DecodeRequest): { rows: number; ids: number[]; logProbs: number[] } => {
       const sequence = core.add(one);

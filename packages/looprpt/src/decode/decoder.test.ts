@@ -10,7 +10,9 @@ const options = { maxLength: 32, pageSize: 4, maxSequences: 3 };
 const cache = { decode: 'per-loop', prefill: 'all' } as const;
 const exit = { rule: 'gate', threshold: 0.6 } as const;
 const requests: DecodeRequest[] = Array.from({ length: 7 }, (_, i) => ({
-  ...{ prompt: Array.from({ length: 1 + i }, (_, t) => (3 * i + t) % 11), maxTokens: 3 + (i % 4), exit },
+  prompt: Array.from({ length: 1 + i }, (_, t) => (3 * i + t) % 11),
+  maxTokens: 3 + (i % 4),
+  exit,
 }));
 
 async function all(events: AsyncIterable<TokenEvent>): Promise<TokenEvent[]> {
@@ -67,7 +69,8 @@ describe('the asynchronous decoder', () => {
     const before = liveTensors();
     const decoder = new Decoder(model, options);
     const broken = decoder.submit({
-      ...{ prompt: [1], maxTokens: 4 },
+      prompt: [1],
+      maxTokens: 4,
       text: {
         stream: {
           push: () => {

@@ -143,7 +143,11 @@ const jobsArbitrary = fc
     jobs
       .sort((a, b) => a.at - b.at)
       .map(({ at, pages, prompt, begun, text, least }, name) => ({
-        ...{ name, at, pages, promptTokens: prompt.length, promptBegun: Math.min(begun, prompt.length) },
+        name,
+        at,
+        pages,
+        promptTokens: prompt.length,
+        promptBegun: Math.min(begun, prompt.length),
         exits: [...prompt, ...text],
         ends: [...prompt, ...text.map((loops) => Math.max(loops, least))],
       })),

@@ -65,7 +65,12 @@ export function pairedBootstrap(a: NamedTable, b: NamedTable, options: Bootstrap
 
   const whole = delta(new Float64Array(C).fill(1));
   const about = (i: number) => ({
-    ...{ a: a.name, b: b.name, metric: names[i]! + suffix, delta: whole[i]!, level, documents: C },
+    a: a.name,
+    b: b.name,
+    metric: names[i]! + suffix,
+    delta: whole[i]!,
+    level,
+    documents: C,
   });
   if (C < fewest) {
     const reason = `no interval from ${C} ${C === 1 ? 'document' : 'documents'}: at least ${fewest} are needed`;

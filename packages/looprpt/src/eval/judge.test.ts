@@ -71,12 +71,10 @@ describe('judge', () => {
     const said: string[] = [];
     // The same weights at another place: every difference is zero.
     const { comparisons, reference } = await judge(`${HOP_BASE}/`, {
-      ...{
-        data: { ...task, count: 30 },
-        ...quick,
-        compareWith: HOP_BASE,
-        onMessage: (line: string) => said.push(line),
-      },
+      data: { ...task, count: 30 },
+      ...quick,
+      compareWith: HOP_BASE,
+      onMessage: (line: string) => said.push(line),
     });
     expect(reference).toBe(HOP_BASE);
     expect(comparisons!.map(({ metric }) => metric)).toContain('area (hard)');
@@ -112,7 +110,12 @@ describe('judge', () => {
 });
 
 const OTHER = JSON.stringify({
-  ...{ version: '1.0', truncation: null, padding: null, normalizer: null, pre_tokenizer: null, post_processor: null },
+  version: '1.0',
+  truncation: null,
+  padding: null,
+  normalizer: null,
+  pre_tokenizer: null,
+  post_processor: null,
   added_tokens: [
     {
       id: 0,

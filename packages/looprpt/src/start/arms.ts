@@ -31,7 +31,9 @@ export const ARMS: readonly Arm[] = [
   { name: 'LoopRPT, fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
   {
     // Steps are half as large here as in the studies that the preset's interpolation weight is from.
-    ...{ name: 'tethered, blend 0.5', folder: 'looprpt-tethered', isBaseline: false },
+    name: 'tethered, blend 0.5',
+    folder: 'looprpt-tethered',
+    isBaseline: false,
     ...looprpt({ ...PRESETS.tethered, blend: 0.5 }),
   },
   {

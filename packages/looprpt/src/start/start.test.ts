@@ -77,7 +77,15 @@ describe('the arms', () => {
 
 describe('the table', () => {
   const area = (a: string, b: string, low: number, high: number): ComparisonResult => ({
-    ...{ a, b, metric: 'area', delta: (low + high) / 2, low, high, level: 0.95, resamples: 100, documents: 200 },
+    a,
+    b,
+    metric: 'area',
+    delta: (low + high) / 2,
+    low,
+    high,
+    level: 0.95,
+    resamples: 100,
+    documents: 200,
   });
   const reason = 'no interval from 3 documents: at least 20 are needed';
   const text = startTables(

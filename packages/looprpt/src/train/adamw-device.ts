@@ -29,6 +29,12 @@ export function deviceAdamW_(
 ): void {
   const step = full([], updates, { dtype: 'float32', device: master.device });
   op(FUSED)<void>([master], [gradient], [mean], [variance], [], [step], {
-    ...{ lr: rate, beta1, beta2, weight_decay: decay, eps: epsilon, amsgrad: false, maximize: false },
+    lr: rate,
+    beta1,
+    beta2,
+    weight_decay: decay,
+    eps: epsilon,
+    amsgrad: false,
+    maximize: false,
   });
 }

@@ -108,7 +108,10 @@ export class AdamW implements Disposable {
     const { beta1, beta2, epsilon, weightDecay } = this.#config;
     if (master === value && gradient.isContiguous && fusable(master)) {
       fusedAdamW_(master, gradient, mean, variance, {
-        ...{ scale, beta1, beta2, epsilon },
+        scale,
+        beta1,
+        beta2,
+        epsilon,
         keep: parameter.decays ? 1 - rate * weightDecay : 1,
         step: rate / (1 - beta1 ** this.updates),
         varianceScale: 1 / (1 - beta2 ** this.updates),

@@ -16,8 +16,11 @@ describe('a preset', () => {
 
   it('is what the recipe does not say itself', () => {
     const settings: Record<string, unknown> = {
-      ...{ ...rest, preset: 'tethered', teacherDecay: 0.9 },
-      ...{ objective: { zeta: 0.5 }, optimizer: { learningRate: 0.01 } },
+      ...rest,
+      preset: 'tethered',
+      teacherDecay: 0.9,
+      objective: { zeta: 0.5 },
+      optimizer: { learningRate: 0.01 },
     };
     expandPreset(settings, 'recipe.yaml');
     const { objective, optimizer, teacherDecay, blend } = runConfigSchema.parse(settings);

@@ -25,10 +25,28 @@ export interface Preset {
  * from the noisy passes and does not stop the policy gradient at the gate.
  */
 const FULL_ROLLOUTS: LoopRptSettings = {
-  ...{ rho: 0.2, tau: 0.7, entropyAt: 'reference' },
-  ...{ alpha: 1, beta: 1, gamma: 0.02, delta: 0.005, zeta: 0, distillAnchor: null, lambdaBase: 0.02, lambdaScale: 1 },
-  ...{ policy: 'rollouts', rollouts: 'full', rolloutCount: 8, sigma: 0.1, rewardFrom: 'table', advantage: 'token' },
-  ...{ policyGradient: 'gate', entropyGradient: 'gate', weights: 'policy', kappa: 1, weightGradient: 'none' },
+  rho: 0.2,
+  tau: 0.7,
+  entropyAt: 'reference',
+  alpha: 1,
+  beta: 1,
+  gamma: 0.02,
+  delta: 0.005,
+  zeta: 0,
+  distillAnchor: null,
+  lambdaBase: 0.02,
+  lambdaScale: 1,
+  policy: 'rollouts',
+  rollouts: 'full',
+  rolloutCount: 8,
+  sigma: 0.1,
+  rewardFrom: 'table',
+  advantage: 'token',
+  policyGradient: 'gate',
+  entropyGradient: 'gate',
+  weights: 'policy',
+  kappa: 1,
+  weightGradient: 'none',
 };
 
 /**
@@ -37,8 +55,17 @@ const FULL_ROLLOUTS: LoopRptSettings = {
  */
 const TETHERED: LoopRptSettings = {
   ...FULL_ROLLOUTS,
-  ...{ rho: 1, entropyAt: 'last', policy: 'closed', rollouts: 'hard', advantage: 'batch' },
-  ...{ beta: 0.5, kappa: 0, delta: 0, zeta: 0.3, distillFrom: 'last', distillAnchor: 0 },
+  rho: 1,
+  entropyAt: 'last',
+  policy: 'closed',
+  rollouts: 'hard',
+  advantage: 'batch',
+  beta: 0.5,
+  kappa: 0,
+  delta: 0,
+  zeta: 0.3,
+  distillFrom: 'last',
+  distillAnchor: 0,
 };
 
 export const PRESETS = {

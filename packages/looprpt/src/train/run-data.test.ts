@@ -12,7 +12,11 @@ const tokenizer = await tinyTokenizer();
 const books = [0, 1].map((i) => ({ text: Array(200).fill(TINY_CORPUS[i]).join(' ') }));
 const config = (data: object, sequenceLength = 16) =>
   runConfigSchema.parse({
-    ...{ model: { from: 'base' }, objective: { kind: 'stage1' }, out: 'run', steps: 1, data },
+    model: { from: 'base' },
+    objective: { kind: 'stage1' },
+    out: 'run',
+    steps: 1,
+    data,
     batch: { rows: 1, sequenceLength },
   });
 

@@ -21,8 +21,15 @@ beforeEach(() => {
 });
 
 const config = (name: string, rest: Partial<TrainConfig> = {}): TrainConfig => ({
-  ...{ model: { from: 'hop-base' }, out: join(root, name), steps: 3, seed: 3, threads: 1, device: 'cpu' },
-  ...{ batch: { rows: 4, sequenceLength: 64, pack: 'whole' }, tensorboard: false, checkpoint: { every: 2 } },
+  model: { from: 'hop-base' },
+  out: join(root, name),
+  steps: 3,
+  seed: 3,
+  threads: 1,
+  device: 'cpu',
+  batch: { rows: 4, sequenceLength: 64, pack: 'whole' },
+  tensorboard: false,
+  checkpoint: { every: 2 },
   ...rest,
 });
 const weights = (model: string): Buffer => readFileSync(join(model, 'model.safetensors'));

@@ -9,18 +9,41 @@ import { runConfigSchema } from './run-config.js';
 import { Trainer } from './trainer.js';
 
 const model: LoopLMConfig = {
-  ...{ vocabSize: 12, hiddenSize: 8, intermediateSize: 12, layers: 1, heads: 2, kvHeads: 1, headDim: 4, loops: 2 },
-  ...{ rmsNormEps: 1e-6, ropeTheta: 10_000, tieWordEmbeddings: false, initializerRange: 0.2, windows: [null] },
-  ...{ exitThreshold: 1, exitLoop: null, bosTokenId: 0, eosTokenIds: [0], padTokenId: null, extra: {} },
+  vocabSize: 12,
+  hiddenSize: 8,
+  intermediateSize: 12,
+  layers: 1,
+  heads: 2,
+  kvHeads: 1,
+  headDim: 4,
+  loops: 2,
+  rmsNormEps: 1e-6,
+  ropeTheta: 10_000,
+  tieWordEmbeddings: false,
+  initializerRange: 0.2,
+  windows: [null],
+  exitThreshold: 1,
+  exitLoop: null,
+  bosTokenId: 0,
+  eosTokenIds: [0],
+  padTokenId: null,
+  extra: {},
 };
 const { objective, optimizer } = runConfigSchema.parse({
-  ...{ model: { from: 'x' }, data: { shards: 'x' }, objective: { kind: 'stage1' }, out: 'x', steps: 1 },
+  model: { from: 'x' },
+  data: { shards: 'x' },
+  objective: { kind: 'stage1' },
+  out: 'x',
+  steps: 1,
   batch: { rows: 1, sequenceLength: 6 },
 });
 
 const ids = [3, 7, 1, 3, 9, 4, 2];
 const batch: PackedBatch = {
-  ...{ B: 1, S: 6, tokens: 6, lossTokens: 6 },
+  B: 1,
+  S: 6,
+  tokens: 6,
+  lossTokens: 6,
   inputIds: Int32Array.from(ids.slice(0, 6)),
   targetIds: Int32Array.from(ids.slice(1)),
   segmentIds: new Int32Array(6),

@@ -33,7 +33,8 @@ export async function localDecoder(options: z.input<typeof servedModelConfig>): 
   });
   await client.loaded;
   return {
-    ...{ client, decoder: served.decoder },
+    client,
+    decoder: served.decoder,
     close: () => {
       port1.close();
       host[Symbol.dispose]();

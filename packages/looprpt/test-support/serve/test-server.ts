@@ -41,7 +41,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const settings = { modelId: 'tiny', port: 0, maxBatch: decoder.core.config.maxSequences, ...options.server };
   const server = await HttpServer.listen(client, settings, (fault) => faults.push(fault));
   return {
-    ...{ url: server.url, folder, decoder, server, faults },
+    url: server.url,
+    folder,
+    decoder,
+    server,
+    faults,
     async [Symbol.asyncDispose]() {
       await server.close();
       close();

@@ -44,7 +44,12 @@ export function launchCommand(cli: Cli): CommandUnknownOpts {
       const { launch } = await import('../../train/launch/launch.js');
       cli.exitCode = await launch(
         {
-          ...{ command, nproc, maxRestarts, graceSeconds: grace, nnodes, nodeRank },
+          command,
+          nproc,
+          maxRestarts,
+          graceSeconds: grace,
+          nnodes,
+          nodeRank,
           masterAddress: masterAddr ?? '127.0.0.1',
           masterPort: masterPort ?? (nnodes > 1 ? DEFAULT_PORT : null),
           environment: process.env,

@@ -195,7 +195,10 @@ describe('paths', () => {
     const left: string[] = [];
     const found = await expandPaths([root], (file, why) => left.push(`${file.slice(root.length + 1)}: ${why}`));
     expect(found.map((file) => file.slice(root.length + 1))).toEqual([
-      ...['a/B.PARQUET', 'a/rows.json', 'a/z.txt', 'b.jsonl'],
+      'a/B.PARQUET',
+      'a/rows.json',
+      'a/z.txt',
+      'b.jsonl',
     ]);
     expect(left).toEqual([
       'README.md: read only when it is named itself',

@@ -44,7 +44,11 @@ async function answerTo(question: ParquetQuestion): Promise<ParquetAnswer> {
   const sizes = metadata.row_groups.map(({ num_rows }) => Number(num_rows));
   const first = sizes.slice(0, question.group).reduce((sum, size) => sum + size, 0);
   const rows = await parquetReadObjects({
-    ...{ file, metadata, compressors, rowStart: first, rowEnd: first + sizes[question.group]! },
+    file,
+    metadata,
+    compressors,
+    rowStart: first,
+    rowEnd: first + sizes[question.group]!,
     ...(question.columns ? { columns: [...question.columns] } : {}),
     // The library's own puts U+FFFD where bytes are no UTF-8; here such a value is what `decodeUtf8` says is wrong with it.
     parsers: { stringFromBytes: textOrFault },

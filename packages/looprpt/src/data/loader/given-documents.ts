@@ -31,7 +31,9 @@ function listed(documents: readonly Document[], name: string, tokenizer: Tokeniz
   });
   if (documents.length === 0) throw new UserError(`${name}: holds no document`);
   return new TokenizedTaskSource({
-    ...{ id: `${name} ${hash.digest('hex')}`, tokenizer, length: documents.length },
+    id: `${name} ${hash.digest('hex')}`,
+    tokenizer,
+    length: documents.length,
     documentAt: (index) => documents[index]!,
   });
 }

@@ -32,13 +32,16 @@ export const CHAT: Dialect<ChatChoice, ChatChunkChoice> = {
   whole: (piece, report) => ({
     index: piece.index,
     message: { role: 'assistant', content: piece.text, refusal: null },
-    ...{ logprobs: chatLogProbs(piece.tokens), finish_reason: piece.finish },
+    logprobs: chatLogProbs(piece.tokens),
+    finish_reason: piece.finish,
     ...reported(piece, report),
   }),
   opening: (index) => ({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }),
   chunk: (piece, report) => ({
-    ...{ index: piece.index, delta: { content: piece.text } },
-    ...{ logprobs: chatLogProbs(piece.tokens), finish_reason: null },
+    index: piece.index,
+    delta: { content: piece.text },
+    logprobs: chatLogProbs(piece.tokens),
+    finish_reason: null,
     ...reported(piece, report),
   }),
   ending: (index, finish) => ({ index, delta: {}, logprobs: null, finish_reason: finish }),
@@ -75,7 +78,8 @@ function topByText({ text, logProb, top }: PlacedToken): Record<string, number> 
 function chatLogProbs(tokens: PlacedToken[] | null): ChatChoice['logprobs'] {
   if (tokens === null) return null;
   const likely = ({ text, logProb }: Pick<LikelyToken, 'text' | 'logProb'>) => ({
-    ...{ token: text, logprob: logProb },
+    token: text,
+    logprob: logProb,
     bytes: text.includes('\ufffd') ? null : [...Buffer.from(text)],
   });
   const content = tokens.map(({ text, logProb, top }) => ({

@@ -8,21 +8,25 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #registers = [this.#registry];
   readonly requests = new Counter({
-    ...{ name: 'looprpt_requests_total', help: 'requests answered, by route and status' },
-    ...{ labelNames: ['route', 'status'] as const, registers: this.#registers },
+    name: 'looprpt_requests_total',
+    help: 'requests answered, by route and status',
+    labelNames: ['route', 'status'] as const,
+    registers: this.#registers,
   });
   readonly promptTokens = new Counter({
-    ...{ name: 'looprpt_prompt_tokens_total', help: 'tokens of accepted prompts', registers: this.#registers },
+    name: 'looprpt_prompt_tokens_total',
+    help: 'tokens of accepted prompts',
+    registers: this.#registers,
   });
   readonly generatedTokens = new Counter({
-    ...{
-      name: 'looprpt_generated_tokens_total',
-      help: 'tokens made; its rate is tokens/s',
-      registers: this.#registers,
-    },
+    name: 'looprpt_generated_tokens_total',
+    help: 'tokens made; its rate is tokens/s',
+    registers: this.#registers,
   });
   readonly cancelled = new Counter({
-    ...{ name: 'looprpt_cancelled_total', help: 'requests that ended early', registers: this.#registers },
+    name: 'looprpt_cancelled_total',
+    help: 'requests that ended early',
+    registers: this.#registers,
     labelNames: ['reason'] as const,
   });
   readonly firstToken = this.#seconds('looprpt_time_to_first_token_seconds', 'from arrival to the first token');
@@ -51,7 +55,9 @@ export class Metrics {
   /** A number that is read when it is asked for; null leaves it as it was. */
   gauge(name: string, help: string, read: () => number | null | Promise<number>): void {
     const instrument: Gauge = new Gauge({
-      ...{ name, help, registers: this.#registers },
+      name,
+      help,
+      registers: this.#registers,
       collect: async () => {
         const value = await read();
         if (value !== null) instrument.set(value);
@@ -62,7 +68,9 @@ export class Metrics {
   /** A token that left after this loop, of a model with so many. */
   token(loop: number, loops: number): void {
     this.#loops ??= new Histogram({
-      ...{ name: 'looprpt_loops_per_token', help: 'loops that a token took', registers: this.#registers },
+      name: 'looprpt_loops_per_token',
+      help: 'loops that a token took',
+      registers: this.#registers,
       buckets: Array.from({ length: loops }, (_, k) => k + 1),
     });
     this.#loops.observe(loop);

@@ -103,7 +103,12 @@ describe.skipIf(executable === null)(`the page in a browser${WHY}`, () => {
     const alone = await streamOnce(server.url, {
       path: '/v1/completions',
       body: {
-        ...{ prompt: PROMPT, stream: true, max_tokens: 32, temperature: 0, seed: 0, ignore_eos: true },
+        prompt: PROMPT,
+        stream: true,
+        max_tokens: 32,
+        temperature: 0,
+        seed: 0,
+        ignore_eos: true,
         loop: { report: true, exit_threshold: 0.7, max_loops: 4 },
       },
     });

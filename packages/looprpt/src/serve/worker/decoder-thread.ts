@@ -30,7 +30,8 @@ export function startDecoderThread(config: ServedModelConfig, onRemark: (line: s
     });
   });
   return {
-    ...{ client, ended },
+    client,
+    ended,
     close: async () => {
       // A thread that is still loading does not listen.
       if (client.model !== null) {

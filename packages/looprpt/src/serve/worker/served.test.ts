@@ -41,20 +41,27 @@ describe('the exit rule of a request', () => {
     expect(requestRule(served({}), {})).toEqual({ rule: 'gate', threshold: 0.8 });
     expect(requestRule(served({ threshold: 0.5 }), {})).toEqual({ rule: 'gate', threshold: 0.5 });
     expect(requestRule(served({ threshold: 0.5 }), { threshold: 0.1, maxLoops: 2 })).toEqual({
-      ...{ rule: 'gate', threshold: 0.1, maxLoops: 2 },
+      rule: 'gate',
+      threshold: 0.1,
+      maxLoops: 2,
     });
     expect(requestRule(served({ maxLoops: 3 }), {})).toEqual({ rule: 'loops', loops: 3 });
     expect(requestRule(served({ maxLoops: 3 }), { threshold: 0.1 })).toEqual({
-      ...{ rule: 'gate', threshold: 0.1, maxLoops: 3 },
+      rule: 'gate',
+      threshold: 0.1,
+      maxLoops: 3,
     });
     expect(requestRule(served({}), { maxLoops: 2 })).toEqual({ rule: 'loops', loops: 2 });
     expect(requestRule(served({ maxLoops: 3 }), { rule: 'loops' })).toEqual({ rule: 'loops', loops: 3 });
     expect(requestRule(served({ threshold: 0.5 }), { rule: 'loops' })).toEqual({ rule: 'loops', loops: 4 });
     expect(requestRule(served({}), { rule: 'hidden-change', threshold: 0.1 })).toEqual({
-      ...{ rule: 'hidden-change', threshold: 0.1 },
+      rule: 'hidden-change',
+      threshold: 0.1,
     });
     expect(requestRule(served({ maxLoops: 3 }), { rule: 'confidence', threshold: 0.1 })).toEqual({
-      ...{ rule: 'confidence', threshold: 0.1, maxLoops: 3 },
+      rule: 'confidence',
+      threshold: 0.1,
+      maxLoops: 3,
     });
     // The server's threshold is the gate's.
     expect(() => requestRule(served({ threshold: 0.5 }), { rule: 'entropy' })).toThrow(

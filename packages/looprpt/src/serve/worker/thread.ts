@@ -25,7 +25,9 @@ async function run(): Promise<void> {
   const { openModel } = await import('../../train/state/open-model.js');
   const { serveModel } = await import('./served.js');
   using opened = await openModel(config.model, {
-    ...{ device: config.device, dtype: config.dtype, threads: config.threads },
+    device: config.device,
+    dtype: config.dtype,
+    threads: config.threads,
     onMessage: (line) => post({ kind: 'remark', line }),
   });
   using served = await serveModel(opened.lm, opened.folder, config);

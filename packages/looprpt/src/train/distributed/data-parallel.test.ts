@@ -40,8 +40,13 @@ function expectClose(a: string, b: string): void {
   const [one, other] = [a, b].map((out) => readMetrics(join(out, 'metrics.jsonl')).records);
   expect(other!.map(({ step, tokens }) => [step, tokens])).toEqual(one!.map(({ step, tokens }) => [step, tokens]));
   const numbers = (record: (typeof one & {})[number]): number[] => [
-    ...[record.loss, record.gradientNorm, record.exitEntropy, record.meanLoops],
-    ...[...record.exitHistogram, ...Object.values(record.parts), ...(record.rewardByLoop ?? [])],
+    record.loss,
+    record.gradientNorm,
+    record.exitEntropy,
+    record.meanLoops,
+    ...record.exitHistogram,
+    ...Object.values(record.parts),
+    ...(record.rewardByLoop ?? []),
   ];
   one!.forEach((record, i) => {
     const [want, got] = [numbers(record), numbers(other![i]!)];

@@ -28,7 +28,9 @@ it.skipIf(!distributedBackends().includes('gloo'))(
     const folder = temporaryFolder().path;
     await tinyProject(folder);
     const config = {
-      ...{ ...TINY_RUN, steps: STEPS, checkpoint: { every: 10 } },
+      ...TINY_RUN,
+      steps: STEPS,
+      checkpoint: { every: 10 },
       distributed: { zero: true, silenceSeconds: 2, timeLimitSeconds: 60 },
     };
     writeFileSync(join(folder, 'run.json'), JSON.stringify(config));

@@ -33,13 +33,15 @@ describe('the environment of ranks', () => {
     expect(ranks).toHaveLength(3);
     for (const [rank, environment] of ranks.entries())
       expect(environment).toMatchObject({
-        ...{ RANK: String(rank), LOCAL_RANK: String(rank), WORLD_SIZE: '3', LOCAL_WORLD_SIZE: '3', GROUP_RANK: '0' },
-        ...{
-          MASTER_ADDR: '127.0.0.1',
-          MASTER_PORT: ranks[0]!.MASTER_PORT,
-          TORCHELASTIC_RESTART_COUNT: '0',
-          KEPT: 'yes',
-        },
+        RANK: String(rank),
+        LOCAL_RANK: String(rank),
+        WORLD_SIZE: '3',
+        LOCAL_WORLD_SIZE: '3',
+        GROUP_RANK: '0',
+        MASTER_ADDR: '127.0.0.1',
+        MASTER_PORT: ranks[0]!.MASTER_PORT,
+        TORCHELASTIC_RESTART_COUNT: '0',
+        KEPT: 'yes',
         OMP_NUM_THREADS: String(threadsFor(3)),
       });
     expect(Number(ranks[0]!.MASTER_PORT)).toBeGreaterThan(1023);
@@ -49,8 +51,15 @@ describe('the environment of ranks', () => {
     const placement = { nodes: 4, nodeRank: 2, ranksPerNode: 8, masterAddress: 'head', masterPort: 1234 };
     const outer = { OMP_NUM_THREADS: '7', RANK: '5', WORLD_SIZE: '6' };
     expect(rankEnvironment(outer, placement, { restart: 1, maxRestarts: 3 }, 5)).toEqual({
-      ...{ RANK: '21', LOCAL_RANK: '5', WORLD_SIZE: '32', LOCAL_WORLD_SIZE: '8', GROUP_RANK: '2' },
-      ...{ MASTER_ADDR: 'head', MASTER_PORT: '1234', TORCHELASTIC_RESTART_COUNT: '1', TORCHELASTIC_MAX_RESTARTS: '3' },
+      RANK: '21',
+      LOCAL_RANK: '5',
+      WORLD_SIZE: '32',
+      LOCAL_WORLD_SIZE: '8',
+      GROUP_RANK: '2',
+      MASTER_ADDR: 'head',
+      MASTER_PORT: '1234',
+      TORCHELASTIC_RESTART_COUNT: '1',
+      TORCHELASTIC_MAX_RESTARTS: '3',
       OMP_NUM_THREADS: '7',
     });
   });

@@ -65,11 +65,16 @@ async function programsOf(options: LaunchOptions, restart: number): Promise<Rank
   const { nproc, nnodes, nodeRank, masterAddress, masterPort, maxRestarts, environment } = options;
   const [command, ...args] = programOf(options.command);
   const placement: Placement = {
-    ...{ nodes: nnodes, nodeRank, ranksPerNode: nproc, masterAddress },
+    nodes: nnodes,
+    nodeRank,
+    ranksPerNode: nproc,
+    masterAddress,
     masterPort: masterPort === null ? await freePort() : masterPort + restart,
   };
   return Array.from({ length: nproc }, (_, localRank) => ({
-    ...{ rank: nodeRank * nproc + localRank, command, args },
+    rank: nodeRank * nproc + localRank,
+    command,
+    args,
     environment: rankEnvironment(environment, placement, { restart, maxRestarts }, localRank),
   }));
 }

@@ -64,7 +64,9 @@ function staying(config: RunConfig, { total, trained }: Parameters, ranks: numbe
   const divided = isTeacherDivided(distributed, ranks);
   const averages = keepsTeacher(config) ? (divided ? share : 1) * wide * total : 0;
   return {
-    ...{ weights, masters, moments },
+    weights,
+    masters,
+    moments,
     // Those of several micro-batches are added up in float32; on several ranks in the buckets.
     gradients: (width + (half && config.batch.accumulate > 1 && ranks === 1 ? 4 : 0)) * trained,
     gradientSums: ranks > 1 ? wide * trained * (1 + (distributed.zero ? share : 0)) : 0,

@@ -14,16 +14,36 @@ import { Trainer } from '../trainer.js';
 import { planRun } from './plan.js';
 
 const model: LoopLMConfig = {
-  ...{ vocabSize: 30, hiddenSize: 8, intermediateSize: 12, layers: 2, heads: 4, kvHeads: 2, headDim: 2, loops: 3 },
-  ...{ rmsNormEps: 1e-6, ropeTheta: 10_000, tieWordEmbeddings: false, initializerRange: 0.02, windows: [null, 3] },
-  ...{ exitThreshold: 1, exitLoop: null, bosTokenId: 0, eosTokenIds: [0], padTokenId: null, extra: {} },
+  vocabSize: 30,
+  hiddenSize: 8,
+  intermediateSize: 12,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 2,
+  loops: 3,
+  rmsNormEps: 1e-6,
+  ropeTheta: 10_000,
+  tieWordEmbeddings: false,
+  initializerRange: 0.02,
+  windows: [null, 3],
+  exitThreshold: 1,
+  exitLoop: null,
+  bosTokenId: 0,
+  eosTokenIds: [0],
+  padTokenId: null,
+  extra: {},
 };
 const ROWS = 2;
 const T = 5;
 
 function configOf(objective: RunConfigInput['objective'], change: Partial<RunConfigInput> = {}): RunConfig {
   return runConfigSchema.parse({
-    ...{ model: { from: 'x' }, data: { shards: 'x' }, objective, out: 'x', steps: 7 },
+    model: { from: 'x' },
+    data: { shards: 'x' },
+    objective,
+    out: 'x',
+    steps: 7,
     batch: { rows: ROWS, sequenceLength: T },
     ...change,
   });
@@ -208,9 +228,22 @@ describe('memory of a micro-batch', () => {
       ...norm,
       (H + 2 * G) * D,
       ...[H, G].flatMap((heads) => [...Array(6).fill((heads * D) / 2), heads * D]),
-      ...[H * D, H * T, H * T, H * T, H * D, H * D],
-      ...[E, ...norm, E],
-      ...[...norm, 2 * F, F, F, E, ...norm, E],
+      H * D,
+      H * T,
+      H * T,
+      H * T,
+      H * D,
+      H * D,
+      E,
+      ...norm,
+      E,
+      ...norm,
+      2 * F,
+      F,
+      F,
+      E,
+      ...norm,
+      E,
     ];
     const sum = (sizes: number[]): number => sizes.reduce((total, size) => total + size, 0);
     return K * (model.layers * sum(layer) + sum(norm)) + sum(layer);
@@ -247,8 +280,18 @@ describe('memory of a micro-batch', () => {
   function leanBytes(): number {
     const { hiddenSize: E, intermediateSize: F, heads: H, headDim: D } = model;
     const saved = {
-      ...{ normed: E, queries: H * D, sharedKeys: H * D, sharedValues: H * D, heads: H * D, projected: E, sum: E },
-      ...{ normedForMlp: E, gateAndUp: 2 * F, product: F, down: E, sumForNext: E },
+      normed: E,
+      queries: H * D,
+      sharedKeys: H * D,
+      sharedValues: H * D,
+      heads: H * D,
+      projected: E,
+      sum: E,
+      normedForMlp: E,
+      gateAndUp: 2 * F,
+      product: F,
+      down: E,
+      sumForNext: E,
     };
     const statistics = H + 4;
     const sum = Object.values(saved).reduce((total, size) => total + size, 0);

@@ -10,7 +10,10 @@ import { damageOf } from './folder.js';
 import { applyRetention, type Candidate, expendable, keepBestSchema, type RetentionPolicy } from './retention.js';
 
 const policy = (changes: Partial<RetentionPolicy> = {}): RetentionPolicy => ({
-  ...{ every: 10, keep: 2, keepEvery: null, keepBest: null },
+  every: 10,
+  keep: 2,
+  keepEvery: null,
+  keepBest: null,
   ...changes,
 });
 const loss = (value: number): Candidate['score'] => ({ metric: 'loss', value });
@@ -52,7 +55,8 @@ describe('what may go', () => {
       { selector: ({ step }) => step, maxLength: 20 },
     );
     const policies = fc.record({
-      ...{ every: fc.integer({ min: 1, max: 20 }), keep: fc.integer({ min: 1, max: 4 }) },
+      every: fc.integer({ min: 1, max: 20 }),
+      keep: fc.integer({ min: 1, max: 4 }),
       keepEvery: fc.option(fc.integer({ min: 1, max: 4 })),
       keepBest: fc.option(fc.constantFrom(best('min'), best('max', 3))),
     });

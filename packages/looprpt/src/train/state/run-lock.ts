@@ -45,8 +45,11 @@ const held = new Set<string>();
 export function lockRun(folder: string): RunLock {
   const path = join(folder, LOCK_FILE);
   const own: Lock = {
-    ...{ pid: process.pid, host: hostname(), since: new Date().toISOString() },
-    ...{ process: processIdentity(process.pid), token: randomUUID() },
+    pid: process.pid,
+    host: hostname(),
+    since: new Date().toISOString(),
+    process: processIdentity(process.pid),
+    token: randomUUID(),
   };
   const beside = `${path}.${own.token}`;
   writeFileSync(beside, `${JSON.stringify(own)}\n`, { flush: true });
