@@ -9,6 +9,7 @@ import { promptTokens, shownText, type TextModel } from './prompt.js';
 import type { DecodeRequest, FinishReason, ReadToken, TokenEvent } from './request.js';
 import { GREEDY, type SamplingOptions, samplingConfig } from './sampling.js';
 
+/** How a text is generated; everything may be left out. Checked before anything runs: a `UserError` names what cannot be done. */
 export interface GenerateOptions {
   /** Most tokens to make; default 128. */
   maxTokens?: number;
@@ -32,6 +33,10 @@ export interface GeneratedToken extends ReadToken {
   text: string;
 }
 
+/**
+ * A text on its way, token by token; nothing runs before it is iterated.
+ * @throws UserError while iterating, for a prompt without tokens or an option that the model cannot follow
+ */
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #model: TextModel;
   readonly #prompt: string | ArrayLike<number>;

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 
+/** How the next token is chosen, checked: penalties, then temperature and cuts, then the draw. */
 export const samplingConfig = z.strictObject({
   temperature: z.number().min(0).default(1).describe('0 is greedy: the likeliest token, the lowest id of several'),
   topK: z.int().min(0).default(0).describe('only the k likeliest tokens; 0 is all'),
@@ -27,6 +28,7 @@ export const samplingConfig = z.strictObject({
 });
 
 export type Sampling = z.output<typeof samplingConfig>;
+/** How the next token is chosen, as `samplingConfig` takes it: what is left out is at its default. */
 export type SamplingOptions = z.input<typeof samplingConfig>;
 
 export const GREEDY: Sampling = samplingConfig.parse({ temperature: 0 });

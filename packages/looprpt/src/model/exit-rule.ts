@@ -40,6 +40,7 @@ const maxLoops = z.int().min(1).optional().describe("most loops; all of the mode
 const signalRule = <Rule extends SignalRule>(rule: Rule, threshold: z.ZodNumber) =>
   z.strictObject({ rule: z.literal(rule), threshold, maxLoops }).describe(SIGNAL_RULES[rule].means);
 
+/** When a token stops looping, checked: one rule with its threshold; loops count from 1. */
 export const exitRuleConfig = z.discriminatedUnion('rule', [
   signalRule('gate', z.number()),
   signalRule('hidden-change', z.number().min(0)),
