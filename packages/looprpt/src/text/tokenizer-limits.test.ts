@@ -1,43 +1,38 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { tinyTokenizer } from '../../test-support/tiny-tokenizer.js';
 import { Tokenizer } from './tokenizer.js';
-import { tokenizerFault } from './tokenizer-limits.js';
+import { mergeFault, tokenizerFault } from './tokenizer-limits.js';
 
-const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
 const replace = (content: string) => ({ type: 'Replace', pattern: { String: 'a' }, content });
 const sequence = (normalizers: object[]) => ({ normalizer: { type: 'Sequence', normalizers } });
 
-it.each<[string, Record<string, unknown>, RegExp]>([
-  [
-    'a merge that cannot lose its prefix',
-    { model: { vocab: { ab: 0, cd: 1 }, continuing_subword_prefix: '##', merges: ['a ##b', ['c', 'd']] } },
-    /^model\.merges\.1: its second part does not begin with the prefix$/,
-  ],
-  [
-    'a merge of more than there is',
-    { model: { vocab: { a: 0, b: 1, __proto__: 2 }, merges: ['a b'] } },
-    /^model\.merges\.0: what it joins is not in the vocabulary$/,
-  ],
-  [
-    'bytes written as bytes again',
-    {
-      pre_tokenizer: { type: 'Sequence', pretokenizers: [byteLevel, { type: 'Sequence', pretokenizers: [byteLevel] }] },
-    },
-    /^pre_tokenizer: 2 parts of type ByteLevel/,
-  ],
-  [
-    'replacements of replacements',
-    sequence([replace('a'.repeat(70)), replace('a'.repeat(70))]),
-    /^normalizer: its replacements make a text 4\.9e\+3 times as long$/,
-  ],
-  [
-    'parts without end',
-    sequence(Array.from({ length: 100 }, () => ({ type: 'NFC' }))),
-    /^normalizer: 101 parts, more than 64$/,
-  ],
-])('finds %s', (_, file, fault) => expect(tokenizerFault(file)).toMatch(fault));
+describe('a chain of parts', () => {
+  const ordinary = sequence([{ type: 'NFC' }, replace('bb'), replace('cc')]);
+
+  it.each([
+    [{ parts: 3, growth: 10 }, /^normalizer: 4 parts, more than 3$/],
+    [{ parts: 10, growth: 3 }, /^normalizer: its replacements make a text 4\.0 times as long$/],
+  ])('within %j', (limits, fault) => {
+    expect(tokenizerFault(ordinary, limits)).toMatch(fault);
+    expect(tokenizerFault(ordinary)).toBeNull();
+  });
+
+  it('counts nested parts, and writes bytes once', () => {
+    const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+    const nested = { type: 'Sequence', pretokenizers: [byteLevel, { type: 'Sequence', pretokenizers: [byteLevel] }] };
+    expect(tokenizerFault({ pre_tokenizer: nested })).toMatch(/^pre_tokenizer: 2 parts of type ByteLevel/);
+  });
+});
+
+it('a merge joins two entries to a third, the second without its prefix', () => {
+  const known = (entry: string): boolean => ['ab', 'cd'].includes(entry);
+  expect(mergeFault('a', '##b', { prefix: '##', known })).toBeNull();
+  expect(mergeFault('c', 'd', { prefix: '', known })).toBeNull();
+  expect(mergeFault('c', 'd', { prefix: '##', known })).toBe('its second part does not begin with the prefix');
+  expect(mergeFault('b', '##a', { prefix: '##', known })).toBe('what it joins is not in the vocabulary');
+});
 
 it('finds nothing in files as other families have them', () => {
   const llama = sequence([
@@ -48,7 +43,9 @@ it('finds nothing in files as other families have them', () => {
     model: { vocab: { ab: 0, cd: 1 }, continuing_subword_prefix: '##', merges: ['a ##b', ['c', '##d']] },
   };
   expect(
-    [llama, wordPiece, {}, { decoder: null, model: { vocab: { ab: 0 }, merges: ['a b'] } }].map(tokenizerFault),
+    [llama, wordPiece, {}, { decoder: null, model: { vocab: { ab: 0 }, merges: ['a b'] } }].map((file) =>
+      tokenizerFault(file),
+    ),
   ).toEqual([null, null, null, null]);
 });
 
@@ -57,11 +54,7 @@ it('is asked before the library is', async () => {
   const { dir } = await tinyTokenizer();
   const file = JSON.parse(readFileSync(`${dir}/tokenizer.json`, 'utf8'));
   expect(tokenizerFault(file)).toBeNull();
-  file.model.continuing_subword_prefix = 'x'.repeat(20);
+  file.normalizer = { type: 'Sequence', normalizers: Array.from({ length: 70 }, () => ({ type: 'NFC' })) };
   folder.write('tokenizer.json', JSON.stringify(file));
-  await expect(Tokenizer.load(folder.path)).rejects.toThrow(/tokenizer\.json: model\.merges\.0: its second part/);
-  file.model.continuing_subword_prefix = null;
-  file.model.merges = [['the', 'the']];
-  folder.write('tokenizer.json', JSON.stringify(file));
-  await expect(Tokenizer.load(folder.path)).rejects.toThrow(/what it joins is not in the vocabulary/);
+  await expect(Tokenizer.load(folder.path)).rejects.toThrow(/tokenizer\.json: normalizer: 71 parts, more than 64/);
 });

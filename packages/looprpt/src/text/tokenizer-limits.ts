@@ -4,10 +4,14 @@
  */
 import { z } from 'zod';
 
-/** Parts of a normaliser, pre-tokeniser or decoder, nested ones counted; known files have about ten. */
-const MOST_PARTS = 64;
-/** How many times longer a text may become by what is replaced and put in front. */
-const MOST_GROWTH = 4096;
+export interface TokenizerLimits {
+  /** Parts of a normaliser, pre-tokeniser or decoder, nested ones counted; known files have about ten. */
+  parts: number;
+  /** How many times longer a text may become by what is replaced and put in front. */
+  growth: number;
+}
+
+const LIMITS: TokenizerLimits = { parts: 64, growth: 4096 };
 
 const bpeModel = z.looseObject({
   // As it was parsed: an entry may be called __proto__.
@@ -17,20 +21,16 @@ const bpeModel = z.looseObject({
 });
 
 /** @param file the parsed JSON @returns what is wrong, naming the key; null if nothing is */
-export function tokenizerFault(file: Readonly<Record<string, unknown>>): string | null {
+export function tokenizerFault(file: Readonly<Record<string, unknown>>, limits = LIMITS): string | null {
   return (
-    mergeFault(file.model) ??
-    chainFault(file, 'normalizer') ??
-    chainFault(file, 'pre_tokenizer') ??
-    chainFault(file, 'decoder')
+    mergesFault(file.model) ??
+    chainFault(file, 'normalizer', limits) ??
+    chainFault(file, 'pre_tokenizer', limits) ??
+    chainFault(file, 'decoder', limits)
   );
 }
 
-/**
- * A merge joins two entries to a third; the second loses the prefix that marks the inside of a word. The library makes room for
- * the longest entry, and cuts without looking.
- */
-function mergeFault(model: unknown): string | null {
+function mergesFault(model: unknown): string | null {
   const parsed = bpeModel.safeParse(model);
   if (!parsed.success) return null;
   const { vocab, continuing_subword_prefix: prefix, merges } = parsed.data;
@@ -39,27 +39,43 @@ function mergeFault(model: unknown): string | null {
     const [first, second] = parts;
     // What is no pair it says itself.
     if (parts.length !== 2 || first === undefined || second === undefined) continue;
-    if (!second.startsWith(prefix ?? '')) return `model.merges.${i}: its second part does not begin with the prefix`;
-    if (!Object.hasOwn(vocab, first + second.slice((prefix ?? '').length)))
-      return `model.merges.${i}: what it joins is not in the vocabulary`;
+    const fault = mergeFault(first, second, { prefix: prefix ?? '', known: (entry) => Object.hasOwn(vocab, entry) });
+    if (fault !== null) return `model.merges.${i}: ${fault}`;
   }
   return null;
 }
 
-function chainFault(file: Readonly<Record<string, unknown>>, key: string): string | null {
-  const parts = partsOf(file[key]);
-  if (parts.length > MOST_PARTS) return `${key}: ${parts.length} parts, more than ${MOST_PARTS}`;
+/**
+ * A merge joins two entries to a third; the second loses the prefix that marks the inside of a word. The library takes both for granted.
+ * @returns what is wrong; null if nothing is
+ */
+export function mergeFault(
+  first: string,
+  second: string,
+  { prefix, known }: { prefix: string; known: (entry: string) => boolean },
+): string | null {
+  if (!second.startsWith(prefix)) return 'its second part does not begin with the prefix';
+  return known(first + second.slice(prefix.length)) ? null : 'what it joins is not in the vocabulary';
+}
+
+function chainFault(
+  file: Readonly<Record<string, unknown>>,
+  key: string,
+  { parts: most, growth: mostGrowth }: TokenizerLimits,
+): string | null {
+  const parts = partsOf(file[key], most);
+  if (parts.length > most) return `${key}: ${parts.length} parts, more than ${most}`;
   const byteLevels = parts.filter(({ type }) => type === 'ByteLevel').length;
   // Each writes most bytes of the one before as two.
   if (byteLevels > 1) return `${key}: ${byteLevels} parts of type ByteLevel; one is what a byte-level tokenizer has`;
   const growth = parts.reduce((product, part) => product * growthOf(part), 1);
-  return growth > MOST_GROWTH ? `${key}: its replacements make a text ${growth.toPrecision(2)} times as long` : null;
+  return growth > mostGrowth ? `${key}: its replacements make a text ${growth.toPrecision(2)} times as long` : null;
 }
 
 type Part = Readonly<Record<string, unknown>>;
 
 /** The parts that do something, without the sequences that hold them. */
-function partsOf(node: unknown): Part[] {
+function partsOf(node: unknown, most: number): Part[] {
   const open: unknown[] = [node];
   const parts: Part[] = [];
   // Not by recursion: how deep it goes is the file's choice.
@@ -72,7 +88,7 @@ function partsOf(node: unknown): Part[] {
       parts.push(part);
       open.push(part.normalizers, part.pretokenizers, part.decoders);
     }
-    if (parts.length > 10 * MOST_PARTS) break;
+    if (parts.length > 10 * most) break;
   }
   return parts;
 }
