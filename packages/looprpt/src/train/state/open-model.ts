@@ -5,6 +5,7 @@ import type { ModelDType } from '../../base/dtypes.js';
 import { prepareEngine } from '../../base/prepare-engine.js';
 import { UserError } from '../../base/user-error.js';
 import { loadModel } from '../../checkpoint/load-model.js';
+import { CONFIG_FILE } from '../../checkpoint/stored-model.js';
 import type { LoopLMConfig } from '../../model/config.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { usableDType } from '../../model/usable-dtype.js';
@@ -15,11 +16,11 @@ import { modelFolder } from './model-folder.js';
 export interface OpenOptions {
   /** `cpu`, `cuda` or `cuda:N`; default: CUDA when there is one. */
   device?: string | undefined;
-  /** Of weights and activations; default: the model's own. */
-  dtype?: ModelDType | undefined;
+  /** Of weights and activations; `auto`, the default: the model's own where the device can compute with it, else float32. */
+  dtype?: ModelDType | 'auto' | undefined;
   /** CPU threads of this process; default: `OMP_NUM_THREADS`, else one for each physical core. */
   threads?: number | undefined;
-  /** Told in a sentence of downloads, damaged checkpoints and a dtype that this machine cannot compute with. */
+  /** Told in a sentence of downloads, damaged checkpoints, settings without effect and a dtype that this machine cannot compute with. */
   onMessage?: ((line: string) => void) | undefined;
 }
 
@@ -72,14 +73,16 @@ export class Model implements Disposable {
  *   (`owner/name`, `owner/name@revision`), downloaded if need be; or `hop-base`, the small base that comes with this package
  * @throws UserError when there is no such model, it is damaged or of another architecture, or the device is not there
  * @example
- * using model = await loadModel('ByteDance/Ouro-1.4B', { dtype: 'bfloat16' });
+ * using model = await loadModel('ByteDance/Ouro-1.4B', { dtype: 'auto' });
  */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<Model> {
-  const { dtype, onMessage = () => {} } = options;
+  const { onMessage = () => {} } = options;
+  const dtype = options.dtype === 'auto' ? undefined : options.dtype;
   const device = await prepareEngine(options);
   const folder = await modelFolder(name, onMessage);
   const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? await Tokenizer.load(folder) : null;
   let lm = loadModel(folder, { dtype, device });
+  for (const remark of lm.config.remarks ?? []) onMessage(`${join(folder, CONFIG_FILE)}: ${remark}`);
   const usable = usableDType(lm.dtype, device);
   if (usable !== lm.dtype) {
     onMessage(`${name}: ${lm.dtype} cannot be computed with on ${device} here; using ${usable}`);
