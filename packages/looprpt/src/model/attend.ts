@@ -17,6 +17,8 @@ export interface Attention {
   reads: 'qkv' | 'q';
   /** Unrotated rows [..., C] or [..., H·D] of a layer → what its heads mixed, [..., H·D]. */
   mix(rows: Tensor, layer: number): Tensor;
+  /** Filled by `mix` with what is to outlive the layer. */
+  kept?: readonly Tensor[];
 }
 
 /** Rotated keys and values of a layer at one loop, [B, S, G, D] each. */

@@ -49,13 +49,18 @@ export function runLayers(
   { config, weights }: Pick<Stack, 'config' | 'weights'>,
   operators: Operators,
   hidden: Tensor,
-  { reads, mix }: Attention,
+  { reads, mix, kept }: Attention,
 ): Tensor {
   const { layers, finalNorm } = weights;
   let stream: Stream = [hidden, operators.norm(hidden, layers[0]!.normBeforeAttention, config.rmsNormEps)];
   layers.forEach((layer, i) => {
     const nextNorm = layers[i + 1]?.normBeforeAttention ?? finalNorm;
-    stream = runLayer(config, operators, layer, nextNorm, stream, { reads, mix: (rows) => mix(rows, i) });
+    const [residual, normed] = stream;
+    const run = () => runLayer(config, operators, layer, nextNorm, stream, { reads, mix: (rows) => mix(rows, i) });
+    // What a layer makes on the way goes with it: a pass of many layers holds no more than one of a few.
+    [stream] = scope(() => [run(), kept]);
+    if (i > 0) residual.dispose();
+    normed.dispose();
   });
   return stream[1];
 }
@@ -84,6 +89,7 @@ export function runLoop(stack: Stack, hiddenBTE: Tensor, pass: PassContext, hook
       const qkv: Tensor[] = [];
       const attention: Attention = {
         reads,
+        kept: qkv,
         mix(rows, layer) {
           if (keeping) qkv.push(rows.detach());
           return mix(rows, layer);
