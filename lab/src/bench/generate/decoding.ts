@@ -41,7 +41,11 @@ export function decoderStretch(core: DecoderCore, model: LoopLM, shape: DecoderS
   const sampling = samplingOf(shape);
   const groups = shape.staggered ? model.config.loops : 1;
   const requests = promptsOf(shape, model.config.vocabSize).map((prompt, seed) => ({
-    ...{ prompt, maxTokens: 2 * shape.tokens, exit, sampling, seed },
+    prompt,
+    maxTokens: 2 * shape.tokens,
+    exit,
+    sampling,
+    seed,
   }));
   const sequences = Array.from({ length: groups }, (_, group) => {
     const joined = requests.filter((_, r) => r % groups === group).map((request) => core.add(request));

@@ -155,7 +155,8 @@ interface Decoders {
 function waysOf(model: LoopLM, { decoder, complete, library }: Decoders, thresholds: readonly number[]): Way[] {
   const { core } = decoder;
   const way = (name: string, of: DecoderCore, exit: ExitRule, staggered: boolean): Way => ({
-    ...{ name, run: (shape: DecodingShape) => decoderStretch(of, model, { ...shape, staggered }, exit) },
+    name,
+    run: (shape: DecodingShape) => decoderStretch(of, model, { ...shape, staggered }, exit),
   });
   const all: ExitRule = { rule: 'loops', loops: model.config.loops };
   return [

@@ -57,7 +57,8 @@ export async function http(): Promise<FuzzTarget> {
     phase: () => 'ready' as const,
     onFault: (fault) => faults.push(fault),
     nextSeed: () => 0,
-    ...{ loopbackOnly: false, allowOrigins: [] },
+    loopbackOnly: false,
+    allowOrigins: [],
   });
   const body = (path: string, value: unknown): fc.Arbitrary<CaseFiles> =>
     mutatedJson(value).map((bytes) => [

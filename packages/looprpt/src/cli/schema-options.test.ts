@@ -13,8 +13,12 @@ const schema = z.strictObject({
   group: z.strictObject({ kind: z.enum(['a', 'b']).default('a').describe('which') }).prefault({}),
 });
 const SPELLING = {
-  ...{ count: '--many <n>', share: '--share <x>', names: '--name <name>' },
-  ...{ on: '--no-on', off: '--off', 'group.kind': '--kind <k>' },
+  count: '--many <n>',
+  share: '--share <x>',
+  names: '--name <name>',
+  on: '--no-on',
+  off: '--off',
+  'group.kind': '--kind <k>',
 };
 
 function parse(...args: string[]): unknown {
@@ -29,7 +33,11 @@ describe('options from a schema', () => {
     expect(parse()).toEqual(schema.parse({}));
     const args = ['--many', '5', '--share', '0.5', '--name', 'x', '--name', 'y', '--no-on', '--off', '--kind', 'b'];
     expect(parse(...args)).toEqual({
-      ...{ count: 5, share: 0.5, names: ['x', 'y'], on: false, off: true },
+      count: 5,
+      share: 0.5,
+      names: ['x', 'y'],
+      on: false,
+      off: true,
       group: { kind: 'b' },
     });
   });

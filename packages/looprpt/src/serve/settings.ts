@@ -74,16 +74,36 @@ export type ServeSettings = z.input<typeof serveSettings>;
 
 /** What the decoder's thread is started with. */
 export const servedModelConfig = serveSettings.pick({
-  ...{ model: true, device: true, dtype: true, threads: true, exitThreshold: true, maxLoops: true },
-  ...{ maxBatch: true, maxLength: true, cacheTokens: true, cache: true, prefixReuse: true, reproducible: true },
+  model: true,
+  device: true,
+  dtype: true,
+  threads: true,
+  exitThreshold: true,
+  maxLoops: true,
+  maxBatch: true,
+  maxLength: true,
+  cacheTokens: true,
+  cache: true,
+  prefixReuse: true,
+  reproducible: true,
 });
 export type ServedModelConfig = z.output<typeof servedModelConfig>;
 
 /** What the server's thread has. */
 export const serverConfig = serveSettings
   .pick({
-    ...{ modelId: true, host: true, port: true, apiKey: true, allowWithoutKey: true, allowOrigins: true },
-    ...{ maxBatch: true, queue: true, requestSeconds: true, maxBodyBytes: true, stallSeconds: true, seed: true },
+    modelId: true,
+    host: true,
+    port: true,
+    apiKey: true,
+    allowWithoutKey: true,
+    allowOrigins: true,
+    maxBatch: true,
+    queue: true,
+    requestSeconds: true,
+    maxBodyBytes: true,
+    stallSeconds: true,
+    seed: true,
   })
   .required({ modelId: true });
 export type ServerConfig = z.output<typeof serverConfig>;

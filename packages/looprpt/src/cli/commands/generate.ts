@@ -61,7 +61,9 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
         prompt: chat ? await chatPrompt(opened.folder, prompt) : prompt,
         maxTokens,
         exit: exitRuleOf(opened.config, {
-          ...{ rule: options.exitRule, threshold: options.exitThreshold, maxLoops: options.maxLoops },
+          rule: options.exitRule,
+          threshold: options.exitThreshold,
+          maxLoops: options.maxLoops,
         }),
         cache: options.cache,
         sampling: {

@@ -48,7 +48,12 @@ export function serveCommand(cli: Cli): CommandUnknownOpts {
     const { model, device, dtype, threads, seed } = given;
     const settings = {
       ...settingsOf(options, SPELLING, given),
-      ...{ model, device, dtype, threads, seed, apiKey: process.env.LOOPRPT_API_KEY || null },
+      model,
+      device,
+      dtype,
+      threads,
+      seed,
+      apiKey: process.env.LOOPRPT_API_KEY || null,
     };
     const checked = serveSettings.safeParse(settings);
     if (!checked.success) {

@@ -71,7 +71,11 @@ class Solver implements Disposable {
     const maxLength = Math.max(...prompts.map(({ length }) => length)) + maxTokens;
     const pages = batchSize * model.config.loops * Math.ceil(maxLength / PAGE_SIZE);
     this.#decoder = new Decoder(model, {
-      ...{ maxSequences: batchSize, maxLength, pageSize: PAGE_SIZE, pages, prefillRows: 256 },
+      maxSequences: batchSize,
+      maxLength,
+      pageSize: PAGE_SIZE,
+      pages,
+      prefillRows: 256,
       cache: { decode: 'complete' },
     });
     this.#tokenizer = tokenizer;

@@ -179,7 +179,8 @@ function readyOnly({ phase }: AppContext): MiddlewareHandler {
 function checkModel({ modelId }: AppContext, asked: string | null | undefined): void {
   if (asked != null && asked !== modelId)
     throw new ApiError(404, 'invalid_request_error', `no model "${brief(asked)}" here; this server has "${modelId}"`, {
-      ...{ param: 'model', code: 'model_not_found' },
+      param: 'model',
+      code: 'model_not_found',
     });
 }
 
@@ -211,10 +212,19 @@ function notFound(method: string, path: string): ApiError {
 function described(id: string, created: number, served: ServedModel) {
   const { loops, parameters, dtype, device, maxLength, hasChat, exitThreshold, maxLoops } = served;
   return {
-    ...{ id, object: 'model' as const, created, owned_by: 'looprpt' },
+    id,
+    object: 'model' as const,
+    created,
+    owned_by: 'looprpt',
     looprpt: {
-      ...{ loops, parameters, dtype, device, max_length: maxLength, chat: hasChat },
-      ...{ exit_threshold: exitThreshold, max_loops: maxLoops },
+      loops,
+      parameters,
+      dtype,
+      device,
+      max_length: maxLength,
+      chat: hasChat,
+      exit_threshold: exitThreshold,
+      max_loops: maxLoops,
     },
   };
 }

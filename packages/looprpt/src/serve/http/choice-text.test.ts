@@ -4,10 +4,22 @@ import type { TextNews, TokenNews } from '../worker/protocol.js';
 import { ChoiceText, type Piece } from './choice-text.js';
 
 const token = (n: number, piece: string): TokenNews => ({
-  ...{ id: n, text: piece, piece, logProb: -n, loop: 1 + (n % 3), top: [{ id: n, text: piece, logProb: -n }] },
+  id: n,
+  text: piece,
+  piece,
+  logProb: -n,
+  loop: 1 + (n % 3),
+  top: [{ id: n, text: piece, logProb: -n }],
 });
 const news = (fields: Partial<TextNews>): TextNews => ({
-  ...{ kind: 'text', id: 0, index: 0, text: '', token: null, end: null, prompt: null, finish: null },
+  kind: 'text',
+  id: 0,
+  index: 0,
+  text: '',
+  token: null,
+  end: null,
+  prompt: null,
+  finish: null,
   ...fields,
 });
 

@@ -85,7 +85,8 @@ describe('host names', () => {
 describe('pages of other origins', () => {
   const origin = 'http://localhost:3000';
   const preflight = {
-    ...{ origin, 'access-control-request-method': 'POST' },
+    origin,
+    'access-control-request-method': 'POST',
     'access-control-request-headers': 'authorization,content-type',
   };
   const POST = '/v1/chat/completions';
@@ -137,7 +138,8 @@ describe('every answer has a request id', () => {
     const served = await start({ maxBodyBytes: 1000 });
     const send = (body: string, more: object = {}) =>
       fetch(`${served.url}/v1/completions`, {
-        ...{ method: 'POST', body },
+        method: 'POST',
+        body,
         headers: { 'content-type': 'application/json', ...more },
       });
     const all = [

@@ -300,7 +300,9 @@ describe('log-probabilities', () => {
     const plain = await generateText(
       { lm: model, tokenizer },
       {
-        ...{ prompt, maxTokens: Math.max(1, max_tokens), exit: { loops: 3 } },
+        prompt,
+        maxTokens: Math.max(1, max_tokens),
+        exit: { loops: 3 },
       },
     );
     const all = [...ids, ...plain.tokens.slice(0, max_tokens)];
@@ -409,7 +411,10 @@ describe('errors', () => {
     });
     await expect(failing({ prompt: {} })).rejects.toBeInstanceOf(OpenAI.BadRequestError);
     await expect(failing({ max_tokens: 1000 })).rejects.toMatchObject({
-      ...{ status: 400, code: 'context_length_exceeded', param: 'max_tokens', type: 'invalid_request_error' },
+      status: 400,
+      code: 'context_length_exceeded',
+      param: 'max_tokens',
+      type: 'invalid_request_error',
     });
     await expect(failing({ prompt: 'word '.repeat(200) })).rejects.toMatchObject({
       code: 'context_length_exceeded',

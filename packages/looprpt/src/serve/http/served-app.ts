@@ -35,8 +35,16 @@ export class ServedApp implements Disposable {
     };
     this.#metrics = new Metrics(() => (client.model ? client.state : null));
     const app = createApp({
-      ...{ client, phase, modelId, apiKey, requestSeconds, maxBodyBytes, onFault, admission: this.#admission },
-      ...{ allowOrigins, loopbackOnly: apiKey === null && !config.allowWithoutKey },
+      client,
+      phase,
+      modelId,
+      apiKey,
+      requestSeconds,
+      maxBodyBytes,
+      onFault,
+      admission: this.#admission,
+      allowOrigins,
+      loopbackOnly: apiKey === null && !config.allowWithoutKey,
       metrics: this.#metrics,
       nextSeed: seeds(seed),
     });

@@ -169,7 +169,8 @@ export class DecoderHost implements Disposable {
       prompt,
       maxTokens: mostTokens(job, {
         prompt: job.prompts[0]!,
-        ...{ length: prompt.length, maxLength: description.maxLength },
+        length: prompt.length,
+        maxLength: description.maxLength,
       }),
       exit: requestRule(this.#served, job.loop),
       sampling: job.sampling,
@@ -248,7 +249,8 @@ function mostTokens({ maxTokens, minTokens }: Job, { prompt, length, maxLength }
   if (maxTokens !== null && minTokens > maxTokens)
     throw new Refused({
       message: `min_tokens is ${minTokens}, more than max_tokens, ${maxTokens}`,
-      ...{ param: 'min_tokens', code: 'invalid_value' },
+      param: 'min_tokens',
+      code: 'invalid_value',
     });
   const fit = maxLength - length;
   if (maxTokens !== null && maxTokens <= fit) return maxTokens;

@@ -43,19 +43,36 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   const tokens = cacheTokens(model, config);
   const perToken = cache.decode === 'last' ? 1 : model.config.loops;
   const decoder = new Decoder(model, {
-    ...{ maxSequences: maxBatch, maxLength, pageSize: PAGE, cache, prefixReuse, reproducible },
+    maxSequences: maxBatch,
+    maxLength,
+    pageSize: PAGE,
+    cache,
+    prefixReuse,
+    reproducible,
     pages: Math.max(perToken * Math.ceil(tokens / PAGE), model.config.loops * Math.ceil(maxLength / PAGE)),
   });
   const parameters = model.parameters().reduce((sum, { tensor }) => sum + tensor.numel, 0);
   return {
-    ...{ decoder, model, tokenizer, reader, renderer, folder, defaults },
+    decoder,
+    model,
+    tokenizer,
+    reader,
+    renderer,
+    folder,
+    defaults,
     stopIds: {
       text: tokenizer.stopIds({ chat: false, ...model.config }),
       chat: tokenizer.stopIds({ chat: true, ...model.config }),
     },
     description: {
-      ...{ name: config.model, parameters, dtype: model.dtype, device: model.device },
-      ...{ loops: model.config.loops, vocabSize: model.config.vocabSize, maxLength, maxBatch },
+      name: config.model,
+      parameters,
+      dtype: model.dtype,
+      device: model.device,
+      loops: model.config.loops,
+      vocabSize: model.config.vocabSize,
+      maxLength,
+      maxBatch,
       cacheTokens: Math.floor((decoder.core.pool.pages * PAGE) / perToken),
       cacheBytes: decoder.core.cacheBytes,
       hasChat: renderer.state.source !== null,

@@ -35,7 +35,8 @@ export class TextReader {
     if (bytes > this.mostBytes)
       throw new Refused({
         message: `this server takes ${this.#maxLength} tokens, prompt and text together; the text is longer than so many can be`,
-        ...{ param, code: 'context_length_exceeded' },
+        param,
+        code: 'context_length_exceeded',
       });
     const turnstile = bytes > LONG_BYTES ? this.#long : this.#short;
     return turnstile.run(() => this.#tokenizer.encode(text));

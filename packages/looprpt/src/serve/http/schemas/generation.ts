@@ -46,7 +46,9 @@ const biases = z
     return entry ? wrong('not a number from -100 to 100', [entry[0]]) : (value as Record<string, number>);
   })
   .openapi({
-    ...{ type: 'object', propertyNames: { pattern: TOKEN_ID.source }, maxProperties: MOST_BIASES },
+    type: 'object',
+    propertyNames: { pattern: TOKEN_ID.source },
+    maxProperties: MOST_BIASES,
     additionalProperties: { type: 'number', minimum: -100, maximum: 100 },
   } as object);
 
