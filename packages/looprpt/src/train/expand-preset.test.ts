@@ -11,7 +11,25 @@ describe('a preset', () => {
     expandPreset(settings, 'recipe.yaml');
     const config = runConfigSchema.parse(settings);
     expect(config.objective.kind).toBe('looprpt');
-    expect(config.optimizer.gateLearningRateScale).toBe(0.5);
+    expect(config.optimizer.gateLearningRateScale).toBe(preset === 'paper' ? 1 : 0.5);
+  });
+
+  it('paper has what is known of the paper', () => {
+    expect(PRESETS.paper.objective).toMatchObject({
+      alpha: 1,
+      beta: 1,
+      gamma: 0.01,
+      delta: 1e-4,
+      rho: 0.2,
+      rolloutCount: 8,
+      sigma: 0.1,
+      policy: 'rollouts',
+      rollouts: 'full',
+      rewardFrom: 'table',
+      klFrom: 'noisy',
+      policyGradient: 'backbone',
+    });
+    expect(PRESETS.paper.teacherDecay).toBe(0.995);
   });
 
   it('is what the recipe does not say itself', () => {
@@ -38,7 +56,7 @@ describe('a preset', () => {
 
   it('says what is wrong in one line', () => {
     expect(() => expandPreset({ preset: 'papre' }, 'recipe.yaml')).toThrow(
-      'recipe.yaml: preset: "papre" is none of paper, fast, tethered',
+      'recipe.yaml: preset: "papre" is none of paper, paper-gate, fast, tethered',
     );
     expect(() => expandPreset({ preset: 'paper', objective: { kind: 'gate' } }, 'recipe.yaml')).toThrow(
       /is for objective.kind looprpt, and the recipe says "gate"/,

@@ -17,6 +17,8 @@ export interface SlowLoopRptSettings extends TeacherSettings, AdvantageSettings 
   /** Distribution under which closed-form advantages have mean 0 and variance 1. */
   closedFormWeighting: 'pi' | 'uniform';
   rollouts: 'full' | 'hard';
+  /** The passes whose ℓ the K3 divergence reads; of noisy ones the mean over rollouts. */
+  klFrom: 'clean' | 'noisy';
   /** With hard rollouts and a policy gradient into the backbone: does it flow through the clean keys and values? */
   rolloutKeysValues: 'live' | 'detached';
   /** … and through the clean h^(1) that the rollout starts from? */
@@ -56,6 +58,7 @@ export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
   policy: 'rollouts',
   closedFormWeighting: 'pi',
   rollouts: 'full',
+  klFrom: 'clean',
   rolloutKeysValues: 'detached',
   rolloutStart: 'detached',
   policyGradient: 'gate',

@@ -43,25 +43,31 @@ export function freezeLoopRpt(setup: SlowLoopRptSetup, frozen: SlowParams): (par
 
   return (params) => {
     const clean = forward(config, params, batch);
-    const noisy =
-      settings.policyGradient === 'gate' ? frozenStates : rolloutStates(setup, hard, params, clean, frozenClean);
+    const live = (): number[][][][] => rolloutStates(setup, hard, params, clean, frozenClean);
+    const noisyForKl = settings.klFrom === 'noisy' ? live() : null;
+    const noisy = settings.policyGradient === 'gate' ? frozenStates : (noisyForKl ?? live());
     const tokens = constants.map((token, n) => {
-      const live = statesAt(clean, token.teacher);
+      const { target } = token.teacher;
+      const noisyLogProbs = (): number[][] =>
+        noisyForKl![n]!.map((ofRollout) => targetLogProbs(config, params, ofRollout, target));
+      const states = statesAt(clean, token.teacher);
       const detached = statesAt(frozenClean, token.teacher);
-      const pdfReaching = (reach: Reach) => exitPdfOf(params, reach === 'gate' ? detached : live);
-      const logProbs = targetLogProbs(config, params, live, token.teacher.target);
+      const pdfReaching = (reach: Reach) => exitPdfOf(params, reach === 'gate' ? detached : states);
+      const logProbs = targetLogProbs(config, params, states, target);
       const parts: SlowLoopRptParts = {
         policy:
           settings.policy === 'closed'
             ? closedFormPolicyLoss(token.closedFormAdvantages, pdfReaching(settings.policyGradient))
             : rolloutPolicyLoss(
                 token.rollouts,
-                noisy[n]!.map((states) => exitPdfOf(params, states)),
+                noisy[n]!.map((ofRollout) => exitPdfOf(params, ofRollout)),
               ),
         representation: representationLoss(token, weightDistribution(settings, token, pdfReaching), logProbs),
         entropy: pdfReaching(settings.entropyGradient).reduce((sum, p) => (p === 0 ? sum : sum + p * Math.log(p)), 0),
-        kl: klLoss(token.teacher.logProbs, logProbs),
-        distillation: settings.zeta === 0 ? 0 : distillationLoss(setup, params, live, teacherClean, token.teacher),
+        kl: noisyForKl
+          ? mean(noisyLogProbs().map((ofRollout) => klLoss(token.teacher.logProbs, ofRollout)))
+          : klLoss(token.teacher.logProbs, logProbs),
+        distillation: settings.zeta === 0 ? 0 : distillationLoss(setup, params, states, teacherClean, token.teacher),
       };
       return { ...token, parts };
     });

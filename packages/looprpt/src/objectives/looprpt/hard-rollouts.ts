@@ -59,7 +59,7 @@ export function hardRollouts(inputs: RolloutInputs, config: LoopRptConfig): Expl
     if (endsBNE) endsBNE = replaced(endsBNE, queriesBR, hiddenBRE.detach(), rest.runs);
   }
   const { exitsGM, logProbsGM } = exits;
-  return { exitsGM, logProbsGM, statesGME: endsBNE && byRollout(endsBNE, hard, G) };
+  return { exitsGM, logProbsGM, statesGME: endsBNE && byRollout(endsBNE, hard, G), noisyK: null };
 }
 
 /** Loop 1 of the clean pass at the hard tokens, for every rollout, [B, N, E]. */

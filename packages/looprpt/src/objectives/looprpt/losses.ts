@@ -39,7 +39,7 @@ export function exitEntropyLoss(logPdfKM: Tensor): Tensor {
   return logPdfKM.exp().mul(logPdfKM).sum(0).mean();
 }
 
-/** Step 8: the K3 estimator per loop, mean_k [exp(ρ_k) − 1 − ρ_k] with ρ_k = ℓ_θ̄^(k) − ℓ_θ^(k). */
+/** Step 8: the K3 estimator per loop, mean_k [exp(ρ_k) − 1 − ρ_k] with ρ_k = ℓ_θ̄^(k) − ℓ_θ^(k); of shapes that broadcast. */
 export function trustRegionLoss(teacherLogProbsKM: Tensor, logProbsKM: Tensor): Tensor {
   const logRatioKM = teacherLogProbsKM.sub(logProbsKM);
   return logRatioKM.exp().sub(1).sub(logRatioKM).mean();

@@ -33,4 +33,6 @@ export interface Explored {
   logProbsGM: Tensor;
   /** Every rollout's state at its exit as head and gate see it (noise included), [G, M, E], without gradient; only for rewards from it. */
   statesGME: Tensor | null;
+  /** The states [G, M, E] after every loop, with gradients; only where the divergence from the teacher reads them. */
+  noisyK: readonly Tensor[] | null;
 }

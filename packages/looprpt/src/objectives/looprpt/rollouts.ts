@@ -11,7 +11,7 @@
  */
 import { cat, noGrad, scope, type Tensor } from '@looprpt/engine';
 import { atPlaces, inFloat32, statesAtStep } from '../../model/read-out.js';
-import type { LoopRptConfig } from './config.js';
+import { type LoopRptConfig, readsNoisyPasses } from './config.js';
 import { hardRollouts } from './hard-rollouts.js';
 import type { Explored, RolloutInputs } from './rollout-types.js';
 import { SampledExits } from './sampled-exits.js';
@@ -26,18 +26,31 @@ function fullRollouts(inputs: RolloutInputs, config: LoopRptConfig): Explored {
   const { model, hard, random } = inputs;
   const { rolloutCount: G, policyGradient, rewardFrom } = config;
   const { loops } = model.config;
-  const run = (): Tensor[] => fullStates(inputs, G, rewardFrom === 'own');
-  const statesK = policyGradient === 'gate' ? noGrad(run) : run();
+  const isRead = readsNoisyPasses(config);
+  const last = isRead ? 'recorded' : rewardFrom === 'own' ? 'constant' : 'none';
+  const run = (): Tensor[] => fullStates(inputs, G, last);
+  const statesK = policyGradient === 'gate' && !isRead ? noGrad(run) : run();
   const exits = new SampledExits([G, hard.placesN.size(0)], { loops, device: model.device });
-  for (let loop = 0; loop < loops - 1; loop++)
-    exits.after(loop, inFloat32(model.gateLogits(statesK[loop]!)), random, hard);
+  for (let loop = 0; loop < loops - 1; loop++) {
+    const hiddenGME = policyGradient === 'gate' ? statesK[loop]!.detach() : statesK[loop]!;
+    exits.after(loop, inFloat32(model.gateLogits(hiddenGME)), random, hard);
+  }
   const { exitsGM, logProbsGM } = exits;
   const atExit = (): Tensor => statesAtStep(statesK, exitsGM);
-  return { exitsGM, logProbsGM, statesGME: rewardFrom === 'own' ? noGrad(atExit) : null };
+  return {
+    exitsGM,
+    logProbsGM,
+    statesGME: rewardFrom === 'own' ? noGrad(atExit) : null,
+    noisyK: isRead ? statesK : null,
+  };
 }
 
 /** States [G, M, E] at the hard tokens after each loop; after the last one, whose gate is not used, only if asked for. */
-function fullStates({ model, batch, hard, clean, random }: RolloutInputs, G: number, last: boolean): Tensor[] {
+function fullStates(
+  { model, batch, hard, clean, random }: RolloutInputs,
+  G: number,
+  last: 'none' | 'constant' | 'recorded',
+): Tensor[] {
   const { loops } = model.config;
   // A rollout at a time: where no gradient is needed, one pass's states are all that lives at once.
   const perRolloutK = Array.from({ length: G }, (_, g) =>
@@ -49,7 +62,8 @@ function fullStates({ model, batch, hard, clean, random }: RolloutInputs, G: num
         statesK.push(...model.states(batch, { perturb, start, loops: until }, clean.context));
       };
       go(loops - 1);
-      if (last) noGrad(() => go(loops));
+      if (last === 'recorded') go(loops);
+      else if (last === 'constant') noGrad(() => go(loops));
       return statesK.map((hiddenBTE) => atPlaces(hiddenBTE, hard.placesN).unsqueeze(0));
     }),
   );

@@ -81,6 +81,8 @@ const combinations = allPairs({
   policy: [
     rollouts('full', 'table'),
     rollouts('full', 'own'),
+    { ...rollouts('full', 'table'), klFrom: 'noisy' },
+    { ...rollouts('full', 'own'), klFrom: 'noisy' },
     rollouts('hard', 'table'),
     rollouts('hard', 'own'),
     { policy: 'closed', closedFormWeighting: 'policy' },

@@ -4,7 +4,7 @@
  *
  * Shapes: B rows, T places, E hidden, K loops, M hard tokens, G rollouts.
  */
-import { noGrad, type Tensor } from '@looprpt/engine';
+import { noGrad, stack, type Tensor } from '@looprpt/engine';
 import { exitLogPdf } from '../../model/exit.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { gateLogitsByLoop, nextTokenEntropy, targetLogProbs, targetLogProbsByLoop } from '../../model/read-out.js';
@@ -12,7 +12,7 @@ import type { TrainingBatch } from '../batch.js';
 import type { ObjectiveReport } from '../contract.js';
 import { ALONE, type Peers } from '../peers.js';
 import { advantages, advantagesUnderPolicy, ofStepAdvantages } from './advantage.js';
-import type { LoopRptConfig } from './config.js';
+import { type LoopRptConfig, runsRollouts } from './config.js';
 import { type HardTokens, hardTokensOf, type TeacherView } from './hard-tokens.js';
 import {
   closedPolicyLoss,
@@ -77,7 +77,7 @@ export function loopRptLoss(
 
   // 5. When to stop: the policy gradient.
   const step: PolicyStep = { student, batch, hard, clean, terms, rewardKM, peers };
-  const sampled = config.alpha > 0 && config.policy === 'rollouts' ? sampledPolicy(step, config, random) : null;
+  const sampled = runsRollouts(config) ? sampledPolicy(step, config, random) : null;
   const policy = sampled
     ? sampled.loss
     : closedPolicyLoss(
@@ -95,7 +95,7 @@ export function loopRptLoss(
 
   // 7, 8. The exit-entropy bonus and the trust region.
   const entropy = exitEntropyLoss(config.entropyGradient === 'gate' ? gateLogPdfKM : logPdfReaching('backbone'));
-  const divergence = config.delta > 0 ? trustRegionLoss(teacherLogProbsKM!, logProbsKM) : null;
+  const divergence = config.delta > 0 ? divergenceFrom(teacherLogProbsKM!, logProbsKM, sampled?.noisyKGM) : null;
 
   // Beyond the page: the teacher's reference as a target of every loop.
   const distillation = config.zeta > 0 ? distil(student, { ...clean, hard, logProbsKM }, teacher, view, config) : null;
@@ -152,7 +152,7 @@ function distil(
 /** Step 3; hard rollouts read the pass's keys and values, as constants. */
 function deterministicPass(student: LoopLM, batch: TrainingBatch, config: LoopRptConfig): CleanPass {
   const context = student.context(batch);
-  const wanted = config.alpha > 0 && config.policy === 'rollouts' && config.rollouts === 'hard';
+  const wanted = runsRollouts(config) && config.rollouts === 'hard';
   const qkv: Tensor[][] = [];
   const statesK = student.states(batch, wanted ? { keep: qkv } : {}, context);
   return { statesK: statesK, context, qkv };
@@ -163,15 +163,27 @@ function sampledPolicy(
   { student, batch, hard, clean, terms, rewardKM, peers }: PolicyStep,
   config: LoopRptConfig,
   random: Randomness,
-): { loss: Tensor; rewardsGM: Tensor } {
-  const { exitsGM, logProbsGM, statesGME } = exploration.run({ model: student, batch, hard, clean, random }, config);
+): { loss: Tensor; rewardsGM: Tensor; noisyKGM: Tensor | null } {
+  const explored = exploration.run({ model: student, batch, hard, clean, random }, config);
+  const { exitsGM, logProbsGM, statesGME, noisyK } = explored;
   const rewardsGM = statesGME
     ? noGrad(() => rewardOf(ownLogProbs(student, statesGME, hard), exitsGM, terms))
     : rewardKM.gather(0, exitsGM);
-  return { loss: rolloutPolicyLoss(logProbsGM, advantages(rewardsGM, config, peers)), rewardsGM };
+  return {
+    loss: rolloutPolicyLoss(logProbsGM, advantages(rewardsGM, config, peers)),
+    rewardsGM,
+    noisyKGM: noisyK && stack(noisyK.map((hiddenGME) => ownLogProbs(student, hiddenGME, hard))),
+  };
 }
 
-/** ℓ of every rollout's own state at its exit, [G, M]. */
+/** Step 8, of the clean pass [K, M] or, where they were read, of the noisy ones [K, G, M]. */
+function divergenceFrom(teacherLogProbsKM: Tensor, logProbsKM: Tensor, noisyKGM: Tensor | null | undefined): Tensor {
+  return noisyKGM
+    ? trustRegionLoss(teacherLogProbsKM.unsqueeze(1), noisyKGM)
+    : trustRegionLoss(teacherLogProbsKM, logProbsKM);
+}
+
+/** ℓ of rollouts' own states [G, M, E] → [G, M]: at their exits without gradient, or after a loop with one. */
 function ownLogProbs(student: LoopLM, statesGME: Tensor, { targetsN }: HardTokens): Tensor {
   const [G, M, E] = statesGME.shape as [number, number, number];
   const targetsGM = targetsN

@@ -35,6 +35,10 @@ describe('a component that is off', () => {
     { sigma: 0, rewardFrom: 'own' },
     { lambdaBase: 0, advantage: 'batch' },
     { rho: 1, policy: 'closed' },
+    { alpha: 0, klFrom: 'noisy', rollouts: 'full' },
+    { ...none, delta: 1, klFrom: 'noisy', rollouts: 'full' },
+    { delta: 0, klFrom: 'noisy', rollouts: 'full' },
+    { sigma: 0, klFrom: 'noisy', rollouts: 'full' },
   ])('leaves the loss and the gradient of the slow version with the same off, %o', (overrides) => {
     const of = loopRptCase(overrides, { student: threeLoops });
     const { result, lossOf } = slowStep(of);
@@ -77,6 +81,7 @@ describe('how far gradients reach', () => {
     [{ gamma: 1 }, 'gate'],
     [{ beta: 1 }, 'backbone'],
     [{ delta: 1 }, 'backbone'],
+    [{ delta: 1, klFrom: 'noisy', rollouts: 'full' }, 'backbone'],
   ])('alone, as it is by default: %o only into the %s', (weights, part) => {
     const { gradients } = productStep(loopRptCase({ ...none, ...weights }));
     for (const [name, gradient] of gradients) {

@@ -101,7 +101,11 @@ function passing(work: Work, config: RunConfig, model: LoopLMConfig, { total }: 
     activations: (config.memory.recomputeLoops ? light : K * places * loop.kept) + (gateOnly ? 0 : places * layer),
     logits: K * read.kept + (gateOnly ? 0 : read.backward) + distillationBytes(work, config, model),
     teacherPass: objectiveOf(objective).readsTeacher ? pass + readOutBytes(model, config, counted, false).entropy : 0,
-    rollouts: rollouts ? rolloutBytes(rollouts, config, model, loop) + cleanRows(work, config, model) : 0,
+    rollouts: rollouts
+      ? rolloutBytes(rollouts, config, model, loop) +
+        (rollouts.readAtEveryLoop ? K * readOutBytes(model, config, rollouts.passes * hard, true).kept : 0) +
+        cleanRows(work, config, model)
+      : 0,
   };
 }
 
@@ -115,15 +119,16 @@ function distillationBytes({ hard }: Work, { objective, dtype }: RunConfig, mode
 
 /**
  * After every loop the noise, and the state with it; hard rollouts run side by side, full ones one after the other. Neither loop 1 nor the
- * last is recorded.
+ * last is recorded, unless the divergence from the teacher reads that one too.
  */
 function rolloutBytes(
-  { passes, places, recorded }: NonNullable<Work['rollouts']>,
+  { passes, places, recorded, readAtEveryLoop }: NonNullable<Work['rollouts']>,
   { objective, memory }: RunConfig,
   { loops: K }: LoopLMConfig,
   loop: { kept: number; made: number; states: number },
 ): number {
-  if (recorded && !memory.recomputeLoops) return passes * places * ((K - 2) * loop.kept + loop.states);
+  if (recorded && !memory.recomputeLoops)
+    return passes * places * ((readAtEveryLoop ? K - 1 : K - 2) * loop.kept + loop.states);
   const together = objective.kind === 'looprpt' && objective.rollouts === 'full' ? 1 : passes;
   return passes * places * loop.states + together * places * loop.made;
 }

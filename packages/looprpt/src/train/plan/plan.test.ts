@@ -122,6 +122,14 @@ describe('FLOPs of a step', () => {
       8 * ((K - 1) * N * meanPlace() + 2 * (K - 1) * hard * gate + hard * head),
     ],
     [{ rollouts: 'full', policyGradient: 'backbone' }, 8 * 3 * ((K - 2) * N * meanPlace() + (K - 1) * hard * gate)],
+    [
+      { rollouts: 'full', klFrom: 'noisy' },
+      8 * (3 * (K - 1) * N * meanPlace() + 2 * (K - 1) * hard * gate + 3 * K * hard * head),
+    ],
+    [
+      { rollouts: 'full', klFrom: 'noisy', policyGradient: 'backbone' },
+      8 * (3 * (K - 1) * N * meanPlace() + 3 * (K - 1) * hard * gate + 3 * K * hard * head),
+    ],
     // Four products of attention have a gradient; of two of them it is that of a constant.
     [
       { rollouts: 'hard', policyGradient: 'backbone' },

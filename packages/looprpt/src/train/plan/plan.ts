@@ -13,7 +13,7 @@
 
 import { type LoopLMConfig, parameterCount } from '../../model/config.js';
 import { flopsPerToken } from '../../model/flops.js';
-import type { LoopRptConfig } from '../../objectives/looprpt/config.js';
+import { type LoopRptConfig, readsNoisyPasses, runsRollouts } from '../../objectives/looprpt/config.js';
 import type { RunConfig } from '../run-config.js';
 import { keepsTeacher } from '../teacher.js';
 import { type MemoryPlan, planMemory } from './memory.js';
@@ -76,7 +76,7 @@ function workOf({ batch, objective }: RunConfig, lossShare: number): Work {
   const { rows, sequenceLength: T } = batch;
   const countedInRow = Math.round(lossShare * T);
   const hardInRow = 'rho' in objective ? Math.ceil(objective.rho * countedInRow) : countedInRow;
-  const rolls = objective.kind === 'looprpt' && objective.alpha > 0 && objective.policy === 'rollouts';
+  const rolls = objective.kind === 'looprpt' && runsRollouts(objective);
   return {
     places: rows * T,
     counted: rows * countedInRow,
@@ -85,7 +85,8 @@ function workOf({ batch, objective }: RunConfig, lossShare: number): Work {
       ? {
           passes: objective.rolloutCount,
           places: objective.rollouts === 'full' ? rows * T : rows * hardInRow,
-          recorded: objective.policyGradient === 'backbone',
+          recorded: objective.policyGradient === 'backbone' || readsNoisyPasses(objective),
+          readAtEveryLoop: readsNoisyPasses(objective),
         }
       : null,
   };
@@ -155,22 +156,23 @@ function exploredFlops(
   of: { stack: number; attention: number; head: number; gate: number },
 ): { all: number; recordedWalk: number } {
   if (!rollouts || objective.kind !== 'looprpt') return { all: 0, recordedWalk: 0 };
-  const { passes, places, recorded } = rollouts;
+  const { passes, places, recorded, readAtEveryLoop } = rollouts;
   const full = objective.rollouts === 'full';
   const keysAndValues = L * 2 * E * 2 * G * D;
   const forward = full ? of.stack : of.stack - keysAndValues;
   // Of hard rollouts keys and values are the clean pass's, and constant: half of attention's backward products fall away.
   const backward = 2 * forward - (full ? 0 : of.attention);
-  // The last loop's gate is not used: that loop is run for its own state alone, and never recorded.
+  // The last loop's gate is not used: that loop is run for its own state alone, and recorded only where the divergence reads it.
   const loopsRun = (most: number): number => (full || device !== 'cpu' ? most : loopsToExit(most));
   const gated = loopsRun(K - 2);
-  const further = loopsRun(objective.rewardFrom === 'own' ? K - 1 : K - 2);
-  const gates = (recorded ? 3 : 2) * (1 + gated) * hard * of.gate;
+  const further = loopsRun(objective.rewardFrom === 'own' || readAtEveryLoop ? K - 1 : K - 2);
+  const differentiated = recorded ? (readAtEveryLoop ? further : gated) : 0;
+  const gates = (objective.policyGradient === 'backbone' ? 3 : 2) * (1 + gated) * hard * of.gate;
+  const divergence = readAtEveryLoop ? 3 * K * hard * of.head : 0;
   const own = objective.rewardFrom === 'own' ? hard * of.head : 0;
-  const back = recorded ? gated * places * backward : 0;
   return {
-    all: passes * (further * places * forward + back + gates + own),
-    recordedWalk: recorded ? passes * gated * places * forward : 0,
+    all: passes * (places * (further * forward + differentiated * backward) + gates + own + divergence),
+    recordedWalk: passes * differentiated * places * forward,
   };
 }
 

@@ -14,6 +14,6 @@ export interface Work {
   counted: number;
   /** m; n where the objective does not select. */
   hard: number;
-  /** `recorded`: with a gradient that reaches the stack. */
-  rollouts: { passes: number; places: number; recorded: boolean } | null;
+  /** `recorded`: with a gradient that reaches the stack; `readAtEveryLoop`: the divergence from the teacher reads them. */
+  rollouts: { passes: number; places: number; recorded: boolean; readAtEveryLoop: boolean } | null;
 }
