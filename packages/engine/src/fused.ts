@@ -1,9 +1,9 @@
 /**
  * Fused operators of the addon, each with its own gradient: one pass over memory where plain operators take several.
  *
- * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`). For other dtypes and devices, norms, SwiGLU, products and
- * read-outs are made of libtorch's operators, with gradients that keep little (`fusedSupports`); attention is not, and
- * `fusedSplitRotate` prepares its heads. Everything can be had from plain operators too, and tests hold the two against each other.
+ * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`), those of norms and SwiGLU bfloat16 too. For other dtypes
+ * and devices, norms, SwiGLU, products and read-outs are made of libtorch's operators, with gradients that keep little
+ * (`fusedSupports`); attention is not, and `fusedSplitRotate` prepares its heads. Everything can be had from plain operators too, and tests hold the two against each other.
  *
  * Shapes: N or B·T rows, E hidden, F MLP, V vocabulary, H query heads, G key heads, D head size, P = D/2, C queries, S keys.
  */
