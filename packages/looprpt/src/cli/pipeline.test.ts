@@ -92,6 +92,28 @@ describe('data prepare', () => {
     expect(existsSync('qa2')).toBe(false);
   });
 
+  it('keeps a share out, in shards of their own, or writes nothing', async () => {
+    const lines = Array.from({ length: 200 }, (_, i) =>
+      JSON.stringify({ text: `a ${'b c d e f'.slice(0, 1 + (i % 9))} ${i}` }),
+    );
+    writeFileSync('many.jsonl', `${lines.join('\n')}\n`);
+    const options = ['--input', 'many.jsonl', '--model-or-tokenizer', 'tokenizer', '--quiet'];
+    const prepare = (...args: string[]) => ['data', 'prepare', ...options, ...args];
+    await runJson(...prepare('--out', 'parts', '--hold-out', '10%'));
+    const counts = (folder: string) => readManifest(folder).manifest.counts.documents;
+    expect(counts('parts') + counts('parts-heldout')).toBe(200);
+    expect(counts('parts-heldout')).toBeGreaterThan(5);
+    await runJson(...prepare('--out', 'again', '--hold-out', '0.1'));
+    expect(readManifest('again-heldout').manifest.shards).toEqual(readManifest('parts-heldout').manifest.shards);
+    const none = await runCli(...prepare('--out', 'none', '--hold-out', '0.0001%'));
+    expect(none).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('leaves no document to judge by') as string,
+    });
+    expect(existsSync('none') || existsSync('none-heldout')).toBe(false);
+    expect((await runCli(...prepare('--out', 'x', '--hold-out', '5'))).stderr).toContain('a share between 0 and 1');
+  });
+
   it('knows data sets by name', async () => {
     writeFileSync('test.jsonl', '{"question": "1 + 1?", "answer": "It is <<1+1=2>>2.\\n#### 2"}\n');
     const result = await runJson<{ counts: object; split: string }>(

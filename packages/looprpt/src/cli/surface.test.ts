@@ -42,6 +42,7 @@ const SURFACE: Record<string, string[]> = {
       '--text-split',
       '--on-broken',
     ],
+    '--hold-out',
     '--shard-tokens',
   ],
   'tokenizer train': [

@@ -1,4 +1,5 @@
 /** `--dry-run`: what a run resolves to and what it will need, and nothing is started or written. */
+import { existsSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { type Cli, printFacts, printJson, printLine } from '../base/terminal/cli.js';
 import type { LoopLMConfig } from '../model/config.js';
@@ -17,8 +18,15 @@ export async function printPlan(cli: Cli, config: RunConfig, { json = false }: {
   const { memoryRemark, machineBytes } = await import('../train/plan/fits.js');
   const tight = memoryRemark(config, source.config, { ranks });
   const plan = planRun({ config, model: source.config, lossShare, ranks });
+  const stepSeconds = ranks === 1 && isQuick(config, plan) ? await probed(config) : null;
+  const { passesOf, timeFacts } = await import('../train/plan/time.js');
   if (json) {
-    printJson(cli, { config, model: architecture(source.config), ranks, lossShare, padding, ...plan });
+    const time = {
+      stepSeconds,
+      seconds: stepSeconds === null ? null : stepSeconds * config.steps,
+      passes: passesOf(config),
+    };
+    printJson(cli, { config, model: architecture(source.config), ranks, lossShare, padding, ...plan, time });
     return;
   }
   printLine(cli, stringify(config).trimEnd());
@@ -27,7 +35,22 @@ export async function printPlan(cli: Cli, config: RunConfig, { json = false }: {
     config.device === 'cpu'
       ? [['machine', `${bytes(machineBytes())} of memory${tight === null ? '' : `: ${tight}`}`]]
       : [];
-  printFacts(cli, [...facts(config, source.config, { lossShare, ranks }, plan), ...machine]);
+  const time = timeFacts(config, stepSeconds);
+  printFacts(cli, [...facts(config, source.config, { lossShare, ranks }, plan), ...machine, ...time]);
+}
+
+/** FLOPs of steps that a processor makes within seconds. */
+const QUICK_STEP = 1e12;
+
+/** Whether a few steps can be tried: of weights that are at hand, in a short time. */
+function isQuick({ model, device, objective, data }: RunConfig, { flops }: RunPlan): boolean {
+  const atHand = 'architecture' in model || existsSync(model.from);
+  return atHand && device === 'cpu' && objective.kind !== 'custom' && !('given' in data) && flops.perStep < QUICK_STEP;
+}
+
+async function probed(config: RunConfig): Promise<number | null> {
+  const { probeStep } = await import('../train/plan/probe.js');
+  return probeStep(config);
 }
 
 async function firstBatch(

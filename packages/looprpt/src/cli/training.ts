@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { interruption } from '../base/interrupt.js';
 import { type Cli, commandLine, printFacts, printJson, sayer } from '../base/terminal/cli.js';
 import { trainingBar } from '../train/bar.js';
+import type { MetricsRecord } from '../train/metrics/record.js';
 import type { RunOutcome } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
 import { type TrainingKind, type TrainingOptions, trainingConfig } from './training-config.js';
@@ -15,6 +16,9 @@ export async function trainingCommand(cli: Cli, kind: TrainingKind, options: Tra
     await printPlan(cli, config, options);
     return;
   }
+  const { passesRemark } = await import('../train/plan/time.js');
+  const remark = passesRemark(config);
+  if (remark !== null) say(remark);
   const outcome = await runWithBar(cli, kind, config, options);
   if (outcome.interrupted) cli.exitCode = 130;
   // Of several processes the first speaks for all.
@@ -44,13 +48,38 @@ async function runWithBar(
   const { train } = await import('../train/train.js');
   using interrupted = interruption(cli.stderr);
   using bar = trainingBar(kind, { stream: cli.stderr, quiet });
+  const { timeRemark } = await import('../train/plan/time.js');
+  const watch = longRunWatch(timeRemark, bar.onMessage);
   return await train(config, {
     resume,
     extend: extend !== undefined,
     signal: interrupted.signal,
     onMessage: bar.onMessage,
-    onStep: bar.onStep,
+    onStep: (record, steps) => {
+      bar.onStep(record, steps);
+      watch(record, steps);
+    },
   });
+}
+
+/** Steps of this process after which the length of the run is known. */
+const KNOWN_AFTER = 5;
+
+/** Says once, early, that a run will take longer than one would think. */
+function longRunWatch(
+  timeRemark: (seconds: number) => string | null,
+  onMessage: (message: string) => void,
+): (record: MetricsRecord, steps: number) => void {
+  let made = 0;
+  let began = 0;
+  return ({ step, seconds }, steps) => {
+    made++;
+    if (made === 1) began = seconds;
+    if (made !== KNOWN_AFTER) return;
+    const perStep = (seconds - began) / (KNOWN_AFTER - 1);
+    const remark = timeRemark(perStep * (steps - step));
+    if (remark !== null) onMessage(remark);
+  };
 }
 
 /** The run's page; null when it has nothing to show. */

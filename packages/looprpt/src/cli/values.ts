@@ -30,6 +30,14 @@ export function real(least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_IN
   };
 }
 
+/** A share of a whole as people write it, `5%` or `0.05`: a number between 0 and 1, both excluded. */
+export function share(text: string): number {
+  const value = text.trim().endsWith('%') ? number(text.trim().slice(0, -1)) / 100 : number(text);
+  if (!(value > 0 && value < 1))
+    throw new InvalidArgumentError('It must be a share between 0 and 1, such as 5% or 0.05.');
+  return value;
+}
+
 /** Numbers between commas, in ascending order where that is asked for. */
 export function numbers(options: { count?: number; ascending?: boolean } = {}): (text: string) => number[] {
   return (text) => {

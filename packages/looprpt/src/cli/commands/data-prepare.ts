@@ -6,7 +6,8 @@ import { sourceName } from '../../data/documents/source.js';
 import { modelFolder } from '../../train/state/model-folder.js';
 import { newCommand } from '../command.js';
 import { documentOptions, documentSource } from '../document-options.js';
-import { integer } from '../values.js';
+import { prepareWithHeldOut } from '../prepare-held-out.js';
+import { integer, share } from '../values.js';
 
 export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
@@ -27,6 +28,11 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
     .addOption(documentOptions.wholeLoss)
     .addOption(documentOptions.textSplit)
     .addOption(documentOptions.onBroken)
+    .option(
+      '--hold-out <share>',
+      'keep a share of the documents for evaluation, such as 5%, in OUT-heldout; the same text is never in both',
+      share,
+    )
     .option('--shard-tokens <n>', 'tokens of a shard (default: 16777216)', integer(1))
     .action(async (options) => {
       const source = documentSource(options);
@@ -37,6 +43,10 @@ export function dataPrepareCommand(cli: Cli): CommandUnknownOpts {
       const { Tokenizer } = await import('../../text/tokenizer.js');
       const say = sayer(cli, options);
       const tokenizer = await Tokenizer.load(await modelFolder(options.modelOrTokenizer, say));
+      if (options.holdOut !== undefined) {
+        await prepareWithHeldOut(cli, { ...options, holdOut: options.holdOut }, source, tokenizer);
+        return;
+      }
       const { documents, broken } = openDocuments(source);
       const counter = tally('tokenised', { stream: cli.stderr, quiet: options.quiet ?? false });
       const { counts, shards, ...manifest } = await prepareShards({

@@ -1,0 +1,44 @@
+/**
+ * How long a step takes on this machine: a few steps of the run itself, which are made and thrown away. Nothing is written, and the
+ * run that follows is as if there had been none.
+ *
+ * Not here: what a run needs by arithmetic (plan.ts), and ranks, which would all have to take part.
+ */
+import { setThreads } from '@looprpt/engine';
+import { objectiveOf } from '../../objectives/objective.js';
+import type { RunConfig } from '../run-config.js';
+import { openRunData, runBatches } from '../run-data.js';
+import { modelSource } from '../student.js';
+import { Trainer } from '../trainer.js';
+
+export interface ProbeOptions {
+  /** Steps that are timed, after one that is not; default 3. */
+  steps?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** @returns wall-clock seconds of a step, the median; null where the data hold no step to make, or the signal came first */
+export async function probeStep(config: RunConfig, { steps = 3, signal }: ProbeOptions = {}): Promise<number | null> {
+  setThreads(config.threads);
+  const source = await modelSource(config);
+  const student = source.open();
+  const loader = openRunData(config, source.tokenizer);
+  const { optimizer, teacherDecay, seed } = config;
+  const trainer = new Trainer({ student, objective: objectiveOf(config.objective), optimizer, teacherDecay, seed });
+  const times: number[] = [];
+  try {
+    for await (const batches of runBatches(loader, config, student.config.vocabSize)) {
+      if (signal?.aborted || times.length > steps) break;
+      const began = performance.now();
+      trainer.step(batches, optimizer.learningRate);
+      times.push((performance.now() - began) / 1000);
+    }
+  } finally {
+    await loader.close();
+    trainer[Symbol.dispose]();
+    student.dispose();
+  }
+  // The first step makes what later ones use again.
+  const timed = times.slice(1).sort((a, b) => a - b);
+  return timed[timed.length >> 1] ?? null;
+}
