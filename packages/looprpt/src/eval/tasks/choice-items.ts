@@ -1,7 +1,7 @@
 /**
- * Multiple-choice tasks as texts to compare, in the form in which each benchmark is usually scored. A choice is a context and its
- * continuation, and only the continuation's tokens are scored, so that choices may differ in the context (winogrande: the name put
- * into the blank) or in the continuation (all others).
+ * Multiple-choice tasks as texts to compare, in the form in which lm-evaluation-harness scores each of them. A choice is a context
+ * and its continuation, and only the continuation's tokens are scored, so that choices may differ in the context (winogrande: the
+ * name put into the blank) or in the continuation (all others).
  */
 import { arcRecord, hellaswagRecord, LETTERS, mmluRecord, winograndeRecord } from './choice-records.js';
 import { type Meaning, readItems } from './read-records.js';
@@ -9,7 +9,7 @@ import type { ChoiceTask, TaskConfig } from './task-config.js';
 
 export interface Choice {
   context: string;
-  /** With the white space that parts it from the context. */
+  /** A space that parts it from the context, then the choice as it stands, with spaces of its own perhaps. */
   continuation: string;
 }
 
@@ -34,7 +34,9 @@ const itemOf: Record<ChoiceTask, Meaning<ChoiceItem>> = {
   }),
   winogrande: made(winograndeRecord, ({ sentence, option1, option2, answer }) => {
     const [before, after] = sentence.split('_') as [string, string];
-    const choices = [option1, option2].map((name) => ({ context: before + name, continuation: after.trimEnd() }));
+    // A space comes before a comma or an apostrophe too: published scores are made so.
+    const continuation = ` ${after.trim()}`;
+    const choices = [option1, option2].map((name) => ({ context: before + name, continuation }));
     return { choices, answer: answer - 1, group: null };
   }),
 };

@@ -2,7 +2,7 @@
  * Accuracy on multiple choice from a token table whose sequences are the choices: pure counting, no model.
  *
  * The choice with the largest log-likelihood is taken, the first of several; once as it is, once divided by the
- * continuation's length in characters, so that long answers are not at a disadvantage.
+ * choice's length in characters, so that long answers are not at a disadvantage.
  */
 import assert from 'node:assert/strict';
 import type { Exits } from '../score.js';
@@ -12,7 +12,7 @@ import type { TokenTable } from '../token-table.js';
 export interface ChoiceRow {
   item: number;
   choice: number;
-  /** Characters (code points) of the choice, its own white space included. */
+  /** Characters (code points) of the choice as the benchmark gives it, its own white space included. */
   length: number;
 }
 

@@ -22,12 +22,12 @@ describe('choice items', () => {
     ]);
     const winogrande = folder.write(
       'w.jsonl',
-      lines({ sentence: "Ann told Bea that _'s cat ran.", option1: 'Ann', option2: 'Bea', answer: 2 }),
+      lines({ sentence: "Ann told Bea that _'s cat ran. ", option1: 'Ann', option2: 'Bea', answer: 2 }),
     );
     expect((await readChoiceItems('winogrande', { path: winogrande, shots: 5 }))[0]).toMatchObject({
       choices: [
-        { context: 'Ann told Bea that Ann', continuation: "'s cat ran." },
-        { context: 'Ann told Bea that Bea', continuation: "'s cat ran." },
+        { context: 'Ann told Bea that Ann', continuation: " 's cat ran." },
+        { context: 'Ann told Bea that Bea', continuation: " 's cat ran." },
       ],
       answer: 1,
     });

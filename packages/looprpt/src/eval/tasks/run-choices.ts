@@ -2,16 +2,15 @@
  * A multiple-choice task on a model: every choice is a row of one pass, which gives the log-likelihoods at all loops and the
  * exits at all thresholds together.
  */
-import assert from 'node:assert/strict';
-import type { Document } from '../../data/documents/document.js';
+import { UserError } from '../../base/user-error.js';
 import { BatchRow, emptyBatch, type PackedBatch } from '../../data/loader/batch.js';
-import { type TokenDocument, tokenizeDocuments } from '../../data/shards/token-document.js';
+import type { TokenDocument } from '../../data/shards/token-document.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { exitsAt, scoreAt } from '../score.js';
 import { tableFromModel } from '../table-from-model.js';
 import { exitsBySignal } from '../thresholds.js';
-import { type Choice, type ChoiceItem, readChoiceItems } from './choice-items.js';
+import { type ChoiceItem, readChoiceItems } from './choice-items.js';
 import { type ChoiceRow, scoreChoices } from './choice-scores.js';
 import type { ChoiceTask, TaskConfig } from './task-config.js';
 import type { ChoiceResult } from './task-result.js';
@@ -59,29 +58,30 @@ interface TokenizedRow extends ChoiceRow {
 /** Every choice of every item, shortest first, so that a batch has little padding. */
 async function tokenizedRows(tokenizer: Tokenizer, items: readonly ChoiceItem[]): Promise<TokenizedRow[]> {
   const choices = items.flatMap((item, i) => item.choices.map((choice, c) => ({ item: i, choice: c, ...choice })));
-  const documents = await tokenizeDocuments(tokenizer, choices.map(asDocument));
+  const contexts = await tokenizer.encodeBatch(choices.map(({ context }) => context.trimEnd()));
+  const wholes = await tokenizer.encodeBatch(choices.map(({ context, continuation }) => context + continuation));
   return choices
-    .map(({ item, choice, continuation }, i): TokenizedRow => {
-      // Only the continuation is scored, not whether the document ends behind it.
-      const { ids, loss } = documents[i]!;
-      const document = { ids: ids.subarray(0, -1), loss: loss!.subarray(0, -1) };
-      assert(document.loss.includes(1), 'a continuation without tokens');
-      return { item, choice, length: lengthOf(continuation), document };
+    .map(({ item, choice, context, continuation }, i): TokenizedRow => {
+      const document = scoredBehind(contexts[i]!, wholes[i]!);
+      if (document === null)
+        throw new UserError(`this tokenizer has no token for "${continuation}" behind "${context.slice(-40)}"`);
+      // As the benchmark gives it, white space of its own included.
+      const length = [...continuation].length - 1;
+      return { item, choice, length, document };
     })
     .sort((a, b) => a.document.ids.length - b.document.ids.length);
 }
 
 /**
- * Code points of the choice as the benchmark gives it, without the space that parts it from the context. Some of HellaSwag's begin or
- * end with spaces of their own, which are scored and so are counted.
+ * The tokens that are scored are those of the whole text from the number on that the context has by itself, white space at its end
+ * left out: that goes with the continuation. So does lm-evaluation-harness, and so its scores are met to the digit.
+ * @returns null where none is left
  */
-function lengthOf(continuation: string): number {
-  return [...(continuation.startsWith(' ') ? continuation.slice(1) : continuation)].length;
-}
-
-function asDocument({ context, continuation }: Choice): Document {
-  const text = context + continuation;
-  return { text, loss: [[context.length, text.length]] };
+function scoredBehind(context: Int32Array, whole: Int32Array): TokenDocument | null {
+  if (whole.length <= context.length) return null;
+  const ids = Int32Array.from([...context, ...whole.subarray(context.length)]);
+  const loss = new Uint8Array(ids.length).fill(1, context.length);
+  return { ids, loss };
 }
 
 /** One row per choice, in order; as many to a batch as its longest allows. */

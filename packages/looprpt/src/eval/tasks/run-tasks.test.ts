@@ -11,84 +11,134 @@ import { runTasks } from './run-tasks.js';
 import { taskConfig } from './task-config.js';
 import { TasksResultSchema } from './task-result.js';
 
-const records = [
-  { question: 'the cat sat on', choices: ['the mat', 'the log of the dog', 'a dog'], answer: 0 },
-  { question: 'what is 12', choices: ['plus', 'the answer is 42', 'mat'], answer: 1 },
-  { question: 'the answer to', choices: ['7 plus 8', '15', 'naïve café emoji'], answer: 2 },
-  { question: 'one line;', choices: ['again', 'the emoji again', '😀'], answer: 1 },
-  { question: 'log', choices: ['cat', 'sat', 'mat and the dog sat'], answer: 2 },
+interface ChoiceCase {
+  task: 'arc_challenge' | 'hellaswag' | 'winogrande';
+  records: object[];
+  /** Of each record: context and continuation of each choice, and the right one; written down anew. */
+  pairs: { texts: [string, string][]; answer: number }[];
+}
+
+const questions: [string, string[], number][] = [
+  ['the cat sat on', ['the mat', 'the log of the dog', 'a dog'], 0],
+  ['what is 12', ['plus', 'the answer is 42', 'mat'], 1],
+  ['the answer to', ['7 plus 8', '15', 'naïve café emoji'], 2],
+  ['one line;', ['again', 'the emoji again', '😀'], 1],
+  ['log', ['cat', 'sat', 'mat and the dog sat'], 2],
   // Choices of benchmarks may have white space of their own, which is scored and counted.
-  { question: 'the dog', choices: ['  sat on the log', 'sat ', ' mat  '], answer: 0 },
+  ['the dog', ['  sat on the log', 'sat ', ' mat  '], 0],
+];
+
+const sentences: [string, string, string, string, number][] = [
+  ['the dog and ', ' sat on the mat', 'cat', 'emoji', 1],
+  ['what is ', ', the answer', '12', '42 plus', 0],
+  ['the cat sat on ', "'s log ", 'dog', 'the cat', 1],
+  ['one ', '  again', 'line', 'log', 0],
+];
+
+const cases: ChoiceCase[] = [
+  {
+    task: 'arc_challenge',
+    records: questions.map(([question, choices, answer]) => ({ question, choices, answer })),
+    pairs: questions.map(([question, choices, answer]) => ({
+      texts: choices.map((choice) => [`Question: ${question}\nAnswer:`, choice]),
+      answer,
+    })),
+  },
+  {
+    // White space at the end of a context is scored with the choice.
+    task: 'hellaswag',
+    records: questions.map(([query, choices, answer], i) => ({ query: query + ' '.repeat(i % 3), choices, answer })),
+    pairs: questions.map(([query, choices, answer], i) => ({
+      texts: choices.map((choice) => [query + ' '.repeat(i % 3), choice]),
+      answer,
+    })),
+  },
+  {
+    // The blank is filled in the context, and what follows it comes after a space, whatever it is.
+    task: 'winogrande',
+    records: sentences.map(([before, after, option1, option2, answer]) => ({
+      sentence: `${before}_${after}`,
+      option1,
+      option2,
+      answer: answer + 1,
+    })),
+    pairs: sentences.map(([before, after, option1, option2, answer]) => ({
+      texts: [option1, option2].map((option) => [before + option, after.trim()]),
+      answer,
+    })),
+  },
 ];
 
 describe('runTasks', () => {
-  it('scores choices as a slow scorer does, one choice and one loop at a time', async () => {
-    const tokenizer = await tinyTokenizer();
-    const { model, slow } = tinyLoopLM(5, { vocabSize: tokenizer.vocabSize });
-    const path = temporaryFolder().write('arc.jsonl', records.map((record) => JSON.stringify(record)).join('\n'));
-    const taus = [0.3, 0.6];
-    const config = taskConfig.parse({ task: 'arc_challenge', path, taus, batchTokens: 100 });
-    const before = liveTensors();
-    const progress: number[] = [];
-    const result = await runTasks(model, tokenizer, [config], {
-      name: 'tiny',
-      onProgress: (_, done, total) => progress.push(done / total),
-    });
-    expect(liveTensors()).toBe(before);
-    expect(progress.at(-1)).toBe(1);
-    expect(progress.length).toBeGreaterThan(1);
-    expect(TasksResultSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(result);
-    expect(result).toMatchObject({ model: 'tiny', loops: 3 });
+  it.each(cases)(
+    'scores choices as a slow scorer does, one at a time: $task',
+    async ({ task: name, records, pairs }) => {
+      const tokenizer = await tinyTokenizer();
+      const { model, slow } = tinyLoopLM(5, { vocabSize: tokenizer.vocabSize });
+      const path = temporaryFolder().write('records.jsonl', records.map((record) => JSON.stringify(record)).join('\n'));
+      const taus = [0.3, 0.6];
+      const config = taskConfig.parse({ task: name, path, taus, batchTokens: 100 });
+      const before = liveTensors();
+      const progress: number[] = [];
+      const result = await runTasks(model, tokenizer, [config], {
+        name: 'tiny',
+        onProgress: (_, done, total) => progress.push(done / total),
+      });
+      expect(liveTensors()).toBe(before);
+      expect(progress.at(-1)).toBe(1);
+      expect(progress.length).toBeGreaterThan(1);
+      expect(TasksResultSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(result);
+      expect(result).toMatchObject({ model: 'tiny', loops: 3 });
 
-    type Pick = (states: number[][]) => number;
-    const rules: Pick[] = [
-      () => 0,
-      () => 1,
-      () => 2,
-      ...taus.map(
-        (tau) => (states: number[][]) => firstReaching(exitPdf(states.map((h) => gateLogit(slow.params, h))), tau),
-      ),
-    ];
-    const raw = rules.map(() => 0);
-    const normalised = rules.map(() => 0);
-    const loopsUsed = rules.map(() => [] as number[]);
-    for (const { question, choices, answer } of records) {
-      const scores = rules.map(() => [] as number[]);
-      for (const choice of choices) {
-        const context = `Question: ${question}\nAnswer:`;
-        const ids = [...(await tokenizer.encode(`${context} ${choice}`))];
-        const first = (await tokenizer.encode(context)).length;
-        const pass = forward(slow.config, slow.params, { ids: [ids] });
-        rules.forEach((pick, r) => {
-          let sum = 0;
-          for (let s = first - 1; s < ids.length - 1; s++) {
-            const states = statesAt(pass, { row: 0, position: s });
-            const k = pick(states);
-            sum += logSoftmax(headLogits(slow.config, slow.params, states[k]!))[ids[s + 1]!]!;
-            loopsUsed[r]!.push(k + 1);
-          }
-          scores[r]!.push(sum);
+      type Pick = (states: number[][]) => number;
+      const rules: Pick[] = [
+        () => 0,
+        () => 1,
+        () => 2,
+        ...taus.map(
+          (tau) => (states: number[][]) => firstReaching(exitPdf(states.map((h) => gateLogit(slow.params, h))), tau),
+        ),
+      ];
+      const raw = rules.map(() => 0);
+      const normalised = rules.map(() => 0);
+      const loopsUsed = rules.map(() => [] as number[]);
+      for (const { texts, answer } of pairs) {
+        const scores = rules.map(() => [] as number[]);
+        for (const [context, choice] of texts) {
+          const ids = [...(await tokenizer.encode(`${context} ${choice}`))];
+          const first = (await tokenizer.encode(context.replace(/ +$/, ''))).length;
+          const pass = forward(slow.config, slow.params, { ids: [ids] });
+          rules.forEach((pick, r) => {
+            let sum = 0;
+            for (let s = first - 1; s < ids.length - 1; s++) {
+              const states = statesAt(pass, { row: 0, position: s });
+              const k = pick(states);
+              sum += logSoftmax(headLogits(slow.config, slow.params, states[k]!))[ids[s + 1]!]!;
+              loopsUsed[r]!.push(k + 1);
+            }
+            scores[r]!.push(sum);
+          });
+        }
+        const best = (values: number[]) => values.indexOf(Math.max(...values));
+        scores.forEach((values, r) => {
+          if (best(values) === answer) raw[r]! += 1 / records.length;
+          if (best(values.map((v, c) => v / [...texts[c]![1]].length)) === answer) normalised[r]! += 1 / records.length;
         });
       }
-      const best = (values: number[]) => values.indexOf(Math.max(...values));
-      scores.forEach((values, r) => {
-        if (best(values) === answer) raw[r]! += 1 / records.length;
-        if (best(values.map((v, c) => v / [...choices[c]!].length)) === answer) normalised[r]! += 1 / records.length;
+      const [task] = result.tasks;
+      expect(task).toMatchObject({ kind: 'choice', task: name, path, items: pairs.length, shots: 0 });
+      if (task?.kind !== 'choice') throw new Error('not a choice task');
+      [...task.perLoop, ...task.adaptive].forEach((score, r) => {
+        expect(score.accuracy).toBeCloseTo(raw[r]!, 9);
+        expect(score.accuracyNormalised).toBeCloseTo(normalised[r]!, 9);
       });
-    }
-    const [task] = result.tasks;
-    expect(task).toMatchObject({ kind: 'choice', task: 'arc_challenge', path, items: 6, shots: 0 });
-    if (task?.kind !== 'choice') throw new Error('not a choice task');
-    [...task.perLoop, ...task.adaptive].forEach((score, r) => {
-      expect(score.accuracy).toBeCloseTo(raw[r]!, 9);
-      expect(score.accuracyNormalised).toBeCloseTo(normalised[r]!, 9);
-    });
-    task.adaptive.forEach(({ tau, meanLoops }, i) => {
-      const used = loopsUsed[3 + i]!;
-      expect(tau).toBe(taus[i]);
-      expect(meanLoops).toBeCloseTo(used.reduce((sum, loop) => sum + loop, 0) / used.length, 9);
-    });
-  });
+      task.adaptive.forEach(({ tau, meanLoops }, i) => {
+        const used = loopsUsed[3 + i]!;
+        expect(tau).toBe(taus[i]);
+        expect(meanLoops).toBeCloseTo(used.reduce((sum, loop) => sum + loop, 0) / used.length, 9);
+      });
+    },
+  );
 
   it('scores generated answers as slow decoding gives them, at every loop and threshold', async () => {
     const tokenizer = await tinyTokenizer();
