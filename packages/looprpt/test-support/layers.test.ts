@@ -25,6 +25,7 @@ const ROOMS = [
   'train',
   'eval',
   'serve',
+  'studio',
   'start',
   'cli',
   'index.ts',

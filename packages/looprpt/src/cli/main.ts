@@ -18,6 +18,7 @@ import { reportCommand } from './commands/report.js';
 import { serveCommand } from './commands/serve.js';
 import { setupCommand } from './commands/setup.js';
 import { startCommand } from './commands/start.js';
+import { studioCommand } from './commands/studio.js';
 import { tokenizerCommand } from './commands/tokenizer.js';
 import { trainCommand } from './commands/train.js';
 import { reportFailure } from './failure.js';
@@ -59,5 +60,6 @@ export function program(cli: Cli): CommandUnknownOpts {
     .addCommand(generateCommand(cli))
     .addCommand(serveCommand(cli))
     .addCommand(reportCommand(cli))
+    .addCommand(studioCommand(cli))
     .addCommand(launchCommand(cli));
 }

@@ -74,6 +74,19 @@ export function lockRun(folder: string): RunLock {
   };
 }
 
+/** Whether somebody trains in a folder, as far as its lock tells: nobody; a process; one that is dead; one of another machine. */
+export type LockState = 'free' | 'held' | 'left' | 'elsewhere';
+
+/** For readers of a run folder; whoever wants to train asks `lockRun`. */
+export function lockState(folder: string): LockState {
+  const lock = readLock(join(folder, LOCK_FILE));
+  if (lock === undefined) return 'free';
+  if (lock === null) return 'left';
+  if (lock.host !== hostname()) return 'elsewhere';
+  // Another thread of this process may hold it, and knows its own locks alone.
+  return lock.pid === process.pid || isAlive(lock) ? 'held' : 'left';
+}
+
 /** What a process that was killed in the middle of this has left, or one that comes too late: it gets to know (ENOENT). */
 function removeLitter(folder: string): void {
   for (const name of readdirSync(folder))

@@ -1,0 +1,75 @@
+/** The studio's page: its rooms by the address behind `#`, the changes that the server tells of, and one place for what goes wrong. */
+import { byId } from '../../../serve/page/client/elements.js';
+import { startTheme } from '../../../serve/page/client/theme.js';
+import type { RunSummary } from '../../runs/run.js';
+import { RunsRoom } from './runs-room.js';
+import { Server, Trouble } from './server.js';
+
+const RETRY_MS = 1000;
+
+type News = { kind: 'runs'; runs: RunSummary[]; lines: string[] } | { kind: 'run'; run: RunSummary };
+
+const server = new Server();
+const status = byId('connection', HTMLElement);
+const alertBox = byId('alert', HTMLElement);
+const runs = new RunsRoom(server, showTrouble);
+
+function showTrouble(error: unknown): void {
+  if (!(error instanceof Trouble)) throw error;
+  if (error.status === 401) {
+    byId('key-form', HTMLFormElement).hidden = false;
+    byId('key', HTMLInputElement).focus();
+  }
+  alertBox.textContent = error.message;
+  alertBox.hidden = false;
+}
+
+function take(news: News): void {
+  if (news.kind === 'runs') runs.showAll(news.runs, news.lines);
+  else runs.show(news.run);
+}
+
+/** Hears what changes, and begins anew whenever the connection ends. */
+async function listen(): Promise<void> {
+  for (;;) {
+    try {
+      for await (const news of server.events()) {
+        status.textContent = 'live';
+        alertBox.hidden = true;
+        take(news as News);
+      }
+    } catch (error) {
+      status.textContent = 'not connected';
+      showTrouble(error instanceof Trouble ? error : new Trouble(0, 'The connection to the studio broke off.'));
+      if (error instanceof Trouble && error.status === 401) await newKey();
+    }
+    await new Promise((wake) => setTimeout(wake, RETRY_MS));
+  }
+}
+
+function newKey(): Promise<void> {
+  return new Promise((resolve) => {
+    byId('key-form', HTMLFormElement).addEventListener('submit', () => resolve(), { once: true });
+  });
+}
+
+function showRoom(): void {
+  const links = [...document.querySelectorAll<HTMLAnchorElement>('nav a')];
+  const wanted = links.find((link) => link.hash === location.hash) ?? links[0]!;
+  for (const link of links) {
+    const isHere = link === wanted;
+    if (isHere) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+    byId(`room-${link.hash.slice(1)}`, HTMLElement).hidden = !isHere;
+  }
+}
+
+byId('key-form', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  server.key = byId('key', HTMLInputElement).value.trim();
+  byId('key-form', HTMLFormElement).hidden = true;
+});
+addEventListener('hashchange', showRoom);
+startTheme();
+showRoom();
+void listen();
