@@ -6,10 +6,10 @@ import { explainConfigError } from '../base/settings/config-error.js';
 import { UserError } from '../base/user-error.js';
 import { isLoopback } from '../serve/http/host-name.js';
 import { Listener } from '../serve/http/listener.js';
+import type { RunsAnswers, RunsNews } from './folders/protocol.js';
 import { createStudioApp } from './http/app.js';
 import { Changes } from './http/changes.js';
 import { RunsDesk } from './http/runs-routes.js';
-import type { RunsAnswers, RunsNews } from './runs/protocol.js';
 import { type StudioConfig, type StudioSettings, studioSettings } from './settings.js';
 import { Asker } from './thread/asker.js';
 
@@ -45,7 +45,7 @@ export class Studio implements AsyncDisposable {
     if (!checked.success) throw new UserError(`studio: ${explainConfigError(studioSettings, settings, checked.error)}`);
     const config = checked.data;
     const changes = new Changes();
-    const runsThread: Asker<RunsAnswers, RunsNews> = new Asker('runs/thread.js', config.runs, (news) =>
+    const runsThread: Asker<RunsAnswers, RunsNews> = new Asker('folders/thread.js', config.runs, (news) =>
       runs.hear(news),
     );
     const runs = new RunsDesk(runsThread, changes);

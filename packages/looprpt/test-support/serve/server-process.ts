@@ -1,4 +1,4 @@
-/** `looprpt serve` as a process of its own, on a free port: started, asked to go down, and how it ended. */
+/** `looprpt serve` or `looprpt studio` as a process of its own, on a free port: started, asked to go down, and how it ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -18,11 +18,15 @@ export class ServerProcess {
 
   /**
    * Waits until the model is there.
-   * @param args of `looprpt serve`, without the port @param env beside this process's own
+   * @param args of the command; without a port a free one is taken @param env beside this process's own
    * @throws Error when it ends instead, with what it said
    */
-  static async start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [PROGRAM, 'serve', ...args, '--port', '0', '--json', '--quiet'], {
+  static async start(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    command: 'serve' | 'studio' = 'serve',
+  ): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [PROGRAM, command, '--port', '0', '--json', '--quiet', ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -32,7 +36,7 @@ export class ServerProcess {
       said += chunk.toString();
     });
     const [line] = (await Promise.race([once(createInterface({ input: child.stdout! }), 'line'), closed])) as unknown[];
-    if (typeof line !== 'string') throw new Error(`looprpt serve ended at once: ${said}`);
+    if (typeof line !== 'string') throw new Error(`looprpt ${command} ended at once: ${said}`);
     const { url } = z.object({ url: z.url() }).parse(JSON.parse(line));
     return new ServerProcess(new URL(url), child, closed);
   }

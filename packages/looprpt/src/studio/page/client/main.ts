@@ -1,7 +1,7 @@
 /** The studio's page: its rooms by the address behind `#`, the changes that the server tells of, and one place for what goes wrong. */
 import { byId } from '../../../serve/page/client/elements.js';
 import { startTheme } from '../../../serve/page/client/theme.js';
-import type { RunSummary } from '../../runs/run.js';
+import type { RunSummary } from '../../folders/run.js';
 import { RunsRoom } from './runs-room.js';
 import { Server, Trouble } from './server.js';
 

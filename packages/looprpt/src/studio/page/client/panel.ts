@@ -32,7 +32,7 @@ export interface PanelEvents {
 
 const HEIGHT = 200;
 /** More lines than this and bands would cover each other. */
-const MOST_BANDS = 8;
+const MOST_BANDS = 3;
 const MOST_READINGS = 12;
 /** Pixels below which a drag was a click. */
 const SHORTEST_DRAG = 6;

@@ -22,6 +22,11 @@ export function draw(options: PlotLibrary.PlotOptions): Drawn {
   });
   // The library's own style sheet says nothing that the page's does not, and the content policy forbids it.
   for (const sheet of svg.querySelectorAll('style')) sheet.remove();
+  // A plot is one picture to those who hear it; what its parts are called is for programs.
+  for (const part of svg.querySelectorAll<SVGElement>('[aria-label]')) {
+    part.dataset.label = part.getAttribute('aria-label')!;
+    for (const name of ['aria-label', 'aria-description', 'aria-roledescription']) part.removeAttribute(name);
+  }
   return svg;
 }
 

@@ -1,6 +1,6 @@
 /** The list of runs: one row each, updated in place, so that focus and scrolling stay while they train. */
 import { byId, counted, make } from '../../../serve/page/client/elements.js';
-import type { RunSummary } from '../../runs/run.js';
+import type { RunSummary } from '../../folders/run.js';
 import { readable } from './curve-data.js';
 
 interface Row {

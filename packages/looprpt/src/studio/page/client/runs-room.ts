@@ -4,7 +4,7 @@
  */
 import { seriesStyles } from '../../../eval/report/figures/palette.js';
 import { byId } from '../../../serve/page/client/elements.js';
-import type { RunCurves, RunSummary } from '../../runs/run.js';
+import type { RunCurves, RunSummary } from '../../folders/run.js';
 import type { Curve } from './curve-data.js';
 import { HeatMap } from './heat-map.js';
 import { type Line, Panel, type View } from './panel.js';
