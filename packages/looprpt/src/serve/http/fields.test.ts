@@ -55,6 +55,19 @@ describe('what the template is given', () => {
   });
 });
 
+describe('max_tokens', () => {
+  it('may be -1 for as many as fit, in both dialects, and nothing below it', async () => {
+    for (const fields of [{ max_tokens: -1 }, { max_completion_tokens: -1 }])
+      for (const ask of 'max_tokens' in fields ? [complete, answer] : [answer]) {
+        const { usage, choices } = await ask({ ...fields, ignore_eos: true });
+        expect(usage.prompt_tokens + usage.completion_tokens).toBe(128);
+        expect(choices[0]!.finish_reason).toBe('length');
+      }
+    const { status, error } = await complete({ max_tokens: -2 });
+    expect([status, error?.param]).toEqual([400, 'max_tokens']);
+  });
+});
+
 describe('min_tokens', () => {
   it('keeps end tokens from being drawn, and stop strings from counting', async () => {
     expect((await complete(ends)).usage.completion_tokens).toBe(0);

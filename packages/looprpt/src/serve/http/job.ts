@@ -7,6 +7,7 @@ import type { CompletionRequest } from './schemas/completions.js';
 import type { GenerationFields } from './schemas/generation.js';
 
 const DEFAULT_COMPLETION_TOKENS = 16;
+const UNBOUNDED = -1;
 /** Below this the likeliest token is all that is left of the distribution, and dividing by it overflows. */
 const COLDEST = 1e-3;
 
@@ -25,7 +26,7 @@ export function completionJob(body: CompletionRequest, seed: () => number): Job 
   return {
     ...commonJob(body, seed),
     prompts: promptsOf(body.prompt),
-    maxTokens: body.max_tokens ?? DEFAULT_COMPLETION_TOKENS,
+    maxTokens: bounded(body.max_tokens ?? DEFAULT_COMPLETION_TOKENS),
     logProbs: body.logprobs ?? null,
     echo: body.echo ?? false,
   };
@@ -39,7 +40,7 @@ export function chatJob(body: ChatRequest, seed: () => number): Job {
   return {
     ...commonJob(body, seed),
     prompts: [{ kind: 'chat', messages, variables: body.chat_template_kwargs ?? {}, opensAnswer }],
-    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
+    maxTokens: bounded(body.max_completion_tokens ?? body.max_tokens ?? UNBOUNDED),
     logProbs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
     echo: false,
   };
@@ -90,6 +91,11 @@ function commonJob(
     keepStop: body.include_stop_str_in_output ?? false,
     logitBias: Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]),
   };
+}
+
+/** @returns null for as many as fit */
+function bounded(mostTokens: number): number | null {
+  return mostTokens === UNBOUNDED ? null : mostTokens;
 }
 
 /** 0 … 2^53 − 1. Seeds below zero are numbers near 2^53; the upper bits of those beyond are folded into the lower ones. */

@@ -1,6 +1,6 @@
 /** `/v1/chat/completions`: what is asked and what is answered, whole or in pieces. */
 import { z } from '@hono/zod-openapi';
-import { finishReason, generationFields, MOST_LOG_PROBS, reportFields, usage } from './generation.js';
+import { finishReason, generationFields, MOST_LOG_PROBS, mostTokens, reportFields, usage } from './generation.js';
 import { list } from './list.js';
 import { refusedChatFields } from './refused.js';
 
@@ -35,7 +35,7 @@ export const chatRequest = z
       .nullish()
       .describe("open the assistant's turn at the end; default true (extension)"),
     max_tokens: generationFields.max_tokens.describe('older name of max_completion_tokens'),
-    max_completion_tokens: z.int().min(0).nullish().describe('most tokens to make; default: as many as fit'),
+    max_completion_tokens: mostTokens.describe('most tokens to make; default, and -1: as many as fit'),
     logprobs: z.boolean().nullish().describe('log-probabilities of the text'),
     top_logprobs: z.int().min(0).max(MOST_LOG_PROBS).nullish().describe('so many of the likeliest tokens beside each'),
   })

@@ -12,6 +12,9 @@ const MOST_STOPS = 16;
 const MOST_BIASES = 1024;
 export const MOST_LOG_PROBS = 20;
 
+/** As llama.cpp's server has it, -1 is no bound of the request's own. */
+export const mostTokens = z.int().min(-1).nullish();
+
 const TOKEN_ID = /^\d{1,9}$/;
 const bias = z.number().min(-100).max(100);
 
@@ -54,7 +57,7 @@ const biases = z
 
 export const generationFields = {
   model: z.string().nullish().describe('the id that /v1/models lists; may be left out'),
-  max_tokens: z.int().min(0).nullish().describe('most tokens to make'),
+  max_tokens: mostTokens.describe('most tokens to make; -1: as many as fit (extension)'),
   temperature: z.number().min(0).max(2).nullish().describe('0 takes the likeliest token; default 1'),
   top_p: z.number().gt(0).max(1).nullish().describe('only the likeliest tokens that together reach this probability'),
   top_k: z.int().min(-1).nullish().describe('only the k likeliest tokens; 0 and -1 are all (extension)'),
