@@ -22,7 +22,7 @@ const TRAINING = ['--config', '--set', '--out', '--resume', '--extend', '--dry-r
 
 /** The whole command line. A change here is a change of what scripts of users rely on: make it on purpose. */
 const SURFACE: Record<string, string[]> = {
-  start: ['--out', '--dataset', '--input', '--threads', '--seed', '--quiet'],
+  start: ['--out', '--input', '--dataset', '--model', '--minutes', '--threads', '--seed', '--quiet'],
   setup: [...COMMON, '--yes'],
   doctor: COMMON,
   launch: [

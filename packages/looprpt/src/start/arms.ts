@@ -1,10 +1,6 @@
-/**
- * What the first-contact job compares: ways to train on from the same base, on the same documents in the same order for the same
- * number of tokens.
- */
+/** What a first-contact job compares: ways to train on from the same base, on the same documents in the same order. */
 import { PRESETS, type Preset } from '../train/presets.js';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../train/run-config.js';
-import type { Setting } from './setting.js';
 
 export interface Arm {
   name: string;
@@ -27,8 +23,19 @@ function looprpt({
   return { objective: { kind: 'looprpt', ...objective }, gateLearningRateScale, teacherDecay, blend };
 }
 
-export const ARMS: readonly Arm[] = [
-  { name: 'LoopRPT, fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
+const UNIFORM_CE: Arm = {
+  name: 'uniform CE + gate',
+  folder: 'uniform-ce',
+  isBaseline: true,
+  objective: { kind: 'uniform-ce' },
+  gateLearningRateScale: 1,
+};
+
+const FAST: Arm = { name: 'LoopRPT, fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) };
+
+/** Those of the generated task, for the same number of steps. */
+export const HOP_ARMS: readonly Arm[] = [
+  FAST,
   {
     // Steps are half as large here as in the studies that the preset's interpolation weight is from.
     name: 'tethered, blend 0.5',
@@ -36,14 +43,28 @@ export const ARMS: readonly Arm[] = [
     isBaseline: false,
     ...looprpt({ ...PRESETS.tethered, blend: 0.5 }),
   },
+  UNIFORM_CE,
+];
+
+/** Those of own text, for the same measured time: the presets that fit into it, and the strongest baselines. */
+export const TEXT_ARMS: readonly Arm[] = [
+  FAST,
+  { name: 'tethered', folder: 'looprpt-tethered', isBaseline: false, ...looprpt(PRESETS.tethered) },
   {
-    name: 'uniform CE + gate',
-    folder: 'uniform-ce',
+    name: 'stage I',
+    folder: 'stage1',
     isBaseline: true,
-    objective: { kind: 'uniform-ce' },
+    objective: { kind: 'stage1', beta: 0.1 },
     gateLearningRateScale: 1,
   },
+  UNIFORM_CE,
 ];
+
+/** What the arms of a job share. */
+export interface ArmSetting {
+  model: RunConfigInput['model'];
+  training: Pick<RunConfigInput, 'data' | 'batch' | 'schedule'> & { steps: number; learningRate: number };
+}
 
 export interface ArmOptions {
   out: string;
@@ -54,13 +75,13 @@ export interface ArmOptions {
 /** The run of one arm. */
 export function armConfig(
   { folder, objective, gateLearningRateScale, teacherDecay, blend }: Arm,
-  { base, training }: Setting,
+  { model, training }: ArmSetting,
   { out, threads, seed }: ArmOptions,
 ): RunConfig {
   const { learningRate, ...shared } = training;
   return runConfigSchema.parse({
     ...shared,
-    model: { from: base },
+    model,
     objective,
     ...(teacherDecay === undefined ? {} : { teacherDecay }),
     ...(blend === undefined ? {} : { blend }),

@@ -13,8 +13,11 @@ export interface Judged {
 }
 
 export interface Comparison {
+  /** The base's first. */
   evaluations: EvalResult[];
   comparisons: ComparisonResult[];
+  /** Names of the baselines. */
+  baselines: string[];
 }
 
 /** @param models the base comes first: its entropies tell easy tokens from hard ones for all of them */
@@ -30,10 +33,15 @@ export async function compareModels(
     model.dispose();
   }
   const judge = new TableJudge(tables[0]!, { data });
-  const arms = tables.filter(({ role }) => role === 'arm');
-  const others = tables.filter(({ role }) => role !== 'arm');
+  const [base, ...trained] = tables;
+  const baselines = trained.filter(({ role }) => role === 'baseline');
+  const arms = trained.filter(({ role }) => role === 'arm');
   return {
     evaluations: tables.map((table) => judge.evaluate(table)),
-    comparisons: arms.flatMap((arm) => others.flatMap((other) => judge.compare(arm, other))),
+    comparisons: [
+      ...trained.flatMap((one) => judge.compare(one, base!)),
+      ...arms.flatMap((arm) => baselines.flatMap((baseline) => judge.compare(arm, baseline))),
+    ],
+    baselines: baselines.map(({ name }) => name),
   };
 }

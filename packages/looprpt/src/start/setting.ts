@@ -2,7 +2,8 @@
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSource } from '../data/loader/document-source.js';
 import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
-import type { RunConfigInput } from '../train/run-config.js';
+import type { RunConfig } from '../train/run-config.js';
+import type { Arm } from './arms.js';
 
 export interface Setting {
   /** Of the report. */
@@ -13,8 +14,10 @@ export interface Setting {
   notes: readonly string[];
   /** The base model's folder. */
   base: string;
-  /** The settings that all arms share. */
-  training: Pick<RunConfigInput, 'data' | 'batch' | 'schedule'> & { steps: number; learningRate: number };
+  /** Ways to train on from the base, in their order. */
+  arms: readonly Arm[];
+  /** The run of one of them. */
+  config(arm: Arm): RunConfig;
   heldOut(): Promise<PackedBatch[]>;
 }
 

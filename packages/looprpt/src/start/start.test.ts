@@ -8,10 +8,11 @@ import { readModelConfig } from '../checkpoint/load-model.js';
 import { HOP_BASE } from '../checkpoint/shipped.js';
 import type { ComparisonResult } from '../eval/result.js';
 import { PRESETS } from '../train/presets.js';
-import { ARMS, armConfig } from './arms.js';
+import { HOP_ARMS, TEXT_ARMS } from './arms.js';
 import { jobFolder, REPORT } from './folder.js';
 import { hopSetting } from './hop-setting.js';
 import { startTables } from './tables.js';
+import { verdictOf } from './verdict.js';
 
 describe("the job's folder", () => {
   it('is the one asked for, and the same again while the job is unfinished', () => {
@@ -39,7 +40,8 @@ describe("the job's folder", () => {
 });
 
 describe('the arms', () => {
-  const configs = ARMS.map((arm) => armConfig(arm, hopSetting(3), { out: 'job', threads: 1, seed: 3 }));
+  const { config } = hopSetting({ out: 'job', threads: 1, seed: 3 });
+  const configs = HOP_ARMS.map(config);
 
   it('share start, data, order, tokens and learning rate; only objective, teacher, gate speed and blend differ', () => {
     const shared = configs.map(({ objective: _, out: __, teacherDecay: ___, blend: ____, optimizer, ...rest }) => ({
@@ -47,73 +49,81 @@ describe('the arms', () => {
       optimizer: { ...optimizer, gateLearningRateScale: 0 },
     }));
     for (const other of shared) expect(other).toEqual(shared[0]);
-    expect(new Set(configs.map(({ out }) => out)).size).toBe(ARMS.length);
-    expect(configs.filter((_, i) => ARMS[i]!.isBaseline)).toHaveLength(1);
+    expect(new Set(configs.map(({ out }) => out)).size).toBe(HOP_ARMS.length);
+    expect(configs.filter((_, i) => HOP_ARMS[i]!.isBaseline)).toHaveLength(1);
   });
 
-  it('are the presets that their names say, with the interpolation weight that the name says', () => {
-    const named = ARMS.flatMap((arm) => {
-      const preset = Object.entries(PRESETS).find(([name]) => arm.name.includes(name))?.[1];
-      return preset ? [{ arm, preset }] : [];
-    });
-    expect(named.map(({ arm }) => arm.name)).toEqual(
-      ARMS.filter(({ isBaseline }) => !isBaseline).map(({ name }) => name),
-    );
-    for (const { arm, preset } of named) {
-      const { objective, gateLearningRateScale, teacherDecay, blend } = arm;
-      expect({ objective, gateLearningRateScale, teacherDecay }).toEqual({
-        objective: { kind: 'looprpt', ...preset.objective },
-        gateLearningRateScale: preset.gateLearningRateScale,
-        teacherDecay: preset.teacherDecay,
+  it.each([{ arms: HOP_ARMS }, { arms: TEXT_ARMS }])(
+    'are the presets that their names say, with the interpolation weight that the name says',
+    ({ arms }) => {
+      const named = arms.flatMap((arm) => {
+        const preset = Object.entries(PRESETS).find(([name]) => arm.name.includes(name))?.[1];
+        return preset ? [{ arm, preset }] : [];
       });
-      expect(blend).toBe(Number(/blend ([\d.]+)/.exec(arm.name)?.[1] ?? preset.blend));
-    }
-  });
+      expect(named.map(({ arm }) => arm.name)).toEqual(
+        arms.filter(({ isBaseline }) => !isBaseline).map(({ name }) => name),
+      );
+      for (const { arm, preset } of named) {
+        const { objective, gateLearningRateScale, teacherDecay, blend } = arm;
+        expect({ objective, gateLearningRateScale, teacherDecay }).toEqual({
+          objective: { kind: 'looprpt', ...preset.objective },
+          gateLearningRateScale: preset.gateLearningRateScale,
+          teacherDecay: preset.teacherDecay,
+        });
+        expect(blend).toBe(Number(/blend ([\d.]+)/.exec(arm.name)?.[1] ?? preset.blend));
+      }
+    },
+  );
 
   it('start from a base that is there and fits the task', () => {
     expect(readModelConfig(HOP_BASE)).toMatchObject({ loops: 4, hiddenSize: 64 });
   });
 });
 
-describe('the table', () => {
-  const area = (a: string, b: string, low: number, high: number): ComparisonResult => ({
-    a,
-    b,
-    metric: 'area',
-    delta: (low + high) / 2,
-    low,
-    high,
-    level: 0.95,
-    resamples: 100,
-    documents: 200,
-  });
-  const reason = 'no interval from 3 documents: at least 20 are needed';
+const area = (a: string, b: string, low: number | null, high: number | null): ComparisonResult => ({
+  a,
+  b,
+  metric: 'area',
+  delta: ((low ?? 0) + (high ?? 0)) / 2,
+  low,
+  high,
+  level: 0.95,
+  resamples: 100,
+  documents: 200,
+});
+/** Areas: base 45, arm 55, rival 50. */
+const evaluations = [madeUpEvaluation('base', 0.3), madeUpEvaluation('arm', 0.4), madeUpEvaluation('rival', 0.35)];
+
+it('the table has every model with its accuracy after each loop and at τ, its mean loops and its area', () => {
   const text = startTables(
-    {
-      evaluations: [madeUpEvaluation('base', 0.3), madeUpEvaluation('arm', 0.4)],
-      comparisons: [
-        area('arm', 'base', 0.01, 0.03),
-        area('arm', 'rival', -0.03, -0.01),
-        area('arm', 'twin', -0.01, 0.01),
-        { ...area('arm', 'other', 0.01, 0.03), low: null, high: null, documents: 3, resamples: 0, reason },
-      ],
-    },
+    { evaluations, comparisons: [area('arm', 'base', 0.01, 0.03)], baselines: ['rival'] },
     false,
   );
+  const rows = text.split('\n').map((line) => line.trim().split(/\s{2,}/));
+  expect(rows.find(([name]) => name === 'base')).toEqual('base 30.0 40.0 50.0 60.0 32.0 2.50 45.0 35.0'.split(' '));
+  expect(rows.find(([name]) => name === 'arm')).toEqual('arm 40.0 50.0 60.0 70.0 42.0 2.50 55.0 45.0'.split(' '));
+  expect(text).toContain('+1.00 to +3.00');
+  expect(text).toContain('over 200 documents');
+});
 
-  it('has every model with its accuracy after each loop and at τ, its mean loops and its area', () => {
-    const rows = text.split('\n').map((line) => line.trim().split(/\s{2,}/));
-    expect(rows.find(([name]) => name === 'base')).toEqual('base 30.0 40.0 50.0 60.0 32.0 2.50 45.0 35.0'.split(' '));
-    expect(rows.find(([name]) => name === 'arm')).toEqual('arm 40.0 50.0 60.0 70.0 42.0 2.50 55.0 45.0'.split(' '));
+describe('the verdict', () => {
+  const verdict = (low: number | null, high: number | null): string =>
+    verdictOf({
+      evaluations,
+      comparisons: [area('arm', 'base', 0.01, 0.03), area('rival', 'base', -0.5, 0.5), area('arm', 'rival', low, high)],
+      baselines: ['rival'],
+    });
+
+  it('names the best way to train on, then the best preset against the strongest baseline', () => {
+    expect(verdict(0.01, 0.02)).toBe(
+      '“arm”, the best of 2, is better than the base: +2.00 points of area (95 % interval +1.00 to +3.00). ' +
+        '“arm” is better than the strongest baseline (rival): +1.50 points of area (95 % interval +1.00 to +2.00).',
+    );
   });
 
-  it('says better, worse or neither by the interval', () => {
-    expect(text).toContain('arm is better than base.');
-    expect(text).toContain('arm is worse than rival.');
-    expect(text).toContain('arm and twin cannot be told apart here.');
-    expect(text).toContain('+1.00 to +3.00');
-    expect(text).toContain('over 200 documents');
-    expect(text).toContain('Too few held-out documents to tell arm and other apart.');
-    expect(text).toContain(reason);
+  it('says worse, not told apart, or that nothing can be told', () => {
+    expect(verdict(-0.02, -0.01)).toContain('“arm” is worse than the strongest baseline (rival): −1.50');
+    expect(verdict(-0.01, 0.02)).toContain('“arm” and the strongest baseline (rival) are not told apart: +0.50');
+    expect(verdict(null, null)).toContain('cannot be told: too few held-out documents');
   });
 });

@@ -1,7 +1,7 @@
 /**
- * The first-contact job: a base LoopLM, LoopRPT and the strongest simple baseline on it for the same documents, their evaluation on
- * held-out ones, a table and a report. `npm start` takes the base that ships and a generated task; a data set known by name makes a base
- * of its own first. Continues where it was interrupted.
+ * The first-contact job: a base LoopLM, LoopRPT and the strongest simple baselines on it for the same documents, their evaluation on
+ * held-out ones, a verdict and a report. `npm start` takes the base that ships and a generated task; own text makes a base of its own
+ * first, or starts from a model that is given. Continues where it was interrupted.
  */
 import { join } from 'node:path';
 import { stages } from '../base/terminal/stages.js';
@@ -13,13 +13,15 @@ import { writeReport } from '../eval/report/page.js';
 import { trainingBar } from '../train/bar.js';
 import { run } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
-import { ARMS, armConfig } from './arms.js';
+import { HOP_ARMS, TEXT_ARMS } from './arms.js';
 import { type Comparison, compareModels, type Judged } from './compare.js';
 import { jobFolder, REPORT } from './folder.js';
 import { hopSetting } from './hop-setting.js';
 import type { Setting } from './setting.js';
 import { startTables } from './tables.js';
-import { type TextTopic, textSetting } from './text-setting.js';
+import { type TextOptions, textSetting } from './text-setting.js';
+import { topicName } from './text-source.js';
+import { verdictOf } from './verdict.js';
 
 export interface StartOptions {
   /** Folder of the job; a finished job there makes it take the next free name. */
@@ -28,24 +30,28 @@ export interface StartOptions {
   threads: number;
   seed: number;
   signal: AbortSignal;
-  /** Real text instead of the generated task. */
-  topic?: TextTopic | undefined;
+  /** Own text instead of the generated task. */
+  text?: Pick<TextOptions, 'topic' | 'model' | 'minutes'> | undefined;
 }
 
-export async function runStart({ out, quiet, threads, seed, signal, topic }: StartOptions): Promise<void> {
-  const folder = jobFolder(out, { threads, seed, topic: topic ?? 'hop' });
-  const stage = stages(ARMS.length + (topic ? 3 : 2), { quiet });
+export async function runStart({ out, quiet, threads, seed, signal, text }: StartOptions): Promise<void> {
+  const folder = jobFolder(out, { threads, seed, ...(text ?? { topic: 'hop' }) });
+  const arms = text ? TEXT_ARMS : HOP_ARMS;
+  const stage = stages(arms.length + (text ? 3 : 2), { quiet });
   const train = (title: string, config: RunConfig): Promise<string | null> =>
     trainWithBar(title, config, { quiet, signal });
-  const setting = topic
-    ? await stage.run(`A base on ${topic.name}: tokenizer, shards, stage I`, () =>
-        textSetting(topic, { folder, threads, seed, train: (config) => train('base', config) }),
+  const say = (line: string): void => {
+    if (!quiet) process.stderr.write(`    ${line}\n`);
+  };
+  const setting = text
+    ? await stage.run(`${topicName(text.topic)}: ${text.model ?? 'tokenizer, shards, plan, base'}`, () =>
+        textSetting({ ...text, folder, threads, seed, signal, say, train: (config) => train('base', config) }),
       )
-    : hopSetting(seed);
+    : hopSetting({ out: folder, threads, seed });
   if (setting === null) return;
   const judged: Judged[] = [{ name: 'base', model: setting.base, role: 'base' }];
-  for (const arm of ARMS) {
-    const config = armConfig(arm, setting, { out: folder, threads, seed });
+  for (const arm of setting.arms) {
+    const config = setting.config(arm);
     const model = await stage.run(`${arm.name}: ${config.steps} steps from the base`, () => train(arm.name, config));
     if (model === null) return;
     judged.push({ name: arm.name, model, role: arm.isBaseline ? 'baseline' : 'arm' });
@@ -58,36 +64,50 @@ export async function runStart({ out, quiet, threads, seed, signal, topic }: Sta
   });
   const report = join(folder, REPORT);
   await stage.run('Report', async (say) => {
-    await writePage(folder, report, setting, comparison, topic);
+    await writePage(folder, report, setting, comparison, commandOf(text, out));
     say(report);
   });
   process.stdout.write(`\n${startTables(comparison, process.stdout.isTTY ?? false)}\n\nreport: ${report}\n`);
 }
 
+function commandOf(text: StartOptions['text'], out: string): string {
+  if (!text) return 'npm start';
+  const { topic, model, minutes } = text;
+  const input = topic.kind === 'files' ? topic.paths : topic.path === undefined ? [] : [topic.path];
+  return [
+    'npx looprpt start',
+    ...(topic.kind === 'named' ? [`--dataset ${topic.name}`] : []),
+    ...(input.length > 0 ? [`--input ${input.join(' ')}`] : []),
+    ...(model === undefined ? [] : [`--model ${model}`]),
+    `--minutes ${minutes} --out ${out}`,
+  ].join(' ');
+}
+
 async function writePage(
   folder: string,
   report: string,
-  { title, notes, training }: Setting,
-  { evaluations, comparisons }: Comparison,
-  topic: TextTopic | undefined,
+  { title, notes, arms }: Setting,
+  comparison: Comparison,
+  command: string,
 ): Promise<void> {
+  const { evaluations, comparisons } = comparison;
   const runs = evaluations.map((evaluation, i): ReportRun => {
-    const arm = ARMS[i - 1];
+    const arm = arms[i - 1];
     if (!arm) return { name: evaluation.model, metrics: [], evaluation };
     const { config, metrics } = loadRun(join(folder, arm.folder)).run;
     return { name: arm.name, config, metrics, evaluation };
   });
   const input = {
     title,
+    verdict: verdictOf(comparison),
     runs,
     comparisons,
     notes: [
-      `All arms start from the same base and see the same documents in the same order, ${training.steps} steps. None of them is held out.`,
       "LoopRPT, fast is the preset fast: its γ, δ, the pass of L_KL and the reach of the policy gradient are ours, not the paper's.",
       ...notes,
       'Intervals are 95 % paired bootstrap intervals over held-out documents of one training seed.',
     ],
-    command: topic ? `npx looprpt start --dataset ${topic.name}` : 'npm start',
+    command,
   };
   await writeFigure(input, 'pareto', join(folder, 'pareto.svg'));
   await writeReport(input, report);

@@ -3,12 +3,14 @@ import { renderTable } from '../base/terminal/table.js';
 import { aboutIntervals, fixed, intervalText, percent, signed } from '../eval/report/format.js';
 import type { ComparisonResult, EvalResult } from '../eval/result.js';
 import type { Comparison } from './compare.js';
+import { verdictOf } from './verdict.js';
 
 /** The threshold at which the adaptive columns stand. */
 const TAU = 0.5;
 
-export function startTables({ evaluations, comparisons }: Comparison, color: boolean): string {
-  return [modelTable(evaluations, color), differenceTable(comparisons, color), verdict(comparisons)].join('\n\n');
+export function startTables(comparison: Comparison, color: boolean): string {
+  const { evaluations, comparisons } = comparison;
+  return [modelTable(evaluations, color), differenceTable(comparisons, color), verdictOf(comparison)].join('\n\n');
 }
 
 function modelTable(evaluations: readonly EvalResult[], color: boolean): string {
@@ -46,16 +48,4 @@ function differenceTable(comparisons: readonly ComparisonResult[], color: boolea
   });
   const columns = ['difference, points', 'measure', 'mean', '95 % interval'];
   return [renderTable(columns, rows, { color }), ...aboutIntervals(areas)].join('\n');
-}
-
-function verdict(comparisons: readonly ComparisonResult[]): string {
-  return comparisons
-    .filter(({ metric }) => metric === 'area')
-    .map(({ a, b, low, high }) => {
-      if (low === null || high === null) return `Too few held-out documents to tell ${a} and ${b} apart.`;
-      if (low > 0) return `${a} is better than ${b}.`;
-      if (high < 0) return `${a} is worse than ${b}.`;
-      return `${a} and ${b} cannot be told apart here.`;
-    })
-    .join(' ');
 }

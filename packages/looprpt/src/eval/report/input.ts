@@ -19,6 +19,8 @@ export interface ReportRun {
 
 export interface ReportInput {
   title: string;
+  /** What the reader takes away, in a sentence or two; above everything else. */
+  verdict?: string;
   runs: ReportRun[];
   comparisons: ComparisonResult[];
   /** Sentences for the reader, such as what is held equal. */

@@ -53,7 +53,8 @@ export async function reportPage(input: ReportInput): Promise<string> {
   return pageShell({
     title: input.title,
     byline: byline(input),
-    sections: html`${input.notes.length > 0 ? html`<ul>${input.notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
+    sections: html`${input.verdict ? html`<p class="verdict">${input.verdict}</p>` : ''}
+${input.notes.length > 0 ? html`<ul>${input.notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
 ${headlineSection(plan)}
 ${comparisonSection(input.comparisons)}
 ${plan.figures.map((figure) => figureSection(figure, canvas))}

@@ -1,0 +1,60 @@
+/** The job on own text: what it makes of a few long documents, how it holds some out, and all of it once, interrupted and gone on with. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { temporaryFolder } from '../../test-support/temporary-folder.js';
+import { ShardSet } from '../data/shards/shard-set.js';
+import { documentAt, taskConfig } from '../data/tasks/index.js';
+import { REPORT } from './folder.js';
+import { runStart } from './start.js';
+import { textSource } from './text-source.js';
+
+const story = (index: number): string => documentAt(taskConfig('stories', {}), 0, 'train', index).text;
+
+it('cuts a few long documents into many, and holds some of them out', async () => {
+  const folder = temporaryFolder();
+  const books = [0, 1, 2].map((book) => Array.from({ length: 100 }, (_, i) => story(100 * book + i)).join('\n\n'));
+  for (const [i, book] of books.entries()) folder.write(`book-${i}.txt`, book);
+  const source = await textSource({ kind: 'files', paths: [folder.path] });
+  const read = async (part: 'train' | 'heldout'): Promise<string[]> => {
+    const texts: string[] = [];
+    for await (const { text } of source.open(part)) texts.push(text);
+    return texts;
+  };
+  const [train, heldout] = [await read('train'), await read('heldout')];
+  expect(train.length + heldout.length).toBe(source.survey.documents);
+  expect(heldout.length).toBeGreaterThanOrEqual(5);
+  expect([...train, ...heldout].reduce((sum, text) => sum + text.length, 0)).toBe(books.join('').length);
+  expect(source.remarks.join(' ')).toMatch(/3 documents.* cut at blank lines into \d+ sections .* held out, by a hash/);
+});
+
+it('takes documents as they are where there are enough', async () => {
+  const folder = temporaryFolder();
+  folder.write('many.jsonl', Array.from({ length: 500 }, (_, i) => JSON.stringify({ text: `text ${i}` })).join('\n'));
+  const { survey, remarks } = await textSource({ kind: 'files', paths: [folder.path] });
+  expect(survey.documents).toBe(500);
+  expect(remarks.join(' ')).not.toContain('sections');
+});
+
+it('goes from text to a verdict, interrupted at its first step and gone on with', async () => {
+  const folder = temporaryFolder();
+  folder.write('own.jsonl', Array.from({ length: 600 }, (_, i) => JSON.stringify({ text: story(i) })).join('\n'));
+  const out = join(folder.path, 'job');
+  const job = (signal: AbortSignal) =>
+    runStart({
+      out,
+      quiet: true,
+      threads: 1,
+      seed: 0,
+      signal,
+      text: { topic: { kind: 'files', paths: [join(folder.path, 'own.jsonl')] }, minutes: 0.05 },
+    });
+  await job(AbortSignal.abort());
+  expect(existsSync(join(out, REPORT))).toBe(false);
+  await job(new AbortController().signal);
+  const page = readFileSync(join(out, REPORT), 'utf8');
+  expect(page).toMatch(/“[^”]+”, the best of 4, (is|and)/);
+  expect(page).toContain('held out, by a hash of their text');
+  const counts = (part: string) => ShardSet.open(join(out, `${part}-shards`)).manifest.counts.documents;
+  expect(counts('train') + counts('heldout')).toBe(600);
+}, 120_000);
