@@ -105,9 +105,10 @@ describe('the surface', () => {
   it('is these commands with these options', () => {
     const actual = Object.fromEntries(
       commands.map(({ name, command }) => {
-        const words = command.registeredArguments.map((argument) =>
-          argument.required ? `<${argument.name()}${argument.variadic ? '...' : ''}>` : `[${argument.name()}]`,
-        );
+        const words = command.registeredArguments.map((argument) => {
+          const word = `${argument.name()}${argument.variadic ? '...' : ''}`;
+          return argument.required ? `<${word}>` : `[${word}]`;
+        });
         return [name, [...words, ...command.options.map((option) => option.long!)].sort()];
       }),
     );
