@@ -25,17 +25,23 @@ figure { margin: 14px 0 8px }
 figure svg { display: block; width: 100%; height: auto }
 figure svg text { white-space: pre }
 figcaption { font-size: 13.5px; margin-top: 6px; max-width: 90ch }
-.scroll { overflow-x: auto }
+.verdict { font-size: 18px; line-height: 1.5; margin: 0 0 20px; max-width: 72ch }
+.scroll { overflow-x: auto; background: linear-gradient(var(--surface), var(--surface)) no-repeat right / 24px 100% local,
+  linear-gradient(to right, transparent, var(--rule)) no-repeat right / 24px 100% scroll }
+details .scroll { background-image: none }
+.scroll:focus-visible, summary:focus-visible, button:focus-visible { outline: 2px solid var(--ink); outline-offset: 2px }
+.narrow { display: none }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; min-width: 60%; margin: 10px 0 }
 th, td { text-align: right; padding: 5px 12px; white-space: nowrap }
 th { font-weight: 600 }
 th:first-child, td:first-child, td.words, th.words { text-align: left }
-td:first-child { max-width: 260px; overflow: hidden; text-overflow: ellipsis }
+td:first-child { white-space: normal; min-width: 120px; max-width: 340px; overflow-wrap: anywhere }
 thead { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink) }
 table { border-bottom: 1.5px solid var(--ink) }
 tr.group th { text-align: left; padding-top: 12px; color: var(--ink-muted); font-weight: 600; font-size: 13px }
 td strong { font-weight: 700 }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 8px }
+details > .scroll, details > p { margin: 4px 14px 10px }
 details { margin: 8px 0; border: 1px solid var(--rule); border-radius: 6px; background: var(--panel) }
 summary { padding: 7px 14px; cursor: pointer }
 pre { margin: 0; padding: 10px 16px; overflow-x: auto; font: 12.5px/1.5 ui-monospace, Menlo, Consolas, monospace }
@@ -45,7 +51,12 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; font-
 dt { color: var(--ink-muted) }
 dd { margin: 0; overflow-wrap: anywhere }
 footer { height: 60px }
-@media (max-width: 700px) { main, header { padding-left: 16px; padding-right: 16px } }
+@media (max-width: 700px) {
+  main, header { padding-left: 16px; padding-right: 16px }
+  .wide { display: none }
+  .narrow { display: block }
+  th, td { padding: 5px 8px }
+}
 `;
 
 export const PAGE_SCRIPT = `

@@ -95,9 +95,11 @@ describe('lines', () => {
 
   it('accuracy after every loop has a line of K points for each model and bucket', async () => {
     const document = await page();
-    const lines = [...document.querySelectorAll('path[aria-label="accuracy of LoopRPT"]')];
-    expect(lines).toHaveLength(4);
-    for (const line of lines) expect(points(line)).toHaveLength(4);
+    for (const width of ['wide', 'narrow']) {
+      const lines = [...document.querySelectorAll(`.${width} path[aria-label="accuracy of LoopRPT"]`)];
+      expect(lines).toHaveLength(4);
+      for (const line of lines) expect(points(line)).toHaveLength(4);
+    }
   });
 });
 
@@ -133,7 +135,7 @@ describe('the page', () => {
     const rows = [...document.querySelectorAll('tr')].map((row) =>
       [...row.querySelectorAll('td')].map((cell) => cell.textContent),
     );
-    expect(rows).toContainEqual(['LoopRPT − base', 'area', '+10.00 points', '+5.00 to +15.00', '60', 'clear of zero']);
+    expect(rows).toContainEqual(['LoopRPT − base', 'area', '+10.00 points', '+5.00 to +15.00', '60', 'better']);
     expect(rows).toContainEqual(['LoopRPT − base', 'accuracy@1', '+1.00 points', '–', '2', 'no interval']);
     expect(document.body.textContent).toContain(`95 % intervals by paired bootstrap over 60 documents; ${reason}`);
   });
@@ -144,13 +146,31 @@ describe('the page', () => {
     for (const value of ['30.00', '40.00', '50.00', '60.00', '70.00']) expect(text).toContain(value);
   });
 
-  it('says which differences are clear of zero', async () => {
+  it('begins with the verdict; the reference and at most nine more stand in the table above the figures, the rest is folded', async () => {
+    const runs = Array.from({ length: 14 }, (_, i) => ({
+      name: `model ${i}`,
+      metrics: [],
+      evaluation: madeUpEvaluation(`model ${i}`, 0.2 + 0.01 * i),
+    }));
+    const document = await page({ runs, verdict: 'This is better.' });
+    expect(document.querySelector('main')!.children[1]!.textContent).toBe('This is better.');
+    const [first, ...others] = [...document.querySelectorAll('table')];
+    const names = [...first!.querySelectorAll('td:first-child')].map(({ textContent }) => textContent);
+    expect(names).toEqual(['model 0', ...Array.from({ length: 9 }, (_, i) => `model ${i + 5}`)]);
+    expect(first!.closest('details')).toBeNull();
+    for (const table of others) expect(table.closest('details')).not.toBeNull();
+    expect(others.some((table) => table.textContent!.includes('model 3'))).toBe(true);
+    const figure = document.querySelector('figure')!;
+    expect(first!.compareDocumentPosition(figure) & 4).toBe(4);
+  });
+
+  it('says of differences whether they are better, worse or not told apart', async () => {
     const rows = [...(await page()).querySelectorAll('tr')].map((row) => row.textContent!.replaceAll(/\s+/g, ' '));
     const row = (metric: string): string =>
       rows.find((text) => text.includes(metric) && text.includes('LoopRPT − base'))!;
     expect(row('area')).toContain('+10.00');
-    expect(row('area')).toMatch(/(?<!not )clear of zero/);
-    expect(row('accuracy@1')).toContain('not clear of zero');
+    expect(row('area')).toContain('better');
+    expect(row('accuracy@1')).toContain('not told apart');
   });
 
   it.each([

@@ -4,14 +4,16 @@
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { ComparisonResult } from '../result.js';
-import { type Canvas, openCanvas } from './figures/canvas.js';
+import { differenceTable } from './difference-table.js';
+import { type Canvas, NARROW_WIDTH, openCanvas } from './figures/canvas.js';
 import type { Figure } from './figures/figure.js';
-import { aboutIntervals, count, fixed, intervalText, signed } from './format.js';
+import { count, fixed } from './format.js';
 import type { Headline } from './headline.js';
 import { type Html, html, trusted } from './html.js';
 import type { ReportInput, ReportRun } from './input.js';
 import { pageShell } from './page-shell.js';
 import { planReport, type ReportPlan } from './plan.js';
+import { resultTables } from './result-tables.js';
 
 /** Writes the page to `path`, whole or not at all. */
 export async function writeReport(input: ReportInput, path: string): Promise<void> {
@@ -49,15 +51,16 @@ export function reportJson(input: ReportInput): ReportJson {
 
 export async function reportPage(input: ReportInput): Promise<string> {
   const plan = planReport(input);
-  const canvas = await openCanvas();
+  const canvases = { wide: await openCanvas(), narrow: await openCanvas(NARROW_WIDTH) };
+  const { all, others } = resultTables(plan);
   return pageShell({
     title: input.title,
     byline: byline(input),
     sections: html`${input.verdict ? html`<p class="verdict">${input.verdict}</p>` : ''}
+${all}
 ${input.notes.length > 0 ? html`<ul>${input.notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
-${headlineSection(plan)}
-${comparisonSection(input.comparisons)}
-${plan.figures.map((figure) => figureSection(figure, canvas))}
+${plan.figures.map((figure) => figureSection(figure, canvases))}
+${tablesSection([...others, differenceTable(input.comparisons)])}
 ${configurationSection(input.runs, plan)}
 ${makingSection(input, plan)}`,
   });
@@ -70,54 +73,21 @@ function byline({ runs, madeAt }: ReportInput): string {
   return `${runs.length} ${runs.length === 1 ? 'model' : 'models'}${on}${when}`;
 }
 
-function headlineSection({ headline, series }: ReportPlan): Html | string {
-  if (headline.groups.length === 0) return '';
-  const swatch = (name: string) => series.find((candidate) => candidate.name === name)!.style.color;
-  return html`<section><h2>Results</h2>
-<div class="scroll"><table>
-<thead><tr><th>model</th>${headline.columns.map((column) => html`<th>${column}</th>`)}</tr></thead>
-${headline.groups.map(
-  ({ title, tokens, rows }) => html`<tbody>
-<tr class="group"><th colspan="${headline.columns.length + 1}">${title} (${count(tokens)})</th></tr>
-${rows.map(
-  ({
-    model,
-    cells,
-  }) => html`<tr><td title="${model}"><span class="swatch" style="background: ${swatch(model)}"></span>${model}</td>${cells.map(
-    ({ text, best }) => html`<td>${best ? html`<strong>${text}</strong>` : text}</td>`,
-  )}</tr>
-`,
-)}</tbody>`,
-)}
-</table></div>
-<p class="muted">Accuracy of the next token, in per cent: after every loop, and stopped by the gate at the threshold, with the mean loops that it took.
-Area: mean accuracy over 1 to K mean loops along the gate's curve. Cross-entropy: at the last loop, in nats. Best of each column in bold.</p></section>`;
+/** All tables but the first, folded. */
+function tablesSection(tables: readonly (Html | string)[]): Html | string {
+  const there = tables.filter((table) => table !== '');
+  return there.length === 0 ? '' : html`<section><h2>More tables</h2>\n${there}</section>`;
 }
 
-function comparisonSection(comparisons: readonly ComparisonResult[]): Html | string {
-  if (comparisons.length === 0) return '';
-  return html`<section><h2>Differences</h2>
-<div class="scroll"><table>
-<thead><tr><th>difference</th><th class="words">metric</th><th>estimate</th><th>interval</th><th>documents</th><th class="words"></th></tr></thead>
-<tbody>${comparisons.map((comparison) => {
-    const { scale, unit, digits } = /entropy/i.test(comparison.metric)
-      ? { scale: 1, unit: 'nats', digits: 3 }
-      : { scale: 100, unit: 'points', digits: 2 };
-    const { low, high, documents = '–' } = comparison;
-    const says =
-      low === null || high === null ? 'no interval' : low > 0 || high < 0 ? 'clear of zero' : 'not clear of zero';
-    return html`<tr><td>${comparison.a} − ${comparison.b}</td><td class="words">${comparison.metric}</td>
-<td>${signed(scale * comparison.delta, digits)} ${unit}</td><td>${intervalText(comparison, digits, scale)}</td><td>${documents}</td>
-<td class="words">${says}</td></tr>
-`;
-  })}</tbody>
-</table></div>
-<p class="muted">On the same tokens: ${aboutIntervals(comparisons).join('; ')}.</p></section>`;
-}
+type Canvases = Record<'wide' | 'narrow', Canvas>;
 
-function figureSection(figure: Figure, canvas: Canvas): Html {
+/** The figure twice, drawn for a wide page and for a phone; the style sheet shows one of them. */
+function figureSection(figure: Figure, canvases: Canvases): Html {
+  const drawn = Object.entries(canvases).map(
+    ([name, canvas]) => html`<div class="${name}">${trusted(figure.draw(canvas))}</div>`,
+  );
   return html`<section id="${figure.id}"><h2>${figure.title}</h2>
-<figure>${trusted(figure.draw(canvas))}<figcaption>${figure.caption}</figcaption></figure></section>
+<figure>${drawn}<figcaption>${figure.caption}</figcaption></figure></section>
 `;
 }
 

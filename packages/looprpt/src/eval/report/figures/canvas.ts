@@ -9,21 +9,28 @@ import { color, type SeriesStyle } from './palette.js';
 export interface Canvas {
   Plot: typeof import('@observablehq/plot');
   document: Document;
+  /** Of figures, in pixels. On a narrow one a panel stands below the other. */
+  width: number;
   serialize(element: Element): string;
 }
 
-export async function openCanvas(): Promise<Canvas> {
+/** The figures' width in pixels where there is room; a page may scale them. */
+export const SHEET_WIDTH = 960;
+/** And on a phone. */
+export const NARROW_WIDTH = 368;
+
+export async function openCanvas(width: number = SHEET_WIDTH): Promise<Canvas> {
   const [{ JSDOM }, Plot] = await Promise.all([import('jsdom'), import('@observablehq/plot')]);
   const { window } = new JSDOM('');
   const serializer = new window.XMLSerializer();
-  return { Plot, document: window.document, serialize: (element) => serializer.serializeToString(element) };
+  return { Plot, document: window.document, width, serialize: (element) => serializer.serializeToString(element) };
 }
 
-/** The figures' width in pixels; a page may scale them. */
-export const SHEET_WIDTH = 960;
 const FONT_SIZE = 12;
 /** A generous mean width of a character, to lay out text without measuring it. */
 const CHARACTER_WIDTH = 6.9;
+/** A panel is not narrower where it can stand alone in its row. */
+const LEAST_PANEL = 200;
 
 export interface PanelOptions {
   title: string;
@@ -57,14 +64,16 @@ export interface Sheet {
 /** @returns a root `<svg>` with a viewBox, colours as CSS variables; well-formed XML */
 export function drawSheet(canvas: Canvas, sheet: Sheet): string {
   const gap = 16;
-  const panelWidth = (SHEET_WIDTH - gap * (sheet.columns - 1)) / sheet.columns;
+  const { width } = canvas;
+  const columns = Math.max(1, Math.min(sheet.columns, Math.floor(width / LEAST_PANEL)));
+  const panelWidth = (width - gap * (columns - 1)) / columns;
   const legend = drawLegend(canvas, sheet.legend);
-  const rows = Math.ceil(sheet.panels.length / sheet.columns);
+  const rows = Math.ceil(sheet.panels.length / columns);
   const height = legend.height + rows * sheet.panelHeight + (rows - 1) * gap;
   const root = canvas.document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const attributes = {
-    viewBox: `0 0 ${SHEET_WIDTH} ${height}`,
-    width: String(SHEET_WIDTH),
+    viewBox: `0 0 ${width} ${height}`,
+    width: String(width),
     height: String(height),
     role: 'img',
     'aria-label': sheet.label,
@@ -75,8 +84,8 @@ export function drawSheet(canvas: Canvas, sheet: Sheet): string {
   if (legend.element) root.append(legend.element);
   sheet.panels.forEach((options, index) => {
     const panel = drawPanel(canvas, options, panelWidth, sheet.panelHeight);
-    panel.setAttribute('x', String((index % sheet.columns) * (panelWidth + gap)));
-    panel.setAttribute('y', String(legend.height + Math.floor(index / sheet.columns) * (sheet.panelHeight + gap)));
+    panel.setAttribute('x', String((index % columns) * (panelWidth + gap)));
+    panel.setAttribute('y', String(legend.height + Math.floor(index / columns) * (sheet.panelHeight + gap)));
     root.append(panel);
   });
   return canvas.serialize(root);
@@ -118,16 +127,19 @@ function ticksOf({ ticks }: ScaleOptions): { ticks?: NonNullable<ScaleOptions['t
   return ticks === undefined || ticks === null ? {} : { ticks: ticks as NonNullable<ScaleOptions['ticks']> };
 }
 
-function drawLegend({ Plot, document }: Canvas, entries: LegendEntry[]): { element?: Element; height: number } {
+function drawLegend(
+  { Plot, document, width: sheetWidth }: Canvas,
+  entries: LegendEntry[],
+): { element?: Element; height: number } {
   if (entries.length === 0) return { height: 0 };
   const swatch = 28;
   const rowHeight = 22;
   let x = 4;
   let row = 0;
   const placed = entries.map((entry) => {
-    const label = shorten(entry.label, 48);
+    const label = shorten(entry.label, Math.min(48, Math.floor((sheetWidth - swatch - 30) / CHARACTER_WIDTH)));
     const width = swatch + 8 + label.length * CHARACTER_WIDTH + 18;
-    if (x + width > SHEET_WIDTH && x > 4) {
+    if (x + width > sheetWidth && x > 4) {
       x = 4;
       row++;
     }
@@ -139,7 +151,7 @@ function drawLegend({ Plot, document }: Canvas, entries: LegendEntry[]): { eleme
   const element = Plot.plot({
     document,
     className: 'legend',
-    width: SHEET_WIDTH,
+    width: sheetWidth,
     height,
     margin: 0,
     style: `font-size: ${FONT_SIZE}px`,
