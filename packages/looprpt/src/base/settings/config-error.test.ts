@@ -69,6 +69,11 @@ describe('of a run configuration', () => {
       changed({ data: { task: { task: 'hop', hop: 3 } } }),
       'data.task.hop: no such key; did you mean data.task.hops?',
     ],
+    [
+      'keys of two alternatives at once',
+      changed({ data: { shards: 'shards', task: { task: 'hop' } } }),
+      'data.task: does not go with shards; give one of them',
+    ],
     ['something else than a mapping', [], 'invalid input: expected object, received array'],
   ])('%s', (_name, input, expected) => {
     expect(explained(runConfigSchema, input)).toBe(expected);

@@ -109,8 +109,11 @@ function choicesOf(issue: Issue, parents: Node[], path: Path): string[] {
 }
 
 function unknownKey(key: string, path: Path, root: Node, input: unknown): string {
-  const known = new Set(nodesAt(root, path, input).flatMap((node) => Object.keys(node.properties ?? {})));
+  const branches = nodesAt(root, path, input);
+  const known = new Set(branches.flatMap((node) => Object.keys(node.properties ?? {})));
   const full = [...path, key].join('.');
+  const rivals = rivalsOf(key, branches, Object.keys(valueAt(input, path) ?? {}));
+  if (rivals.length > 0) return `${full}: does not go with ${rivals.join(', ')}; give one of them`;
   const here = nearest(key, known);
   const prefix = path.length === 0 ? '' : `${path.join('.')}.`;
   const elsewhere =
@@ -118,6 +121,13 @@ function unknownKey(key: string, path: Path, root: Node, input: unknown): string
   const meant = here !== undefined ? `${prefix}${here}` : elsewhere;
   if (meant !== undefined) return `${full}: no such key; did you mean ${meant}?`;
   return `${full}: no such key; there are: ${[...known].join(', ')}`;
+}
+
+/** The keys given beside `key` that the alternatives with `key` do not have; none when no alternative has it. */
+function rivalsOf(key: string, branches: readonly Node[], given: readonly string[]): string[] {
+  const own = branches.filter((branch) => Object.hasOwn(branch.properties ?? {}, key));
+  if (own.length === 0) return [];
+  return given.filter((other) => !own.some((branch) => Object.hasOwn(branch.properties ?? {}, other)));
 }
 
 /** The schema's nodes for a place of the input; several where alternatives are open. */
