@@ -1,13 +1,13 @@
 /**
  * The chat template of a checkpoint: messages to the one string that the model was trained on.
  *
- * Templates are Jinja, with blocks trimmed as transformers does (`trim_blocks`, `lstrip_blocks`). They come from
+ * Templates are Jinja as transformers runs it (`jinja/`): `tools` and `documents` are None unless given. They come from
  * `chat_template.jinja`, else from `chat_template` in `tokenizer_config.json`. The string holds special tokens as text;
  * `Tokenizer.encode` turns them into ids.
  */
 import { join } from 'node:path';
-import type { Template } from '@huggingface/jinja';
 import { UserError } from '../base/user-error.js';
+import { JinjaTemplate } from './jinja/template.js';
 import { oneLine, readOptional, readTokenizerConfig } from './tokenizer-config.js';
 
 /** `content` is emitted as the template says; ChatML templates emit it verbatim. */
@@ -43,7 +43,7 @@ export class ChatTemplate {
   private constructor(
     /** Jinja, as it stands in the folder. */
     readonly source: string,
-    private readonly template: Template,
+    private readonly template: JinjaTemplate,
     private readonly origin: string,
     private readonly tokens: Record<string, string>,
   ) {}
@@ -80,9 +80,8 @@ export class ChatTemplate {
    * @param tokens `bos_token` and the like, as the template may name them
    */
   static async parse(source: string, origin: string, tokens: Record<string, string> = {}): Promise<ChatTemplate> {
-    const { Template } = await import('@huggingface/jinja');
     try {
-      return new ChatTemplate(source, new Template(source), origin, tokens);
+      return new ChatTemplate(source, new JinjaTemplate(source), origin, tokens);
     } catch (error) {
       throw new UserError(`${origin}: the chat template does not parse (${oneLine(error)})`);
     }
@@ -93,6 +92,8 @@ export class ChatTemplate {
     const thinking = options.enableThinking === undefined ? {} : { enable_thinking: options.enableThinking };
     const variables = {
       ...this.tokens,
+      tools: null,
+      documents: null,
       ...options.variables,
       ...thinking,
       messages,

@@ -19,7 +19,7 @@ async function rendererOf(folder: TemporaryFolder, template: string | null): Pro
 it('renders chats with their variables, one after the other', async () => {
   const renderer = await rendererOf(temporaryFolder(), '{{ messages[0].content }} {{ n }} {{ add_generation_prompt }}');
   const texts = await Promise.all([1, 2, 3].map((n) => renderer.render(asked({ n }), 100)));
-  expect(texts).toEqual(['hi 1 true', 'hi 2 true', 'hi 3 true']);
+  expect(texts).toEqual(['hi 1 True', 'hi 2 True', 'hi 3 true']);
   expect((await renderer.render(asked({ n: 'x'.repeat(500) }), 100)).length).toBe(101);
 });
 
