@@ -5,8 +5,12 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  type AngleTables,
   backward,
+  cat,
   type DType,
+  fusedAttention,
+  fusedQueryAttention,
   fusedResidualNorm,
   fusedRmsNorm,
   fusedSwiglu,
@@ -17,6 +21,7 @@ import {
   scope,
   setThreads,
   type Tensor,
+  tensor,
 } from './index.js';
 
 const threadsBefore = getThreads();
@@ -111,6 +116,127 @@ describe('against float64, on one thread and on two', () => {
         1.01,
       ),
     ),
+  );
+});
+
+/** The first key of each place: documents of 13 and 7 places in turns, or the end of left padding. */
+const documents = (t: number): number => t - (t % 20 < 13 ? t % 20 : (t % 20) - 13);
+const padded = (): number => 3;
+
+/** softmax(q·kᵀ/√D)·v with rotated q and k; a place that sees nothing has zeros. */
+function plainAttention(q: Tensor, k: Tensor, v: Tensor, seen: Tensor): Tensor {
+  const scores = q.matmul(k.transpose(-1, -2)).mul(q.size(-1) ** -0.5);
+  const unseen = seen.logicalNot().unsqueeze(1);
+  const weights = scores.maskedFill(unseen, -1e300).softmax(-1).maskedFill(unseen, 0);
+  return weights.matmul(v);
+}
+
+interface AttentionCase {
+  name: string;
+  B: number;
+  T: number;
+  H: number;
+  G: number;
+  D: number;
+  window: number | null;
+  first: ((t: number) => number) | null;
+}
+
+/** Blocks of queries are of 64, vectors of up to 32 numbers; odd numbers of places and of pairs. */
+const attentions: AttentionCase[] = [
+  { name: 'causal, whole blocks', B: 2, T: 128, H: 2, G: 2, D: 48, window: null, first: null },
+  { name: 'causal, a part of a block', B: 1, T: 77, H: 2, G: 2, D: 64, window: null, first: null },
+  { name: 'grouped heads', B: 1, T: 33, H: 6, G: 2, D: 18, window: null, first: null },
+  { name: 'document boundaries', B: 2, T: 131, H: 2, G: 1, D: 6, window: null, first: documents },
+  { name: 'a window and boundaries', B: 1, T: 70, H: 2, G: 1, D: 16, window: 5, first: documents },
+  { name: 'left padding', B: 1, T: 13, H: 2, G: 1, D: 6, window: null, first: padded },
+  { name: 'many keys', B: 1, T: 300, H: 1, G: 1, D: 32, window: null, first: null },
+];
+
+/** Tables, what is seen, and both versions, of queries at places `at` among T keys. */
+function attentionCase({ B, T, H, G, D, window, first }: AttentionCase, at: number[]) {
+  const angles = (places: number[]): Tensor =>
+    tensor(Float64Array.from(places.flatMap((t) => Array.from({ length: D / 2 }, (_, j) => t * 0.7 ** j))), {
+      dtype: 'float64',
+      shape: [1, places.length, D / 2],
+    });
+  const tables = (places: number[]): AngleTables => {
+    const float = (x: Tensor): Tensor => x.to({ dtype: 'float32' });
+    return { cos: float(angles(places).cos()), sin: float(angles(places).sin()) };
+  };
+  const turned = (x: Tensor, places: number[]): Tensor => {
+    const [cos, sin] = [angles(places).cos(), angles(places).sin()];
+    const [a, b] = [x.slice(-1, 0, D / 2), x.slice(-1, D / 2, D)];
+    return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))], -1);
+  };
+  /** Heads [B, H, places, D] out of joined rows, those of keys once for every query head. */
+  const heads = (rows: Tensor, from: number, count: number): Tensor =>
+    rows
+      .slice(-1, from * D, (from + count) * D)
+      .view(B, rows.size(1), count, D)
+      .transpose(1, 2)
+      .repeatInterleave(H / count, 1);
+  const all = Array.from({ length: T }, (_, t) => t);
+  const firstOf = (t: number): number => first?.(t) ?? 0;
+  const seen = tensor(
+    at.flatMap((t) => all.map((s) => (s <= t && s >= firstOf(t) && (window === null || s > t - window) ? 1 : 0))),
+    { shape: [1, at.length, T] },
+  ).gt(0);
+  const int64 = (values: number[]): Tensor =>
+    tensor(Int32Array.from(Array.from({ length: B }, () => values).flat()), {
+      dtype: 'int64',
+      shape: [B, values.length],
+    });
+  return {
+    tables,
+    firstAt: first ? int64(at.map(firstOf)) : null,
+    lastAt: int64(at),
+    plain: (q: Tensor, kv: Tensor): Tensor =>
+      plainAttention(turned(q, at), turned(heads(kv, H, G), all), heads(kv, H + G, G), seen)
+        .transpose(1, 2)
+        .reshape(B, at.length, H * D),
+    heads,
+    all,
+  };
+}
+
+describe('attention against float64', () => {
+  test.each(attentions)('$name', (shape) =>
+    scope(() => {
+      const { B, T, H, G, D, window } = shape;
+      const places = Array.from({ length: T }, (_, t) => t);
+      const { tables, firstAt, plain, heads } = attentionCase(shape, places);
+      holds(
+        [held(B, T, (H + 2 * G) * D)],
+        ([qkv]) => [fusedAttention(qkv!, tables(places), firstAt, { heads: H, kvHeads: G, window })],
+        ([qkv]) => [plain(heads(qkv!, 0, H), qkv!)],
+        4,
+      );
+    }),
+  );
+
+  test.each(attentions)('queries apart: $name', (shape) =>
+    scope(() => {
+      const { B, T, H, G, D, window } = shape;
+      const at = Array.from({ length: 71 }, (_, i) => (i * 29 + 4) % T);
+      const { tables, firstAt, lastAt, plain, heads, all } = attentionCase(shape, at);
+      const kv = held(B, T, (H + 2 * G) * D);
+      holds(
+        [held(B, at.length, H * D)],
+        ([q]) => [
+          fusedQueryAttention(
+            q!,
+            kv.to({ dtype: 'bfloat16' }),
+            tables(at),
+            tables(all),
+            { last: lastAt, first: firstAt },
+            { heads: H, kvHeads: G, window },
+          ),
+        ],
+        ([q]) => [plain(heads(q!, 0, H), kv)],
+        4,
+      );
+    }),
   );
 });
 

@@ -1,8 +1,8 @@
 /**
  * Fused operators of the addon, each with its own gradient: one pass over memory where plain operators take several.
  *
- * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`), those of norms and SwiGLU bfloat16 too. For other dtypes
- * and devices, norms, SwiGLU, products and read-outs are made of libtorch's operators, with gradients that keep little
+ * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`), those of norms, SwiGLU and attention bfloat16 too. For
+ * other dtypes and devices, norms, SwiGLU, products and read-outs are made of libtorch's operators, with gradients that keep little
  * (`fusedSupports`); attention is not, and `fusedSplitRotate` prepares its heads. Everything can be had from plain operators too, and tests hold the two against each other.
  *
  * Shapes: N or B·T rows, E hidden, F MLP, V vocabulary, H query heads, G key heads, D head size, P = D/2, C queries, S keys.
@@ -28,6 +28,11 @@ const OP = {
 /** Whether the kernels of our own apply to tensors like this one. */
 export function fusable(like: Tensor): boolean {
   return like.dtype === 'float32' && like.device === 'cpu';
+}
+
+/** Whether fused attention applies to rows like these: those kernels take bfloat16 too. */
+export function fusedAttends(rows: Tensor): boolean {
+  return (rows.dtype === 'float32' || rows.dtype === 'bfloat16') && rows.device === 'cpu';
 }
 
 /**
@@ -95,14 +100,14 @@ export interface AttentionHeads {
   window: number | null;
 }
 
-/** cos and sin by place, [B or 1, places, P] each. */
+/** cos and sin by place, [B or 1, places, P] each; for attention in float32. */
 export interface AngleTables {
   cos: Tensor;
   sin: Tensor;
 }
 
 /**
- * Rotary causal attention over joined, unrotated rows.
+ * Rotary causal attention over joined, unrotated rows (`fusedAttends`).
  * @param qkv [B, T, (H + 2G)·D] @param first int64 [B, T], the first key that each place sees; null for 0
  * @returns [B, T, H·D]
  */

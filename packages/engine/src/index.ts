@@ -22,6 +22,7 @@ export {
   type AttentionHeads,
   fusable,
   fusedAdamW_,
+  fusedAttends,
   fusedAttention,
   fusedLinear,
   fusedNextTokenEntropy,

@@ -6,8 +6,9 @@
 //     -> [B, C, H·D]
 //
 // The second is for queries apart from the pass that made the keys and values, which are constants for it: `kv` is that
-// pass's qkv. float32 on the CPU; window 0 means all keys.
+// pass's qkv. Rows of float32 or bfloat16 on the CPU with float32 tables; window 0 means all keys.
 #include "attention_kernel.h"
+#include "elements.h"
 #include "operator.h"
 
 namespace looprpt {
@@ -49,9 +50,11 @@ void checkPlaces(const Tensor& places, int64_t B, int64_t C, int64_t least, int6
                 most);
 }
 
-AttentionProblem problemOf(const Inputs& in, bool joined) {
-  check(in.q, at::kFloat, "q");
-  check(in.kv, at::kFloat, "kv");
+template <typename Element>
+AttentionProblem<Element> problemOf(const Inputs& in, bool joined) {
+  const at::ScalarType type = c10::CppTypeToScalarType<Element>::value;
+  check(in.q, type, "q");
+  check(in.kv, type, "kv");
   check(in.last, at::kLong, "last");
   check(in.first, at::kLong, "first");
   const int64_t width = in.kv.size(2), D = width / (in.heads + 2 * in.kvHeads);
@@ -61,23 +64,22 @@ AttentionProblem problemOf(const Inputs& in, bool joined) {
   TORCH_CHECK(in.kv.size(0) == B && in.q.size(2) == (joined ? width : in.heads * D), "q and kv do not belong together");
   checkPlaces(in.last, B, C, -1, S - 1, "last");  // −1: a query that sees nothing
   checkPlaces(in.first, B, C, 0, S, "first");
-  const Rows q{floats(in.q), C * in.q.size(2), in.q.size(2)};
-  const Rows k{floats(in.kv) + in.heads * D, S * width, width};
-  const Rows v{floats(in.kv) + (in.heads + in.kvHeads) * D, S * width, width};
-  return {B,
-          C,
-          S,
-          in.heads,
-          in.kvHeads,
-          D,
-          q,
-          k,
-          v,
-          ropeOf(in.queryCos, in.querySin, C, D / 2),
-          ropeOf(in.keyCos, in.keySin, S, D / 2),
-          placesOrNull(in.last),
-          placesOrNull(in.first),
-          in.window};
+  const Element *q = in.q.data_ptr<Element>(), *kv = in.kv.data_ptr<Element>();
+  const AttentionShape shape{B,
+                             C,
+                             S,
+                             in.heads,
+                             in.kvHeads,
+                             D,
+                             ropeOf(in.queryCos, in.querySin, C, D / 2),
+                             ropeOf(in.keyCos, in.keySin, S, D / 2),
+                             placesOrNull(in.last),
+                             placesOrNull(in.first),
+                             in.window};
+  return {shape,
+          {q, C * in.q.size(2), in.q.size(2)},
+          {kv + in.heads * D, S * width, width},
+          {kv + (in.heads + in.kvHeads) * D, S * width, width}};
 }
 
 struct Saved {
@@ -89,10 +91,16 @@ struct Saved {
 };
 
 Tensor forward(AutogradContext* ctx, const Inputs& in, bool joined) {
-  const AttentionProblem p = problemOf(in, joined);
-  const auto options = in.q.options();
-  const Saved saved{in, at::empty({p.B, p.C, p.H * p.D}, options), at::empty({p.B, p.H, p.C}, options)};
-  attentionForward(p, saved.out.data_ptr<float>(), saved.logSumExp.data_ptr<float>());
+  check(in.q, in.kv.scalar_type(), "q");
+  TORCH_CHECK(hasElements(in.q), "float32 or bfloat16 rows are needed, not ", in.q.scalar_type());
+  Saved saved{in, Tensor(), Tensor()};
+  byElement(in.q, [&](auto element) {
+    using Element = decltype(element);
+    const auto p = problemOf<Element>(in, joined);
+    saved.out = at::empty({p.B, p.C, p.H * p.D}, in.q.options());
+    saved.logSumExp = at::empty({p.B, p.H, p.C}, in.q.options().dtype(at::kFloat));
+    attentionForward(p, saved.out.data_ptr<Element>(), saved.logSumExp.data_ptr<float>());
+  });
   save(ctx, saved);
   ctx->saved_data["heads"] = in.heads;
   ctx->saved_data["kv_heads"] = in.kvHeads;
@@ -108,10 +116,12 @@ Saved restored(const AutogradContext* ctx) {
   return saved;
 }
 
-void backward(const AttentionProblem& p, const Saved& saved, const Tensor& dOut, MutableRows dq, MutableRows dk,
-              MutableRows dv) {
+template <typename Element>
+void backward(const AttentionProblem<Element>& p, const Saved& saved, const Tensor& dOut, MutableRows<Element> dq,
+              MutableRows<Element> dk, MutableRows<Element> dv) {
   const Tensor rows = dOut.contiguous();
-  attentionBackward(p, floats(saved.out), floats(saved.logSumExp), floats(rows), dq, dk, dv);
+  attentionBackward(p, const_cast<const Element*>(saved.out.data_ptr<Element>()), floats(saved.logSumExp),
+                    const_cast<const Element*>(rows.data_ptr<Element>()), dq, dk, dv);
 }
 
 // `count` absent gradients after those given, for inputs that are constants.
@@ -131,13 +141,15 @@ struct SelfAttention : Function<SelfAttention> {
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     refuseSecondDerivative("attention");
     const Saved saved = restored(ctx);
-    const AttentionProblem p = problemOf(saved.in, true);
     const Tensor dQkv = at::empty_like(saved.in.q);
-    const int64_t width = dQkv.size(2);
-    float* dq = dQkv.data_ptr<float>();
-    float *dk = dq + p.H * p.D, *dv = dk + p.G * p.D;
-    looprpt::backward(p, saved, gradients[0], {dq, p.C * width, width}, {dk, p.C * width, width},
-                      {dv, p.C * width, width});
+    byElement(dQkv, [&](auto element) {
+      using Element = decltype(element);
+      const auto p = problemOf<Element>(saved.in, true);
+      const int64_t width = dQkv.size(2), batch = p.C * width;
+      Element* dq = dQkv.data_ptr<Element>();
+      Element *dk = dq + p.H * p.D, *dv = dk + p.G * p.D;
+      looprpt::backward<Element>(p, saved, gradients[0], {dq, batch, width}, {dk, batch, width}, {dv, batch, width});
+    });
     return withConstants(dQkv, 6);
   }
 };
@@ -154,11 +166,14 @@ struct QueryAttention : Function<QueryAttention> {
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     refuseSecondDerivative("query_attention");
     const Saved saved = restored(ctx);
-    const AttentionProblem p = problemOf(saved.in, false);
     const Tensor dQ = at::empty_like(saved.in.q);
-    const int64_t width = dQ.size(2);
-    const MutableRows none{nullptr, 0, 0};
-    looprpt::backward(p, saved, gradients[0], {dQ.data_ptr<float>(), p.C * width, width}, none, none);
+    byElement(dQ, [&](auto element) {
+      using Element = decltype(element);
+      const auto p = problemOf<Element>(saved.in, false);
+      const int64_t width = dQ.size(2);
+      const MutableRows<Element> none{nullptr, 0, 0};
+      looprpt::backward<Element>(p, saved, gradients[0], {dQ.data_ptr<Element>(), p.C * width, width}, none, none);
+    });
     return withConstants(dQ, 10);
   }
 };

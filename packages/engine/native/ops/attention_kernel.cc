@@ -17,17 +17,15 @@ constexpr float kHidden = -1e30f;  // score of a key that is not seen
 constexpr float kHiddenBelow = -1e29f;
 
 // Copies n elements and returns their dot product with others.
-float copyAndDot(const float* from, const float* with, int64_t n, float* to) {
+template <typename Element>
+float copyAndDot(const Element* from, const Element* with, int64_t n, float* to) {
   Vec sums{};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const Vec v = load(from + i);
-    store(to + i, v);
-    sums += v * load(with + i);
-  }
-  float total = simd::sum(sums);
-  for (; i < n; ++i) total += (to[i] = from[i]) * with[i];
-  return total;
+  overLanes(n, [&](int64_t i, auto lanes) {
+    const Vec v = load(from + i, lanes);
+    store(to + i, v, lanes);
+    sums += v * load(with + i, lanes);
+  });
+  return simd::sum(sums);
 }
 
 // Scores of one query over the block's keys, hidden ones marked. Returns the largest.
@@ -108,7 +106,7 @@ KeyRange queriesSeeing(const QueryBlock& block, int64_t j) {
 
 // Calls body(b, g) for every key head g of every row b, shared out among the threads.
 template <typename Body>
-void forKeyHeads(const AttentionProblem& p, const Body& body) {
+void forKeyHeads(const AttentionShape& p, const Body& body) {
   at::parallel_for(0, p.B * p.G, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) body(task / p.G, task % p.G);
   });
@@ -116,22 +114,22 @@ void forKeyHeads(const AttentionProblem& p, const Body& body) {
 
 // Calls body(h, from) for every block of queries, from `from` on, of every query head h that reads key head g.
 template <typename Body>
-void forQueryBlocks(const AttentionProblem& p, int64_t g, const Body& body) {
+void forQueryBlocks(const AttentionShape& p, int64_t g, const Body& body) {
   const int64_t R = p.H / p.G;
   for (int64_t h = g * R; h < (g + 1) * R; ++h)
     for (int64_t from = 0; from < p.C; from += kBlock) body(h, from);
 }
 
-// One query head's part of a tensor [B, C, H·D]: its row of query c is D floats.
-template <typename Float>
+// One query head's part of a tensor [B, C, H·D]: its row of query c is D elements.
+template <typename Element>
 struct HeadRows {
-  Float* data;
+  Element* data;
   int64_t stride;
-  Float* row(int64_t c) const { return data + c * stride; }
+  Element* row(int64_t c) const { return data + c * stride; }
 };
 
-template <typename Float>
-HeadRows<Float> headOf(const AttentionProblem& p, Float* all, int64_t b, int64_t h) {
+template <typename Element>
+HeadRows<Element> headOf(const AttentionShape& p, Element* all, int64_t b, int64_t h) {
   return {all + (b * p.C * p.H + h) * p.D, p.H * p.D};
 }
 
@@ -148,8 +146,9 @@ RowWeights weighKeys(const QueryBlock& block, const Padded& pad, int64_t i, floa
   return {largest, exponentiate(row, largest, keys.from, end)};
 }
 
-void forwardBlock(const AttentionProblem& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
-                  const HeadRows<float>& out, float* logSumExp) {
+template <typename Element>
+void forwardBlock(const AttentionShape& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
+                  const HeadRows<Element>& out, float* logSumExp) {
   float* scores = threadScratch().get(kScores, kBlock * pad.S);
   float* result = threadScratch().get(kOut, kBlock * pad.D);
   float scale[kBlock] = {};
@@ -163,13 +162,17 @@ void forwardBlock(const AttentionProblem& p, const Padded& pad, const HeadTables
     logSumExp[block.from + i] = sees ? row.largest + std::log(row.total) : 0.0f;
   }
   weighBlock(block, pad, scores, tables.values, result);
-  for (int64_t i = 0; i < block.count; ++i)
-    for (int64_t d = 0; d < p.D; ++d) out.row(block.from + i)[d] = result[i * pad.D + d] * scale[i];
+  for (int64_t i = 0; i < block.count; ++i) {
+    Element* to = out.row(block.from + i);
+    const float* from = result + i * pad.D;
+    overLanes(p.D, [&](int64_t d, auto lanes) { store(to + d, load(from + d, lanes) * scale[i], lanes); });
+  }
 }
 
 // What the backward pass has of one query head.
+template <typename Element>
 struct HeadResults {
-  HeadRows<const float> out, dOut;
+  HeadRows<const Element> out, dOut;
   const float* logSumExp;
 };
 
@@ -179,8 +182,9 @@ struct BlockGradients {
 };
 
 // P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ) with δ = dO·O
-BlockGradients scoreGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables,
-                              const QueryBlock& block, const HeadResults& head) {
+template <typename Element>
+BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad, const HeadTables& tables,
+                              const QueryBlock& block, const HeadResults<Element>& head) {
   Scratch& scratch = threadScratch();
   const BlockGradients d{scratch.get(kScores, kBlock * pad.S), scratch.get(kDScores, kBlock * pad.S),
                          scratch.get(kDOut, kBlock * pad.D)};
@@ -205,9 +209,9 @@ BlockGradients scoreGradients(const AttentionProblem& p, const Padded& pad, cons
   return d;
 }
 
-void writeQueryGradients(const AttentionProblem& p, const Padded& pad, const HeadTables& tables,
-                         const QueryBlock& block, const BlockGradients& d, int64_t b, int64_t h,
-                         const MutableRows& dq) {
+template <typename Element>
+void writeQueryGradients(const AttentionShape& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
+                         const BlockGradients& d, int64_t b, int64_t h, const MutableRows<Element>& dq) {
   const int64_t P = p.D / 2;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   float* dQueries = threadScratch().get(kDQueries, kBlock * pad.D);
@@ -237,19 +241,21 @@ void addKeyGradients(const Padded& pad, const QueryBlock& block, const BlockGrad
   }
 }
 
-void writeKeyGradients(const AttentionProblem& p, const Padded& pad, const KeyGradients& sums, int64_t b, int64_t g,
-                       const MutableRows& dk, const MutableRows& dv) {
+template <typename Element>
+void writeKeyGradients(const AttentionShape& p, const Padded& pad, const KeyGradients& sums, int64_t b, int64_t g,
+                       const MutableRows<Element>& dk, const MutableRows<Element>& dv) {
   for (int64_t s = 0; s < p.S; ++s) {
     const float *key = sums.keys + s * pad.D, *value = sums.values + s * pad.D;
     rotate<Turn::kBack>(key, p.keyRope.at(b, s, p.D / 2), p.D / 2, 1.0f,
                         dk.data + b * dk.batchStride + s * dk.placeStride + g * p.D);
-    std::copy(value, value + p.D, dv.data + b * dv.batchStride + s * dv.placeStride + g * p.D);
+    copyRow(value, p.D, dv.data + b * dv.batchStride + s * dv.placeStride + g * p.D);
   }
 }
 
 }  // namespace
 
-void attentionForward(const AttentionProblem& p, float* out, float* logSumExp) {
+template <typename Element>
+void attentionForward(const AttentionProblem<Element>& p, Element* out, float* logSumExp) {
   const Padded pad = paddingFor(p);
   forKeyHeads(p, [&](int64_t b, int64_t g) {
     const HeadTables tables = packHead(p, pad, b, g, false);
@@ -261,8 +267,9 @@ void attentionForward(const AttentionProblem& p, float* out, float* logSumExp) {
   });
 }
 
-void attentionBackward(const AttentionProblem& p, const float* out, const float* logSumExp, const float* dOut,
-                       MutableRows dq, MutableRows dk, MutableRows dv) {
+template <typename Element>
+void attentionBackward(const AttentionProblem<Element>& p, const Element* out, const float* logSumExp,
+                       const Element* dOut, MutableRows<Element> dq, MutableRows<Element> dk, MutableRows<Element> dv) {
   const Padded pad = paddingFor(p);
   const bool constantKeys = dk.data == nullptr;
   forKeyHeads(p, [&](int64_t b, int64_t g) {
@@ -273,7 +280,7 @@ void attentionBackward(const AttentionProblem& p, const float* out, const float*
     forQueryBlocks(p, g, [&](int64_t h, int64_t from) {
       QueryBlock block;
       packQueries(p, pad, b, h, from, block);
-      const HeadResults head{headOf(p, out, b, h), headOf(p, dOut, b, h), logSumExp + (b * p.H + h) * p.C};
+      const HeadResults<Element> head{headOf(p, out, b, h), headOf(p, dOut, b, h), logSumExp + (b * p.H + h) * p.C};
       const BlockGradients d = scoreGradients(p, pad, tables, block, head);
       writeQueryGradients(p, pad, tables, block, d, b, h, dq);
       if (!constantKeys) addKeyGradients(pad, block, d, sums);
@@ -281,5 +288,12 @@ void attentionBackward(const AttentionProblem& p, const float* out, const float*
     if (!constantKeys) writeKeyGradients(p, pad, sums, b, g, dk, dv);
   });
 }
+
+template void attentionForward(const AttentionProblem<float>&, float*, float*);
+template void attentionForward(const AttentionProblem<BFloat16>&, BFloat16*, float*);
+template void attentionBackward(const AttentionProblem<float>&, const float*, const float*, const float*,
+                                MutableRows<float>, MutableRows<float>, MutableRows<float>);
+template void attentionBackward(const AttentionProblem<BFloat16>&, const BFloat16*, const float*, const BFloat16*,
+                                MutableRows<BFloat16>, MutableRows<BFloat16>, MutableRows<BFloat16>);
 
 }  // namespace looprpt

@@ -11,12 +11,12 @@ Scratch& threadScratch() {
   return scratch;
 }
 
-Padded paddingFor(const AttentionProblem& p) { return {roundUp(p.D, kLanes), roundUp(p.S, 2 * kLanes) + 2 * kLanes}; }
+Padded paddingFor(const AttentionShape& p) { return {roundUp(p.D, kLanes), roundUp(p.S, 2 * kLanes) + 2 * kLanes}; }
 
 namespace {
 
 // The keys that query c of row b sees.
-View viewOf(const AttentionProblem& p, int64_t b, int64_t c) {
+View viewOf(const AttentionShape& p, int64_t b, int64_t c) {
   const int64_t last = p.last ? p.last[b * p.C + c] : c;
   int64_t first = p.first ? p.first[b * p.C + c] : 0;
   if (p.window > 0) first = std::max(first, last - p.window + 1);
@@ -53,17 +53,18 @@ void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, flo
   std::fill(rows + end * pad.D, rows + padded * pad.D, 0.0f);
 }
 
-HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int64_t g, bool backward) {
+template <typename Element>
+HeadTables packHead(const AttentionProblem<Element>& p, const Padded& pad, int64_t b, int64_t g, bool backward) {
   Scratch& scratch = threadScratch();
   HeadTables t{scratch.get(kKeys, pad.S * pad.D), scratch.get(kKeysT, pad.D * pad.S),
                scratch.get(kValues, pad.S * pad.D), backward ? scratch.get(kValuesT, pad.D * pad.S) : nullptr};
   const int64_t P = p.D / 2;
   for (int64_t s = 0; s < p.S; ++s) {
-    const float* k = p.k.data + b * p.k.batchStride + s * p.k.placeStride + g * p.D;
-    const float* v = p.v.data + b * p.v.batchStride + s * p.v.placeStride + g * p.D;
+    const Element* k = p.k.data + b * p.k.batchStride + s * p.k.placeStride + g * p.D;
+    const Element* v = p.v.data + b * p.v.batchStride + s * p.v.placeStride + g * p.D;
     float* key = t.keys + s * pad.D;
     rotate(k, p.keyRope.at(b, s, P), P, 1.0f, key);
-    std::copy(v, v + p.D, t.values + s * pad.D);
+    copyRow(v, p.D, t.values + s * pad.D);
   }
   for (float* table : {t.keys, t.values}) clearPadding(pad, p.D, p.S, pad.S, table);
   transpose(pad, t.keys, p.S, p.D, t.keysT);
@@ -71,7 +72,9 @@ HeadTables packHead(const AttentionProblem& p, const Padded& pad, int64_t b, int
   return t;
 }
 
-void packQueries(const AttentionProblem& p, const Padded& pad, int64_t b, int64_t h, int64_t from, QueryBlock& block) {
+template <typename Element>
+void packQueries(const AttentionProblem<Element>& p, const Padded& pad, int64_t b, int64_t h, int64_t from,
+                 QueryBlock& block) {
   const int64_t P = p.D / 2;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   block.from = from;
@@ -81,12 +84,17 @@ void packQueries(const AttentionProblem& p, const Padded& pad, int64_t b, int64_
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t c = from + i;
     block.views[i] = viewOf(p, b, c);
-    const float* q = p.q.data + b * p.q.batchStride + c * p.q.placeStride + h * p.D;
+    const Element* q = p.q.data + b * p.q.batchStride + c * p.q.placeStride + h * p.D;
     rotate(q, p.queryRope.at(b, c, P), P, scale, block.rows + i * pad.D);
   }
   for (int64_t i = block.count; i < kBlock; ++i) block.views[i] = {0, -1};  // padding sees nothing
   block.keys = rangeOf(block.views, block.count);
   for (int64_t i = 0; i < kBlock; i += kRows) block.tileKeys[i / kRows] = rangeOf(block.views + i, kRows);
 }
+
+template HeadTables packHead(const AttentionProblem<float>&, const Padded&, int64_t, int64_t, bool);
+template HeadTables packHead(const AttentionProblem<BFloat16>&, const Padded&, int64_t, int64_t, bool);
+template void packQueries(const AttentionProblem<float>&, const Padded&, int64_t, int64_t, int64_t, QueryBlock&);
+template void packQueries(const AttentionProblem<BFloat16>&, const Padded&, int64_t, int64_t, int64_t, QueryBlock&);
 
 }  // namespace looprpt

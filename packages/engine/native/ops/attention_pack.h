@@ -46,7 +46,7 @@ struct Padded {
   int64_t D, S;  // columns of [place][feature] tables, columns of [feature][place] tables
 };
 
-Padded paddingFor(const AttentionProblem& problem);
+Padded paddingFor(const AttentionShape& problem);
 
 // Zeros columns D and up of rows 0..end, and all of the rows after them up to `padded`.
 void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, float* rows);
@@ -56,7 +56,8 @@ struct HeadTables {
   float *keys, *keysT, *values, *valuesT;
 };
 
-HeadTables packHead(const AttentionProblem& problem, const Padded& pad, int64_t b, int64_t g, bool backward);
+template <typename Element>
+HeadTables packHead(const AttentionProblem<Element>& problem, const Padded& pad, int64_t b, int64_t g, bool backward);
 
 // The keys that a query sees.
 struct View {
@@ -79,7 +80,8 @@ struct QueryBlock {
   float* rows;                              // [kBlock][pad.D]
 };
 
-void packQueries(const AttentionProblem& problem, const Padded& pad, int64_t b, int64_t h, int64_t from,
+template <typename Element>
+void packQueries(const AttentionProblem<Element>& problem, const Padded& pad, int64_t b, int64_t h, int64_t from,
                  QueryBlock& block);
 
 }  // namespace looprpt

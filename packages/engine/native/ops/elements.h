@@ -5,7 +5,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -64,6 +64,19 @@ template <typename T>
 inline void store(T* to, Vec v, Whole) {
   store(to, v);
 }
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+inline __mmask16 maskOf(Part part) { return static_cast<__mmask16>((1u << part.count) - 1); }
+inline Vec load(const float* from, Part part) {
+  return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(maskOf(part), from));
+}
+inline void store(float* to, Vec v, Part part) { _mm512_mask_storeu_ps(to, maskOf(part), reinterpret_cast<__m512>(v)); }
+inline Vec load(const BFloat16* from, Part part) {
+  return widened(reinterpret_cast<HalfVec>(_mm256_maskz_loadu_epi16(maskOf(part), from)));
+}
+inline void store(BFloat16* to, Vec v, Part part) {
+  _mm256_mask_storeu_epi16(to, maskOf(part), reinterpret_cast<__m256i>(narrowed(v)));
+}
+#else
 template <typename T>
 inline Vec load(const T* from, Part part) {
   T padded[kLanes] = {};
@@ -76,6 +89,7 @@ inline void store(T* to, Vec v, Part part) {
   store(padded, v);
   std::memcpy(to, padded, part.count * sizeof(T));
 }
+#endif
 
 // body(i, whole or part) for the vectors of a row of `length` elements.
 template <typename Body>
@@ -83,6 +97,12 @@ inline void overLanes(int64_t length, const Body& body) {
   int64_t i = 0;
   for (; i + kLanes <= length; i += kLanes) body(i, Whole{});
   if (i < length) body(i, Part{length - i});
+}
+
+// The elements of a row in another dtype, or the same.
+template <typename From, typename To>
+inline void copyRow(const From* from, int64_t length, To* to) {
+  overLanes(length, [&](int64_t i, auto lanes) { store(to + i, load(from + i, lanes), lanes); });
 }
 
 }  // namespace simd

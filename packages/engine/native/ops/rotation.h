@@ -1,8 +1,10 @@
-// Rotary position embedding of one head of D floats, half-split: elements j and j + D/2 turn together, by the angle
+// Rotary position embedding of one head of D elements, half-split: elements j and j + D/2 turn together, by the angle
 // that belongs to the place and to j. The only place where the CPU's kernels rotate.
 #pragma once
 
 #include <cstdint>
+
+#include "elements.h"
 
 namespace looprpt {
 
@@ -25,15 +27,15 @@ struct Rope {
 enum class Turn { kForward, kBack };
 
 // to = scale · x, turned
-template <Turn turn = Turn::kForward>
-inline void rotate(const float* __restrict x, const Angles& angles, int64_t P, float scale, float* __restrict to) {
+template <Turn turn = Turn::kForward, typename From, typename To>
+inline void rotate(const From* x, const Angles& angles, int64_t P, float scale, To* to) {
   constexpr float sign = turn == Turn::kForward ? 1.0f : -1.0f;
-  const float* __restrict cos = angles.cos, * __restrict sin = angles.sin;
-  for (int64_t j = 0; j < P; ++j) {
-    const float a = x[j], b = x[j + P], s = sign * sin[j];
-    to[j] = scale * (a * cos[j] - b * s);
-    to[j + P] = scale * (b * cos[j] + a * s);
-  }
+  simd::overLanes(P, [&](int64_t j, auto lanes) {
+    const simd::Vec a = simd::load(x + j, lanes), b = simd::load(x + P + j, lanes);
+    const simd::Vec cos = simd::load(angles.cos + j, lanes), sin = sign * simd::load(angles.sin + j, lanes);
+    simd::store(to + j, scale * (a * cos - b * sin), lanes);
+    simd::store(to + P + j, scale * (b * cos + a * sin), lanes);
+  });
 }
 
 }  // namespace looprpt

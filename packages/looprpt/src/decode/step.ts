@@ -24,7 +24,7 @@ import {
 } from '@looprpt/engine';
 import { type Attention, type KeysValues, passAttention } from '../model/attend.js';
 import type { LoopLM } from '../model/loop-lm.js';
-import { FUSED, hasOwnAttention, PLAIN } from '../model/operators.js';
+import { FUSED, hasPagedAttention, PLAIN } from '../model/operators.js';
 import { ropeTables } from '../model/rope.js';
 import { runLayers } from '../model/stack.js';
 import type { KVMemory } from './kv-memory.js';
@@ -53,7 +53,7 @@ export class Step implements Disposable {
   constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
     this.#model = model;
     this.#memory = memory;
-    this.#fused = hasOwnAttention(model.kernels, model.weights.embedding);
+    this.#fused = hasPagedAttention(model.kernels, model.weights.embedding);
     if (this.#fused && reproducible) this.#pack();
     this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
     this.#angles = scope(() => {

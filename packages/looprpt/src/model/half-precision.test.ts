@@ -1,6 +1,5 @@
 /**
- * A bfloat16 step by fused operators, which for half precision are libtorch's own put together (the way that other devices go),
- * against the same step in float64: loss and gradients are as near as those of plain operators.
+ * A bfloat16 step by fused operators against the same step in float64: loss and gradients are as near as those of plain operators.
  */
 import { backward, type DType, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';

@@ -7,6 +7,7 @@
  */
 import {
   fusable,
+  fusedAttends,
   fusedLinear,
   fusedResidualNorm,
   fusedRmsNorm,
@@ -73,8 +74,13 @@ export function operatorsFor(kernels: Kernels, like: Tensor): Operators {
   return kernels === 'fused' && fusedSupports(like) ? FUSED : PLAIN;
 }
 
-/** Whether attention without a cache is a kernel of our own too, float32 on the CPU; elsewhere it is libtorch's. */
+/** Whether attention without a cache is a kernel of our own too: float32 and bfloat16 on the CPU; elsewhere it is libtorch's. */
 export function hasOwnAttention(kernels: Kernels, like: Tensor): boolean {
+  return kernels === 'fused' && fusedAttends(like);
+}
+
+/** Whether a decoder's attention over pages is a kernel of our own, float32 on the CPU. */
+export function hasPagedAttention(kernels: Kernels, like: Tensor): boolean {
   return kernels === 'fused' && fusable(like);
 }
 

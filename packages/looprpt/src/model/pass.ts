@@ -35,7 +35,8 @@ export function passContext(
   { dtype, ownAttention }: { dtype: DType; ownAttention: boolean },
 ): PassContext {
   const { placesBT, firstKeyBT } = shape;
-  const rope = ropeTables(config, shape.positionsBT, dtype);
+  // Our own kernel computes with floats, whatever the rows are.
+  const rope = ropeTables(config, shape.positionsBT, ownAttention ? 'float32' : dtype);
   return { rope, firstKeyBT, placesBT, visible: ownAttention ? null : visibleByLayer(config, shape, dtype) };
 }
 

@@ -7,13 +7,13 @@ import { arange, cat, type DType, op, type Tensor } from '@looprpt/engine';
 import type { LoopLMConfig } from './config.js';
 
 export interface RopeTables {
-  /** [B or 1, T, P] each, in the model's dtype. */
+  /** [B or 1, T, P] each, in the model's dtype; float32 for attention of our own. */
   cosBTP: Tensor;
   sinBTP: Tensor;
 }
 
 /**
- * cos and sin of position·θ^(−2j/D), computed in float32 (float64 for a float64 model) and cast to the model's dtype.
+ * cos and sin of position·θ^(−2j/D), computed in float32 (float64 for a float64 model) and cast to `dtype`.
  * The same for all layers and loops.
  * @param positionsBT int64 [B or 1, T]
  */

@@ -2,8 +2,8 @@
  * What the operators of a pass keep or make, in bytes, by the way in which they are computed (engine's fused.ts):
  *
  *   plain   libtorch's operators one by one; float64
- *   own     the addon's kernels; float32 on the CPU
- *   lean    libtorch's operators with gradients that keep little; half precision anywhere, float32 on other devices
+ *   own     the addon's kernels; float32 on the CPU, and the stack in bfloat16 there
+ *   lean    libtorch's operators with gradients that keep little; everything else
  *
  * Letters: E hidden, F MLP, L layers, H query heads, G key heads, D head size, V vocabulary, T places of a row.
  */
@@ -12,9 +12,17 @@ import type { RunConfig } from '../run-config.js';
 
 export type Way = 'plain' | 'own' | 'lean';
 
-export function wayOf({ dtype, device }: Pick<RunConfig, 'dtype' | 'device'>): Way {
+type Where = Pick<RunConfig, 'dtype' | 'device'>;
+
+/** Of the layers. */
+export function wayOf({ dtype, device }: Where): Way {
   if (dtype === 'float64') return 'plain';
-  return dtype === 'float32' && device === 'cpu' ? 'own' : 'lean';
+  return device === 'cpu' && dtype !== 'float16' ? 'own' : 'lean';
+}
+
+/** Of the LM head. */
+function readOutWayOf(where: Where): Way {
+  return where.dtype === 'bfloat16' ? 'lean' : wayOf(where);
 }
 
 export interface Widths {
@@ -46,7 +54,7 @@ export function stackBytes(model: LoopLMConfig, T: number, config: RunConfig): S
     case 'plain':
       return plainStack(model, T, config.dtype);
     case 'own':
-      return ownStack(model);
+      return ownStack(model, config.dtype);
     case 'lean':
       return leanStack(model, config.dtype);
     default:
@@ -72,10 +80,15 @@ function plainStack(model: LoopLMConfig, T: number, dtype: RunConfig['dtype']): 
   return { layer, made: layer, norm };
 }
 
-/** Four norms and two sums in two operators, SwiGLU in one, attention without scores; float32. */
-function ownStack({ hiddenSize: E, intermediateSize: F, heads: H, kvHeads: G, headDim: D }: LoopLMConfig): StackBytes {
-  const layer = 4 * ((H + 2 * G) * D + H * D + H + 6 * E + 3 * F);
-  return { layer, made: layer, norm: 4 * E };
+/** Four norms and two sums in two operators, SwiGLU in one, attention without scores. */
+function ownStack(
+  { hiddenSize: E, intermediateSize: F, heads: H, kvHeads: G, headDim: D }: LoopLMConfig,
+  dtype: RunConfig['dtype'],
+): StackBytes {
+  const { width } = widthsOf(dtype);
+  // Log-sums of attention are float32.
+  const layer = width * ((H + 2 * G) * D + H * D + 6 * E + 3 * F) + 4 * H;
+  return { layer, made: layer, norm: width * E };
 }
 
 /** The joined rows are not kept, the rotated heads are, keys and values once for every query head. */
@@ -114,7 +127,7 @@ export function readOutBytes(
   differentiable: boolean,
 ): ReadOutBytes {
   const { width, wide } = widthsOf(config.dtype);
-  const way = wayOf(config);
+  const way = readOutWayOf(config);
   const all = places * V;
   switch (way) {
     case 'plain': {
