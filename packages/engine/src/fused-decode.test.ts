@@ -267,46 +267,67 @@ describe('fusedPagedAttention', () => {
 describe('fusedReadTokens', () => {
   const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
   const ways: WantedToken[] = [
-    { temperature: 0, uniform: 0 },
-    { temperature: 1, uniform: 0.5 },
-    { temperature: 0.7, uniform: 0 },
-    { temperature: 2, uniform: 1 - 2 ** -53 },
+    { temperature: 0, key: [0, 0] },
+    { temperature: 1, key: [1, 2] },
+    { temperature: 0.7, key: [2 ** 32 - 1, 3] },
+    { temperature: 2, key: [5, 2 ** 32 - 1] },
   ];
   // Below a vector, one block of ids, several.
   const sizes = [1, 7, 384, 1031];
 
-  /** By definition, in float64; −1 and NaN where the logits make no distribution. */
-  function slow(logits: readonly number[], wanted: WantedToken): [id: number, logProb: number] {
-    const largest = Math.max(...logits);
-    const given = 'id' in wanted ? wanted.id : null;
-    if (!Number.isFinite(largest)) return [given ?? -1, nan];
-    const weigh = (t: number): number[] => logits.map((x) => Math.exp((x - largest) / t));
-    const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
-    const pick = ({ temperature, uniform }: { temperature: number; uniform: number }): number => {
-      if (temperature === 0) return logits.indexOf(largest);
-      const weights = weigh(temperature);
-      const most = uniform * sum(weights);
-      return weights.findIndex((_, v) => sum(weights.slice(0, v + 1)) > most);
-    };
-    const id = given ?? pick(wanted as { temperature: number; uniform: number });
-    return [id, logits[id]! - largest - Math.log(sum(weigh(1)))];
+  /** Word `n` of the stream of a key: Threefry-2x32 with 20 rounds, in whole numbers without a bound. */
+  function word([low, high]: readonly [number, number], n: number): number {
+    const keys = [low, high, (low ^ high ^ 0x1bd11bda) >>> 0];
+    const wrap = (x: number): number => x % 2 ** 32;
+    let [x, y] = [wrap((n >> 1) + keys[0]!), keys[1]!];
+    for (let round = 0; round < 20; round++) {
+      x = wrap(x + y);
+      const turned = BigInt(y) << BigInt([13, 15, 26, 6, 17, 29, 16, 24][round % 8]!);
+      y = (Number((turned | (turned >> 32n)) & 0xffffffffn) ^ x) >>> 0;
+      const four = (round + 1) / 4;
+      if (Number.isInteger(four)) [x, y] = [wrap(x + keys[four % 3]!), wrap(y + keys[(four + 1) % 3]! + four)];
+    }
+    return n % 2 === 0 ? x : y;
   }
 
-  it('draws as the definition says, with ids ruled out', () => {
+  /** By definition, in float64; −1 and NaN where the logits make no distribution. */
+  function slow(logits: readonly number[], wanted: WantedToken): [id: number, logProb: number, margin: number] {
+    const largest = Math.max(...logits);
+    const given = 'id' in wanted ? wanted.id : null;
+    if (!Number.isFinite(largest)) return [given ?? -1, nan, nan];
+    const noisy = (temperature: number, key: readonly [number, number]): number[] =>
+      logits.map((x, v) => x / temperature - Math.log(-Math.log1p(-(word(key, v) + 0.5) / 2 ** 32)));
+    const pick = ({ temperature, key }: { temperature: number; key: readonly [number, number] }): [number, number] => {
+      const values = temperature === 0 ? [...logits] : noisy(temperature, key);
+      const [first, second = -inf] = values.toSorted((a, b) => b - a);
+      return [values.indexOf(first!), first! - second];
+    };
+    const [id, margin] =
+      given === null ? pick(wanted as { temperature: number; key: readonly [number, number] }) : [given, inf];
+    const sum = logits.reduce((total, x) => total + Math.exp(x - largest), 0);
+    return [id, logits[id]! - largest - Math.log(sum), margin];
+  }
+
+  it('draws as the definition says, with ids ruled out, and by how much', () => {
     const logit = fc.oneof({ weight: 5, arbitrary: fc.integer({ min: -40, max: 40 }) }, fc.constant(-inf));
     const draw = fc.record({
       temperature: fc.constantFrom(0, 0.5, 1, 3),
-      uniform: fc.integer({ min: 0, max: 999 }).map((n) => (n + 0.123) / 1000),
+      key: fc.tuple(fc.nat(2 ** 32 - 1), fc.nat(2 ** 32 - 1)),
     });
     fc.assert(
       fc.property(fc.array(logit, { minLength: 1, maxLength: 90 }), draw, (quarters, wanted) =>
         scope(() => {
           const logits = quarters.map((q) => q / 4);
-          const [id, logProb] = fusedReadTokens(tensor([logits]), [wanted]);
-          const [slowId, slowLogProb] = slow(logits, wanted);
-          expect(id).toBe(slowId);
-          if (Number.isNaN(slowLogProb)) expect(logProb).toBeNaN();
-          else expect(logProb).toBeCloseTo(slowLogProb, 4);
+          const [id, logProb, margin] = fusedReadTokens(tensor([logits]), [wanted]);
+          const [slowId, slowLogProb, slowMargin] = slow(logits, wanted);
+          // In float32 ids that are as good as equal may be drawn either way.
+          if (Number.isNaN(slowMargin) || slowMargin > 1e-4 || wanted.temperature === 0) expect(id).toBe(slowId);
+          if (Number.isNaN(slowLogProb)) expect([logProb, margin]).toEqual([nan, nan]);
+          else {
+            if (id === slowId) expect(logProb).toBeCloseTo(slowLogProb, 4);
+            if (slowMargin === inf) expect(margin).toBe(inf);
+            else expect(margin).toBeCloseTo(slowMargin, 3);
+          }
         }),
       ),
       { numRuns: 200 },
@@ -327,8 +348,8 @@ describe('fusedReadTokens', () => {
       for (const wanted of ways)
         scope(() => {
           const logits = tensor([Array.from({ length: V }, (_, v) => logit(v))]);
-          expect([...fusedReadTokens(logits, [wanted])], name).toEqual([-1, nan]);
-          expect([...fusedReadTokens(logits, [{ id: V - 1 }])], name).toEqual([V - 1, nan]);
+          expect([...fusedReadTokens(logits, [wanted])], name).toEqual([-1, nan, nan]);
+          expect([...fusedReadTokens(logits, [{ id: V - 1 }])], name).toEqual([V - 1, nan, nan]);
         });
   });
 
@@ -343,7 +364,7 @@ describe('fusedReadTokens', () => {
           wanted,
           wanted,
         ]);
-        expect([...between]).toEqual([-1, nan, ...alone, -1, nan]);
+        expect([...between]).toEqual([-1, nan, nan, ...alone, -1, nan, nan]);
       }
     }));
 
@@ -351,7 +372,7 @@ describe('fusedReadTokens', () => {
     scope(() => {
       const logits = tensor([[0, 3, -inf, 2.999]]);
       for (const temperature of [1e-5, 1e-30, 1e-45, Number.MIN_VALUE])
-        expect(fusedReadTokens(logits, [{ temperature, uniform: 0.999 }])[0]).toBe(1);
+        expect(fusedReadTokens(logits, [{ temperature, key: [7, 7] }])[0]).toBe(1);
     }));
 
   it('refuses numbers that are none', () =>
@@ -361,11 +382,12 @@ describe('fusedReadTokens', () => {
         { id: 3 },
         { id: -2 },
         { id: nan },
-        { temperature: -1, uniform: 0 },
-        { temperature: nan, uniform: 0 },
-        { temperature: inf, uniform: 0 },
-        { temperature: 1, uniform: 1 },
-        { temperature: 1, uniform: nan },
+        { temperature: -1, key: [0, 0] },
+        { temperature: nan, key: [0, 0] },
+        { temperature: inf, key: [0, 0] },
+        { temperature: 1, key: [2 ** 32, 0] },
+        { temperature: 1, key: [0, nan] },
+        { temperature: 1, key: [0.5, 0] },
       ];
       for (const wanted of refused) expect(() => fusedReadTokens(logits, [wanted])).toThrow(/row 0: no such id/);
     }));

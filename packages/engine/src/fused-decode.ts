@@ -61,22 +61,23 @@ export function fusedPagedAttention(
   return new Tensor(native.call(PAGED_ATTENTION, ...tensors, heads, kvHeads, window ?? 0) as Handle);
 }
 
-/** A token that is known, or one to be drawn: by a random number in [0, 1), at temperature 0 the likeliest. */
-export type WantedToken = { id: number } | { temperature: number; uniform: number };
+/** A token that is known, or one to be drawn: with the noise of a key of two 32-bit words, at temperature 0 the likeliest. */
+export type WantedToken = { id: number } | { temperature: number; key: readonly [number, number] };
 
 /**
- * A token from every row: the id that is given, or the first at which the running sum of exp(logit / temperature) exceeds
- * `uniform` times the whole sum.
+ * A token from every row: the id that is given, or the one with the largest logit / temperature + Gumbel noise. The noise of id v
+ * comes from the v-th word of the Threefry-2x32 stream of the key: −log E with E = −log(1 − (word + ½) / 2³²).
  * @param logits [N, V]; −∞ rules an id out
- * @returns by row the id and its log-probability at temperature 1, one after the other: 2·N numbers. A row that makes no
- * distribution (a logit is NaN or +∞, or all are −∞) has the log-probability NaN and, unless its id was given, the id −1; rows
+ * @returns by row the id, its log-probability at temperature 1, and by how much it beats the next id (of logit / temperature +
+ * noise; at temperature 0 of logits; infinite for a given id), one after the other: 3·N numbers. A row that makes no
+ * distribution (a logit is NaN or +∞, or all are −∞) has NaN for the last two and, unless its id was given, the id −1; rows
  * beside it are as always
  */
 export function fusedReadTokens(logits: Tensor, wanted: readonly WantedToken[]): Float64Array {
-  const table = new Float64Array(3 * wanted.length);
+  const table = new Float64Array(4 * wanted.length);
   wanted.forEach((token, n) => {
-    table.set('id' in token ? [token.id, 0, 0] : [-1, token.temperature, token.uniform], 3 * n);
+    table.set('id' in token ? [token.id, 0, 0, 0] : [-1, token.temperature, ...token.key], 4 * n);
   });
-  const wantedN3 = tensor(table, { shape: [wanted.length, 3] });
-  return new Tensor(native.call(READ_TOKENS, logits.handle, wantedN3.handle) as Handle).toTyped() as Float64Array;
+  const wantedN4 = tensor(table, { shape: [wanted.length, 4] });
+  return new Tensor(native.call(READ_TOKENS, logits.handle, wantedN4.handle) as Handle).toTyped() as Float64Array;
 }

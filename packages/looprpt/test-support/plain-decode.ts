@@ -6,14 +6,13 @@
  * complete and early exit changes predictions only, not speed. Rows of different length are padded on the left. A row
  * that has finished is carried along until all have; what it computes is discarded.
  *
- * Invariants: what a row yields does not depend on the other rows of its batch (up to rounding), nor does its random
- * stream. Between two steps only the cache's tensors are alive, and they go when the generator ends or is closed.
+ * Invariants: what a row yields does not depend on the other rows of its batch (up to rounding), nor do its random
+ * numbers. Between two steps only the cache's tensors are alive, and they go when the generator ends or is closed.
  *
  * Shapes: B rows, T positions of a pass, E hidden, V vocabulary.
  */
 import assert from 'node:assert/strict';
 import { embedding, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
-import { Rng } from 'looprpt/internal/base/rng.js';
 import { UserError } from 'looprpt/internal/base/user-error.js';
 import { GREEDY, type Sampling } from 'looprpt/internal/decode/sampling.js';
 import { type ExitRule, lastLoop } from 'looprpt/internal/model/exit-rule.js';
@@ -21,7 +20,7 @@ import { exitSteps } from 'looprpt/internal/model/exit-signal.js';
 import { KVCache } from 'looprpt/internal/model/kv-cache.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { statesAtStep } from 'looprpt/internal/model/read-out.js';
-import { isPlainGreedy, sampleToken } from './slow/slow-sampling.js';
+import { isPlainGreedy, noiseOf, sampleToken } from './slow/slow-sampling.js';
 
 export interface DecodeRequest {
   prompt: ArrayLike<number>;
@@ -29,7 +28,7 @@ export interface DecodeRequest {
   maxTokens: number;
   /** Default greedy. */
   sampling?: Sampling;
-  /** Of this row's random stream; default 0. */
+  /** Of this row's random numbers; default 0. */
   seed?: number;
   /** Ids that end the row; the id itself is not part of the result. */
   stopIds?: readonly number[];
@@ -116,8 +115,8 @@ class Row {
   finish: FinishReason | null = null;
   lastId: number;
   private readonly decoded: Omit<Decoded, 'finishReason'> = { tokens: [], loops: [], logProbs: [] };
-  private readonly rng: Rng;
   private readonly sampling: Sampling;
+  private readonly seed: number;
 
   constructor(
     readonly request: DecodeRequest,
@@ -133,7 +132,7 @@ class Row {
       throw new UserError(`max tokens: ${maxTokens} is not a whole number from 1`);
     this.lastId = prompt[prompt.length - 1]!;
     this.sampling = sampling;
-    this.rng = Rng.fromSeed(seed);
+    this.seed = seed;
   }
 
   get promptLength(): number {
@@ -147,7 +146,7 @@ class Row {
   /** The id drawn from this row's logits. */
   draw(logitsV: Float32Array): number {
     const seen = [...Array.from(this.request.prompt), ...this.decoded.tokens];
-    return sampleToken(logitsV, this.sampling, seen, this.rng.uint32() / 2 ** 32);
+    return sampleToken(logitsV, this.sampling, seen, noiseOf(this.seed, seen.length, logitsV.length));
   }
 
   /** Takes the step's choice; null for a row that had finished before. */

@@ -58,6 +58,11 @@ export class Rng {
     return new Rng(threefry2x32(this.#key[0], this.#key[1], low, (foldBit | high) >>> 0));
   }
 
+  /** Names the stream: its n-th number is word n mod 2 of `threefry2x32(key…, ⌊n / 2⌋, 0)`. */
+  get key(): readonly [number, number] {
+    return this.#key;
+  }
+
   uint32(): number {
     if (this.#spare !== undefined) {
       const value = this.#spare;

@@ -2,36 +2,47 @@
  * The depth-adaptive batched decoder, pass by pass. A pass advances every active sequence by one loop, at whatever loop it
  * stands; those whose exit rule says so are read out and sampled, and start their next token in the next pass.
  *
- * Synchronous and without a clock: decoder.ts drives it. Between passes the states of the rows under way are its only tensors
- * besides the cache's. Invariants: a sequence holds its pages from admission to its last event; when all have ended, only
- * beginnings of prompts are left, for as long as nothing else wants their pages; each sequence has its own random stream; with `reproducible` on the CPU in float32 what a sequence yields has the
- * same bits whatever else is in the passes.
+ * Synchronous: decoder.ts drives it. It looks at a clock only to learn what rows cost where a sequence speculates, which decides on
+ * the time that a text takes and never on the text. Between passes the states of tokens under way are its only tensors besides the
+ * cache's. Invariants: a sequence holds its pages from admission to its last event; when all have ended, only beginnings of prompts
+ * are left, for as long as nothing else wants their pages; each sequence has its own random numbers; with `reproducible` on the CPU
+ * in float32 what a sequence yields has the same bits whatever else is in the passes.
  *
  * Shapes: N rows of a pass, E hidden, V vocabulary.
  */
-import { elementBytes, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
+import { elementBytes, noGrad, scope, type Tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
-import { type ExitDecision, type SignalRule, signalOf } from '../model/exit-rule.js';
-import { confidence, entropy, relativeChange } from '../model/exit-signal.js';
+import { flopsPerToken } from '../model/flops.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { cachePolicyConfig, pageNeed } from './cache-policy.js';
+import { Drafts } from './drafts.js';
+import { type Exit, Exits } from './exits.js';
+import { KeptStates } from './kept-states.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
 import type { DecodeRequest, TokenEvent } from './request.js';
-import { type Outcome, type PassRow, Scheduler } from './scheduler.js';
+import { type PassRow, Scheduler } from './scheduler.js';
 import { Sequence } from './sequence.js';
 import { SequenceSlots } from './sequence-slots.js';
-import { Step } from './step.js';
-import { chooseTokens, readTokens } from './token-choice.js';
+import { type DraftCounts, Speculation, speculateConfig } from './speculation.js';
+import { Step, type StepRow } from './step.js';
+import { type Choice, chooseTokens, readTokens } from './token-choice.js';
+import { beginDrafts, isRead, judged } from './verdicts.js';
 
 export const decoderConfig = z.strictObject({
   maxSequences: z.int().min(1).default(32).describe('sequences that run at once; more wait'),
   maxLength: z.int().min(1).default(2048).describe('most tokens of a sequence, prompt and text together'),
   pageSize: z.int().min(1).default(16).describe('tokens of a cache page, which holds one loop of them'),
   pages: z.int().min(1).optional().describe('cache pages; by default enough for all sequences at half of maxLength'),
-  prefillRows: z.int().min(1).default(64).describe('most prompt tokens that share a pass with decoding'),
+  prefillRows: z
+    .int()
+    .min(1)
+    .default(64)
+    .describe(
+      'most prompt tokens that share a pass with decoding, and with the cache `complete` most owed loops of earlier tokens',
+    ),
   cache: cachePolicyConfig.prefault({}),
   prefixReuse: z
     .boolean()
@@ -55,21 +66,30 @@ export class DecoderCore implements Disposable {
   readonly #model: LoopLM;
   readonly #memory: KVMemory;
   readonly #step: Step;
+  readonly #exits: Exits;
   readonly #scheduler: Scheduler<Sequence>;
   readonly #prefixes: PrefixCache;
-  readonly #decisions = new Map<Sequence, Map<number, ExitDecision>>();
+  readonly #speculation: Speculation;
+  readonly #kept: KeptStates;
+  /** By position, where the states of a sequence's tokens that sit passes out are kept. */
+  readonly #places = new Map<Sequence, Map<number, number>>();
   #stateNE: Tensor | null = null;
 
   constructor(model: LoopLM, options: z.input<typeof decoderConfig> = {}) {
     this.config = decoderConfig.parse(options);
-    const { maxSequences, maxLength, pageSize, prefillRows, reproducible } = this.config;
-    const pages = this.config.pages ?? defaultPages(this.config, model.config.loops);
+    const { maxSequences, maxLength, pageSize, prefillRows, reproducible, cache } = this.config;
+    const { config, dtype, device } = model;
+    const pages = this.config.pages ?? defaultPages(this.config, config.loops);
     this.#model = model;
     this.pool = new PagePool(pages, pageSize);
     this.#prefixes = new PrefixCache(this.pool);
-    this.#memory = new KVMemory(model.config, { slots: pages * pageSize, dtype: model.dtype, device: model.device });
+    this.#memory = new KVMemory(config, { slots: pages * pageSize, dtype, device });
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
+    this.#exits = new Exits(model, this.#step, cache);
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
+    const { head, perLoop } = flopsPerToken(config, 0);
+    this.#speculation = new Speculation({ loops: config.loops, readShare: head / perLoop });
+    this.#kept = new KeptStates({ hidden: config.hiddenSize, dtype, device });
   }
 
   /** Bytes of keys and values. */
@@ -87,11 +107,20 @@ export class DecoderCore implements Disposable {
   get running(): number {
     return this.#scheduler.running;
   }
+  /** Tokens whose states wait for their next loop. */
+  get keptStates(): number {
+    return this.#kept.size;
+  }
+  /** Of all requests that speculated. */
+  get speculation(): DraftCounts {
+    return this.#speculation.counts;
+  }
 
   /** Puts a request in the queue. @throws UserError for one that can never run */
   add(request: DecodeRequest): Sequence {
     const { maxLength } = this.config;
     const sequence = new Sequence(request, this.#model.config);
+    if (request.speculate !== undefined) sequence.drafts = this.#draftsOf(sequence);
     const length = sequence.size.capacity + 1;
     if (length > maxLength)
       throw new UserError(`prompt and max tokens come to ${length} tokens; this decoder takes ${maxLength} at most`);
@@ -114,24 +143,28 @@ export class DecoderCore implements Disposable {
 
   /** Runs one pass. @returns every token that it completed; null when there was nothing to run */
   pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
-    const rows = this.#scheduler.plan();
+    const started = performance.now();
+    const { rows, kept } = this.#scheduler.plan();
     if (rows.length === 0) return null;
-    const { stateNE, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
+    for (const { job, position, row } of kept) this.#keep(job, position, row);
+    const speculates = beginDrafts(rows, this.#speculation);
+    const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
     this.#stateNE?.dispose();
     this.#stateNE = stateNE;
-    rows.forEach(({ job, position, loop }, n) => {
-      if (outcomes[n]!.ends) job.slots!.leave(position, loop);
-      if (outcomes[n]!.exits) this.#decisions.get(job)!.delete(position);
+    rows.forEach(({ job, position, loop, source }, n) => {
+      if (exits[n]!.ends) job.slots!.leave(position, loop);
+      if (source === 'kept') this.#drop(job, position);
     });
-    const settled = this.#scheduler.settle(rows, outcomes);
-    for (const sequence of settled.prompts) this.#promptRead(sequence);
+    for (const sequence of this.#scheduler.settle(rows, outcomes)) this.#promptRead(sequence);
     const events = tokens.map(([sequence, choice]): [Sequence, TokenEvent] => [sequence, sequence.take(choice)]);
     for (const [sequence] of events) if (sequence.finish !== null) this.#end(sequence);
+    if (speculates) this.#speculation.price.record(rows.length, performance.now() - started);
     return { rows: rows.length, events };
   }
 
   [Symbol.dispose](): void {
     this.#stateNE?.dispose();
+    this.#kept[Symbol.dispose]();
     this.#step[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
   }
@@ -144,8 +177,7 @@ export class DecoderCore implements Disposable {
     for (const { pages } of begun) this.pool.share(pages);
     this.#prefixes.makeRoom(this.#pageNeed(sequence) - begun.length * sequence.size.loops);
     sequence.slots = SequenceSlots.reserve(this.pool, cache, sequence.size, begun);
-    if (sequence.slots) this.#decisions.set(sequence, new Map());
-    else for (const { pages } of begun) this.pool.give(pages);
+    if (!sequence.slots) for (const { pages } of begun) this.pool.give(pages);
     return sequence.slots !== null;
   }
 
@@ -171,121 +203,89 @@ export class DecoderCore implements Disposable {
 
   #end(sequence: Sequence): void {
     this.#scheduler.remove(sequence);
-    this.#decisions.delete(sequence);
+    this.#exits.forget(sequence);
+    for (const position of [...(this.#places.get(sequence)?.keys() ?? [])]) this.#drop(sequence, position);
+    this.#places.delete(sequence);
     sequence.slots?.release();
     sequence.slots = null;
   }
 
+  /** @throws UserError where the text of all loops cannot be had by speculation */
+  #draftsOf({ request, exit, ids }: Sequence): Drafts {
+    if (this.config.cache.decode === 'last')
+      throw new UserError("speculation needs every loop's keys and values, and the cache `last` keeps those of one");
+    if (exit.rule !== 'loops')
+      throw new UserError(`speculation makes the text of all loops: leave the exit rule "${exit.rule}" out, or it`);
+    const settings = speculateConfig.safeParse(request.speculate === true ? {} : request.speculate);
+    if (!settings.success) throw new UserError(`speculate: ${settings.error.issues[0]!.message}`);
+    return new Drafts(settings.data, this.#speculation, ids.length);
+  }
+
+  #keep(sequence: Sequence, position: number, row: number): void {
+    const [place] = this.#kept.keep(this.#stateNE!, [row]);
+    const places = this.#places.get(sequence) ?? new Map<number, number>();
+    this.#places.set(sequence, places.set(position, place!));
+  }
+
+  #drop(sequence: Sequence, position: number): void {
+    const places = this.#places.get(sequence);
+    const place = places?.get(position);
+    if (place === undefined) return;
+    this.#kept.drop(place);
+    places!.delete(position);
+  }
+
+  #stepRow({ job, position, loop, source }: PassRow<Sequence>): StepRow {
+    const slots = job.slots!;
+    const from =
+      source === 'kept' ? { kept: this.#places.get(job)!.get(position)! } : source === null ? null : { row: source };
+    return { id: job.idAt(position), position, source: from, slot: slots.slot(position, loop), line: slots.line(loop) };
+  }
+
   #compute(rows: readonly PassRow<Sequence>[]) {
-    const stepRows = rows.map(({ job, position, loop, source }) => {
-      const slots = job.slots!;
-      return { id: job.ids[position]!, position, source, slot: slots.slot(position, loop), line: slots.line(loop) };
+    const stepRows = rows.map((row) => this.#stepRow(row));
+    const sources = { stateNE: this.#stateNE, kept: this.#kept };
+    const stateNE = this.#step.run(stepRows, sources);
+    const before = (which: readonly number[]): Tensor =>
+      this.#step.states(
+        which.map((n) => stepRows[n]!),
+        sources,
+      );
+    const exits = this.#exits.of(rows, { stateNE, before });
+    this.#readPrompts(rows, exits, stateNE);
+    const read = [...rows.keys()].filter((n) => isRead(rows[n]!, exits[n]!));
+    const choices = this.#choose(rows, exits, read, stateNE);
+    const { outcomes, tokens } = judged(rows, exits, choices);
+    return { stateNE: stateNE.persist(), exits, outcomes, tokens };
+  }
+
+  /** By row what was read off it. */
+  #choose(
+    rows: readonly PassRow<Sequence>[],
+    exits: readonly Exit[],
+    read: readonly number[],
+    stateNE: Tensor,
+  ): Map<number, Choice> {
+    if (read.length === 0) return new Map();
+    const readRows = read.map((n) => {
+      const { job, position, loop } = rows[n]!;
+      const top = exits[n]!.exits ? (job.request.topLogProbs ?? 0) : 0;
+      return { sequence: job, ids: job.idsBefore(position + 1), loop: loop + 1, top };
     });
-    const stateNE = this.#step.run(stepRows, this.#stateNE);
-    const signals = this.#signals(rows, stateNE);
-    const outcomes = rows.map((row, n) => this.#outcome(row, signals[n]!));
-    this.#readPrompts(rows, outcomes, stateNE);
-    const read = [...rows.keys()].filter((n) => outcomes[n]!.exits && !rows[n]!.isPrompt);
-    if (read.length === 0) return { stateNE: stateNE.persist(), outcomes, tokens: [] };
-    const readRows = read.map((n) => ({ sequence: rows[n]!.job, loop: rows[n]!.loop + 1 }));
-    const choices = chooseTokens(readRows, this.#logits(stateNE, read));
-    const tokens = readRows.map(({ sequence }, m) => [sequence, choices[m]!] as const);
-    return { stateNE: stateNE.persist(), outcomes, tokens };
+    const choices = chooseTokens(readRows, this.#exits.logits(stateNE, read));
+    return new Map(read.map((n, m) => [n, choices[m]!]));
   }
 
   /** Scores the tokens that follow prompt tokens which leave, where that is wanted; within a prompt they leave in any order. */
-  #readPrompts(rows: readonly PassRow<Sequence>[], outcomes: readonly Outcome[], stateNE: Tensor): void {
-    const read = [...rows.keys()].filter((n) => outcomes[n]!.exits && rows[n]!.isPrompt && rows[n]!.job.scoresPrompt);
+  #readPrompts(rows: readonly PassRow<Sequence>[], exits: readonly Exit[], stateNE: Tensor): void {
+    const read = [...rows.keys()].filter((n) => exits[n]!.exits && rows[n]!.isPrompt && rows[n]!.job.scoresPrompt);
     if (read.length === 0) return;
     const wanted = read.map((n) => {
       const { job, position, loop } = rows[n]!;
       return { id: job.ids[position + 1]!, loop: loop + 1, top: job.request.promptLogProbs! };
     });
-    const tokens = readTokens(wanted, this.#logits(stateNE, read));
+    const tokens = readTokens(wanted, this.#exits.logits(stateNE, read));
     for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
-  }
-
-  #outcome(row: PassRow<Sequence>, signal: number): Outcome {
-    const { job, loop, isOwed } = row;
-    const isLast = loop + 1 === job.size.loops;
-    if (isOwed || this.#runsAll(row)) return { exits: isLast && !isOwed, ends: isLast };
-    const exits = this.#decision(row).leaves(loop + 1, signal);
-    return { exits, ends: this.config.cache.decode === 'complete' ? isLast : exits };
-  }
-
-  #decision({ job, position }: PassRow<Sequence>): ExitDecision {
-    const decisions = this.#decisions.get(job)!;
-    let decision = decisions.get(position);
-    if (!decision) {
-      decision = job.decisionAt(position);
-      decisions.set(position, decision);
-    }
-    return decision;
-  }
-
-  /** Whether the exit rule is not asked, because it is a token of a prompt whose tokens run all loops. */
-  #runsAll({ isPrompt }: PassRow<Sequence>): boolean {
-    return isPrompt && this.config.cache.prefill === 'all';
-  }
-
-  /** By row what its exit rule looks at, for the gate its logit; 0 where it looks at nothing. */
-  #signals(rows: readonly PassRow<Sequence>[], stateNE: Tensor): Float64Array {
-    const signals = new Float64Array(rows.length);
-    const wanted = rows.map((row) => {
-      const isSettled = row.isOwed || row.loop + 1 === row.job.size.loops || this.#runsAll(row);
-      return isSettled ? null : signalOf(row.job.exit);
-    });
-    for (const rule of new Set(wanted)) {
-      if (rule === null) continue;
-      const which = [...wanted.keys()].filter((n) => wanted[n] === rule);
-      const numbers = this.#signalsOf(rule, rows, which, stateNE);
-      which.forEach((n, i) => {
-        signals[n] = numbers[i]!;
-      });
-    }
-    return signals;
-  }
-
-  #signalsOf(
-    rule: SignalRule,
-    rows: readonly PassRow<Sequence>[],
-    which: readonly number[],
-    stateNE: Tensor,
-  ): ArrayLike<number> {
-    switch (rule) {
-      case 'gate': {
-        // One number a row: to leave some out would cost more than to ask for all.
-        const { gateWeight, gateBias } = this.#model.weights;
-        const gateN = this.#step.product(stateNE, gateWeight).add(gateBias).toNumbers();
-        return which.map((n) => gateN[n]!);
-      }
-      case 'hidden-change':
-        return relativeChange(this.#rows(stateNE, which), this.#statesBefore(rows, which)).toNumbers();
-      case 'confidence':
-        return confidence(this.#logits(stateNE, which)).toNumbers();
-      case 'entropy':
-        return entropy(this.#logits(stateNE, which)).toNumbers();
-      default:
-        throw rule satisfies never;
-    }
-  }
-
-  /** States before the loop, which at the first loop are embeddings. */
-  #statesBefore(rows: readonly PassRow<Sequence>[], which: readonly number[]): Tensor {
-    const stepRows = which.map((n) => {
-      const { job, position, source } = rows[n]!;
-      return { id: job.ids[position]!, source };
-    });
-    return this.#step.states(stepRows, this.#stateNE);
-  }
-
-  #logits(stateNE: Tensor, which: readonly number[]): Tensor {
-    return this.#step.product(this.#rows(stateNE, which), this.#model.weights.head);
-  }
-
-  #rows(stateNE: Tensor, which: readonly number[]): Tensor {
-    if (which.length === stateNE.size(0)) return stateNE;
-    return stateNE.indexSelect(0, tensor([...which], { dtype: 'int64', device: stateNE.device }));
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * Cut and draw, for vocabularies of tens of thousands and many sequences a step: the exponentials come from outside, where they are
  * made many at a time, and no list of all ids is made or sorted. The tests hold it against the definition; weights are rounded to
- * float32 here, so where a random number falls on the last bits of a boundary the two may differ.
+ * float32 here, so where two ids are as good as equal the two may differ.
  */
 import assert from 'node:assert/strict';
+import { threefry2x32 } from '../base/rng.js';
 import type { Sampling } from './sampling.js';
 
 /** What is left out before the draw. */
@@ -15,15 +16,60 @@ export interface Weighed {
   weightsV: Float32Array;
 }
 
-/** @param uniform a random number in [0, 1) @returns the id chosen */
-export function drawToken(weighed: Weighed, cuts: Cuts, uniform: number): number {
+/** An id that was chosen, and by how much it beats the next one: of logit / temperature + noise, or of logits where nothing is drawn. */
+export interface Drawn {
+  id: number;
+  /** Infinite where there was no other, NaN where there was nothing to choose from. */
+  margin: number;
+}
+
+/**
+ * The id with the largest logit / temperature + Gumbel noise among those that the cuts leave. The noise of id v comes from word v
+ * of the stream that the key names: the arg max of weight / E with E = −log(1 − (word + ½) / 2³²).
+ */
+export function drawToken(weighed: Weighed, cuts: Cuts, key: Key): Drawn {
   const { topK, topP, minP } = cuts;
-  if (topK === 0 && topP === 1 && minP === 0) return pick(weighed.weightsV, uniform);
-  const ids = cut(weighed, cuts);
-  // Of weights that are no numbers nothing is left; what becomes of such a token its log-probability says.
-  if (ids.length === 0) return 0;
-  const weights = Float32Array.from(ids, (id) => weighed.weightsV[id]!);
-  return ids[pick(weights, uniform)]!;
+  const isCut = topK > 0 || topP < 1 || minP > 0;
+  return isCut ? race(weighed.weightsV, cut(weighed, cuts), key) : race(weighed.weightsV, weighed.weightsV.keys(), key);
+}
+
+/** Two 32-bit words. */
+export type Key = readonly [number, number];
+
+/** No E is smaller: an id of so little weight beside the best so far cannot win. */
+const LEAST = 2 ** -33;
+
+/** Of weights that are no numbers nothing wins; what becomes of such a token its log-probability says. */
+function race(weightsV: Float32Array, ids: Iterable<number>, [low, high]: Key): Drawn {
+  const best = new Best();
+  let counter = -1;
+  let words: [number, number] = [0, 0];
+  for (const id of ids) {
+    const weight = weightsV[id]!;
+    if (!(weight > best.second * LEAST)) continue;
+    if (counter !== id >> 1) {
+      counter = id >> 1;
+      words = threefry2x32(low, high, counter, 0);
+    }
+    const uniform = (words[id & 1]! + 0.5) / 2 ** 32;
+    best.take(id, weight / -Math.log1p(-uniform));
+  }
+  return { id: best.id, margin: Math.log(best.first / best.second) };
+}
+
+/** The two largest of what is taken; of equals the lowest id. */
+class Best {
+  id = 0;
+  first = 0;
+  second = 0;
+
+  take(id: number, value: number): void {
+    if (value > this.first || (value === this.first && id < this.id)) {
+      this.second = this.first;
+      this.first = value;
+      this.id = id;
+    } else if (value > this.second) this.second = value;
+  }
 }
 
 /** Weights of logits that were changed for one sequence alone. */
@@ -33,22 +79,17 @@ export function weigh(logitsV: Float32Array, temperature: number): Weighed {
 }
 
 /** The likeliest id, of equals the lowest. */
-export function argmax(logitsV: Float32Array): number {
+export function likeliest(logitsV: Float32Array): Drawn {
   let best = 0;
-  for (let id = 1; id < logitsV.length; id++) if (logitsV[id]! > logitsV[best]!) best = id;
-  return best;
-}
-
-/** An index, in proportion to the weights. */
-function pick(weights: Float32Array, uniform: number): number {
-  let total = 0;
-  for (let i = 0; i < weights.length; i++) total += weights[i]!;
-  let rest = uniform * total;
-  for (let i = 0; i < weights.length; i++) {
-    rest -= weights[i]!;
-    if (rest < 0) return i;
+  let second = Number.NEGATIVE_INFINITY;
+  for (let id = 1; id < logitsV.length; id++) {
+    const logit = logitsV[id]!;
+    if (logit > logitsV[best]!) {
+      second = logitsV[best]!;
+      best = id;
+    } else if (logit > second) second = logit;
   }
-  return weights.length - 1;
+  return { id: best, margin: logitsV[best]! - second };
 }
 
 /**

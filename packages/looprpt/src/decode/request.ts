@@ -2,6 +2,7 @@
 import type { ExitRule } from '../model/exit-rule.js';
 import type { Sampling } from './sampling.js';
 import type { RequestedText } from './sequence-text.js';
+import type { DraftCounts, Speculate } from './speculation.js';
 
 /** What the decoder is asked for: a prompt of token ids, how tokens are chosen, when they leave, when the text ends. */
 export interface DecodeRequest {
@@ -11,9 +12,15 @@ export interface DecodeRequest {
   maxTokens: number;
   /** Default: all loops. */
   exit?: ExitRule;
+  /**
+   * Starts tokens before the ones before them have run all their loops, and drops those that turn out wrong: the text of all loops,
+   * token for token and log-probability for log-probability, in less time. Goes with an exit rule of a fixed number of loops only.
+   * Default: no.
+   */
+  speculate?: true | Speculate;
   /** Default greedy. */
   sampling?: Sampling;
-  /** Of this request's random stream; default 0. */
+  /** Of this request's random numbers, which belong to places of the text; default 0. */
   seed?: number;
   /** Ids that end the text; the id itself is not part of it. */
   stopIds?: readonly number[];
@@ -52,6 +59,8 @@ export interface ReadToken {
   logProb: number;
   /** As many as were asked for, likeliest first. */
   top: LogProb[];
+  /** The loop after which it was started; only of tokens that were, and were kept. */
+  drafted?: number;
 }
 
 /** One step of one request. */
@@ -66,4 +75,6 @@ export interface TokenEvent {
   text: string;
   /** Set in the last event. */
   finish: FinishReason | null;
+  /** In the last event of a request that speculates. */
+  speculation?: DraftCounts;
 }

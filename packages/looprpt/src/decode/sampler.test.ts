@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { logitsOf, logitsShape } from '../../test-support/logits.js';
-import { isPlainGreedy, penalise, sampleToken } from '../../test-support/slow/slow-sampling.js';
+import { isPlainGreedy, noiseOf, penalise, sample } from '../../test-support/slow/slow-sampling.js';
 import { Rng } from '../base/rng.js';
 import { weigh } from './draw.js';
 import { Sampler } from './sampler.js';
@@ -30,8 +30,7 @@ it('adjusts, cuts and draws as the definitions say, with its own random numbers,
         const before = logits.slice();
         const logitBias = new Map(bias);
         const late = { ids: [2, 5], from: 2 };
-        const sampler = new Sampler(sampling, { seed, logitBias, late });
-        const rng = Rng.fromSeed(seed);
+        const sampler = new Sampler(sampling, { seed, promptTokens: prompt.length, logitBias, late });
         const ids = [...prompt];
         for (const next of text) {
           const count = (of: number): number => ids.slice(prompt.length).filter((one) => one === of).length;
@@ -41,10 +40,14 @@ it('adjusts, cuts and draws as the definitions say, with its own random numbers,
           const penalised = penalise(adjusted, ids, sampling.repetitionPenalty);
           if (ids.length - prompt.length < late.from)
             for (const of of late.ids) penalised[of] = Number.NEGATIVE_INFINITY;
-          const expected = sampleToken(penalised, { ...sampling, repetitionPenalty: 1 }, [], rng.uint32() / 2 ** 32);
-          expect(sampler.draw(weigh(logits, sampler.temperature), ids)).toBe(expected);
+          const noise = noiseOf(seed, ids.length, V);
+          const expected = sample(penalised, { ...sampling, repetitionPenalty: 1 }, [], noise);
+          const drawn = sampler.draw(weigh(logits, sampler.temperature), ids);
+          if (expected.margin > 1e-4) expect(drawn.id).toBe(expected.id);
+          // The same place says the same again, whatever was asked in between.
+          sampler.draw(weigh(logits, sampler.temperature), [...ids, next]);
+          expect(sampler.draw(weigh(logits, sampler.temperature), ids)).toEqual(drawn);
           ids.push(next);
-          sampler.count(next);
         }
         expect(logits).toEqual(before);
       },
@@ -61,16 +64,17 @@ it('knows which rows need nothing but a plain draw, from the same random numbers
   fc.assert(
     fc.property(samplingArbitrary, fc.boolean(), (sampling, isBiased) => {
       const bias = isBiased ? { logitBias: new Map([[3, 1]]) } : {};
-      const sampler = new Sampler(sampling, { seed: 7, ...bias });
+      const sampler = new Sampler(sampling, { seed: 7, promptTokens: 2, ...bias });
       const { presencePenalty, frequencyPenalty, repetitionPenalty, topK, topP, minP } = sampling;
       const isAdjusted = isBiased || presencePenalty !== 0 || frequencyPenalty !== 0 || repetitionPenalty !== 1;
       const isPlain = isPlainGreedy(sampling) || (topK === 0 && topP === 1 && minP === 0);
-      expect(sampler.drawsPlainly).toBe(!isAdjusted && isPlain);
-      if (!sampler.drawsPlainly) expect(() => sampler.plainDraw()).toThrow();
-      else if (isPlainGreedy(sampling)) expect(sampler.plainDraw()).toEqual({ temperature: 0, uniform: 0 });
+      expect(sampler.drawsPlainly(5)).toBe(!isAdjusted && isPlain);
+      if (!sampler.drawsPlainly(5)) expect(() => sampler.plainDraw(5)).toThrow();
+      else if (isPlainGreedy(sampling)) expect(sampler.plainDraw(5)).toEqual({ temperature: 0, key: [0, 0] });
       else
-        expect(sampler.plainDraw()).toEqual({
-          ...{ temperature: sampling.temperature, uniform: Rng.fromSeed(7).uint32() / 2 ** 32 },
+        expect(sampler.plainDraw(5)).toEqual({
+          temperature: sampling.temperature,
+          key: Rng.fromSeed(7).fold(5).key,
         });
     }),
   );

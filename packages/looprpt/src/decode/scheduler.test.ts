@@ -38,22 +38,34 @@ function replay(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): L
     },
   });
   const log: Log = { passes: [], left: jobs.map(() => []) };
+  const kept = new Set<string>();
   for (let n = 0; ; n++) {
     for (const job of jobs) if (job.at === n) scheduler.add(job);
-    const rows = scheduler.plan();
+    const { rows, kept: aside } = scheduler.plan();
     if (rows.length === 0 && !jobs.some(({ at }) => at > n)) return log;
     const before = log.passes.at(-1);
     const name = ({ job, position, loop }: PassRow<Replay>): string => label(job, position, loop);
-    for (const row of rows)
+    for (const { job, position, row } of aside) {
+      expect(before![row]).toMatch(`${job.name}:${position}:`);
+      kept.add(before![row]!);
+    }
+    for (const row of rows) {
+      const state = label(row.job, row.position, row.loop - 1);
       if (row.source === null) expect(row.loop).toBe(0);
-      else expect(before![row.source]).toBe(label(row.job, row.position, row.loop - 1));
+      else if (row.source === 'kept') expect(kept.delete(state)).toBe(true);
+      else expect(before![row.source]).toBe(state);
+    }
+    expect(rows.filter(({ isPrompt }) => isPrompt).length).toBeLessThanOrEqual(prefillRows);
+    expect(rows.filter(({ job, isOwed }) => isOwed && job.defers).length).toBeLessThanOrEqual(prefillRows);
     log.passes.push(rows.map(name));
     const outcomes = rows.map(({ job, position, loop, isOwed }) => {
       expect(isOwed).toBe(loop >= job.exits[position]!);
-      return { exits: loop + 1 === job.exits[position], ends: loop + 1 === job.ends[position] };
+      return { next: loop + 1 === job.exits[position], drops: false, ends: loop + 1 === job.ends[position] };
     });
-    for (const index of scheduler.settle(rows, outcomes).tokens) {
-      const { job, position } = rows[index]!;
+    scheduler.settle(rows, outcomes);
+    for (const [index, { next }] of outcomes.entries()) {
+      const { job, position, isPrompt } = rows[index]!;
+      if (!next || isPrompt) continue;
       log.left[job.name]!.push(n);
       if (position < job.exits.length - 1) continue;
       expect(scheduler.remove(job)).toBe(true);
@@ -63,8 +75,9 @@ function replay(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): L
 }
 
 /**
- * By definition, a pass at a time: who is in; every decoding job's token moves, and so do those that owe loops; the prompts' tokens
- * that are under way move, then new chunks start where there is room, oldest job first.
+ * By definition, a pass at a time: who is in; every decoding job's token moves, and so do those that owe loops, deferred ones only
+ * with it at its loop, as many as there is room for and the token itself after the last of them; the prompts' tokens that are under
+ * way move, then new chunks start where there is room, oldest job first.
  */
 function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits): Log {
   const log: Log = { passes: [], left: jobs.map(() => []) };
@@ -76,6 +89,10 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
     position: number;
     loop: number;
     owed: { position: number; loop: number }[];
+    /** Of them, those that run in this pass. */
+    due: { position: number; loop: number }[];
+    /** Too much is owed for its token to run. */
+    waits: boolean;
   }
   const inside: Inside[] = [];
   for (let n = 0; ; n++) {
@@ -89,6 +106,8 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
         position: -1,
         loop: 0,
         owed: [],
+        due: [],
+        waits: false,
       });
     for (const one of inside)
       if (one.position < 0 && one.nextPrompt === one.job.promptTokens && one.chunk.length === 0) {
@@ -105,19 +124,24 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
       }
     }
     const rows: string[] = [];
-    for (const { job, position, loop, owed } of inside) {
-      if (position >= 0) rows.push(label(job, position, loop));
-      for (const token of owed) rows.push(label(job, token.position, token.loop));
+    let deferred = prefillRows;
+    for (const one of inside) {
+      one.due = one.owed.filter(({ loop }) => !one.job.defers || loop === one.loop);
+      one.waits = one.job.defers && one.due.length > deferred;
+      if (one.waits) one.due.length = deferred;
+      if (one.job.defers) deferred -= one.due.length;
+      if (one.position >= 0 && !one.waits) rows.push(label(one.job, one.position, one.loop));
+      for (const token of one.due) rows.push(label(one.job, token.position, token.loop));
     }
     for (const { job, chunk, loop } of inside) for (const position of chunk) rows.push(label(job, position, loop));
     if (rows.length === 0 && queue.length === 0 && !jobs.some(({ at }) => at > n)) return log;
     log.passes.push(rows.sort());
     for (const one of [...inside]) {
-      one.loop++;
+      for (const token of one.due) token.loop++;
+      if (!one.waits) one.loop++;
       one.chunk = one.chunk.filter((position) => one.job.exits[position]! > one.loop);
-      for (const token of one.owed) token.loop++;
       one.owed = one.owed.filter(({ position, loop }) => one.job.ends[position]! > loop);
-      if (one.position < 0 || one.job.exits[one.position]! > one.loop) continue;
+      if (one.waits || one.position < 0 || one.job.exits[one.position]! > one.loop) continue;
       log.left[one.job.name]!.push(n);
       if (one.job.ends[one.position]! > one.loop) one.owed.push({ position: one.position, loop: one.loop });
       one.loop = 0;
@@ -135,17 +159,19 @@ const jobsArbitrary = fc
       begun: fc.nat(7),
       text: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
       // 0: every token ends with its exit.
-      least: fc.constantFrom(0, 0, 3, 4),
+      least: fc.constantFrom(0, 3, 4, 4),
+      defers: fc.boolean(),
     }),
     { minLength: 1, maxLength: 7 },
   )
   .map((jobs) =>
     jobs
       .sort((a, b) => a.at - b.at)
-      .map(({ at, pages, prompt, begun, text, least }, name) => ({
+      .map(({ at, pages, prompt, begun, text, least, defers }, name) => ({
         name,
         at,
         pages,
+        defers,
         promptTokens: prompt.length,
         promptBegun: Math.min(begun, prompt.length),
         exits: [...prompt, ...text],
@@ -173,7 +199,8 @@ describe('the scheduler', () => {
   it('lets no decoding sequence wait: from its first to its last decoded token, one loop a pass', () => {
     fc.assert(
       fc.property(jobsArbitrary, limitsArbitrary, (jobs, limits) => {
-        const { passes, left } = replay(jobs, limits);
+        // More than all of them ever owe.
+        const { passes, left } = replay(jobs, { ...limits, prefillRows: 50 });
         for (const job of jobs) {
           const text = job.exits.slice(job.promptTokens);
           const first = passes.findIndex((rows) => rows.includes(label(job, job.promptTokens, 0)));
@@ -189,6 +216,7 @@ describe('the scheduler', () => {
       name,
       at: 0,
       pages: 1,
+      defers: true,
       promptTokens: 1,
       promptBegun: 0,
       exits: [2, 3, 3],
@@ -197,15 +225,49 @@ describe('the scheduler', () => {
     const [a, b, c] = [job(0), job(1), job(2)] as const;
     const scheduler = new Scheduler<Replay>({ maxSequences: 2, prefillRows: 8, admit: () => true });
     for (const each of [a, b, c]) scheduler.add(each);
-    const goesOn = { exits: false, ends: false };
-    scheduler.settle(scheduler.plan(), [goesOn, goesOn]);
+    const goesOn = { next: false, drops: false, ends: false };
+    scheduler.settle(scheduler.plan().rows, [goesOn, goesOn]);
     expect([scheduler.running, scheduler.waiting]).toEqual([2, 1]);
     expect(scheduler.remove(c)).toBe(false);
     expect(scheduler.remove(a)).toBe(true);
-    const rows = scheduler.plan();
+    const { rows } = scheduler.plan();
     expect(rows).toEqual([{ job: b, position: 0, loop: 1, isPrompt: true, source: 1, isOwed: false }]);
-    expect(scheduler.settle(rows, [{ exits: true, ends: true }])).toEqual({ prompts: [b], tokens: [] });
+    expect(scheduler.settle(rows, [{ next: true, drops: false, ends: true }])).toEqual([b]);
     expect(scheduler.remove(b)).toBe(true);
-    expect(scheduler.plan()).toEqual([]);
+    expect(scheduler.plan()).toEqual({ rows: [], kept: [] });
+  });
+
+  it('drops what was started too early, and starts it anew', () => {
+    const loops = 4;
+    const verdict = fc.record({ next: fc.boolean(), drops: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(fc.array(verdict, { minLength: 5, maxLength: 5 }), { maxLength: 30 }), (script) => {
+        const job = { promptTokens: 0, promptBegun: 0, defers: false };
+        const scheduler = new Scheduler<typeof job>({ maxSequences: 1, prefillRows: 1, admit: () => true });
+        scheduler.add(job);
+        // By definition: tokens under way, by position, at the loop that they run next.
+        let expected = [{ position: 0, loop: 0 }];
+        for (const verdicts of script) {
+          const { rows, kept } = scheduler.plan();
+          expect(kept).toEqual([]);
+          expect(rows.map(({ position, loop }) => ({ position, loop }))).toEqual(expected);
+          expect(rows.map(({ isOwed }) => isOwed)).toEqual(rows.map((_, n) => n + 1 < rows.length));
+          const outcomes = rows.map(({ loop, isOwed }, n) => {
+            const ends = loop + 1 === loops;
+            const drops = verdicts[n]!.drops && isOwed;
+            // The token after one that has run all loops is there, or starts.
+            const next = (drops || !isOwed) && (ends || verdicts[n]!.next);
+            return { next, drops, ends };
+          });
+          scheduler.settle(rows, outcomes);
+          const cut = outcomes.findIndex(({ drops }) => drops);
+          const last = cut < 0 ? rows.length - 1 : cut;
+          expected = expected.slice(0, last + 1).map(({ position, loop }) => ({ position, loop: loop + 1 }));
+          const after = expected.at(-1)!.position + 1;
+          expected = expected.filter(({ loop }) => loop < loops);
+          if (outcomes[last]!.next) expected.push({ position: after, loop: 0 });
+        }
+      }),
+    );
   });
 });

@@ -7,12 +7,15 @@
  * prompt token is its first decoding step. Jobs start in the order in which they came; one that does not fit makes the later
  * ones wait, so none starves.
  *
- * A token's exit, at which the next token is read off, and its end, after its last loop, may differ. Between the two it owes
- * loops: it runs on beside its successors, for the keys and values that they will look for.
+ * A token may go on after the next one has started: it owes loops, for the keys and values that those after it will look for.
+ * A job's owed loops run in one of two ways.
+ * - At once, beside the tokens after it: drafts, which its deeper loops may drop and replace.
+ * - Deferred, until a later token goes on to a loop that is owed; then all tokens that owe it run it in that token's pass, or in
+ *   several before it where there are more than `prefillRows`. What no token looks for is never run.
  *
- * Loops count from 0. Invariants: a decoding job has exactly one token that owes nothing in every pass, so it never waits for
- * another's loop; rows of prompts never exceed the limit; within a job, token n + 1 starts in the pass after token n's exit, so a
- * token is always at an earlier loop than those before it.
+ * Loops count from 0. Invariants: within a job a token is always at an earlier loop than those before it, or at the same one and
+ * owes it; a job's newest token moves in every pass, unless more loops are owed to it than a pass takes; neither rows of prompts
+ * nor deferred ones ever exceed the limit.
  */
 import assert from 'node:assert/strict';
 
@@ -22,6 +25,8 @@ export interface Job {
   readonly promptTokens: number;
   /** Those of them that need not be read, once the job has been admitted. */
   readonly promptBegun: number;
+  /** What its tokens owe waits until it is looked for. */
+  readonly defers: boolean;
 }
 
 export interface PassRow<J> {
@@ -29,31 +34,32 @@ export interface PassRow<J> {
   position: number;
   loop: number;
   isPrompt: boolean;
-  /** Row of the pass before that this one continues; null for a token at its first loop. */
-  source: number | null;
-  /** The token after it has been read off. */
+  /** Where the state before the loop is: a row of the pass before, kept aside (`Plan.kept`), or null for a token at its first loop. */
+  source: number | 'kept' | null;
+  /** The token after it has started. */
   isOwed: boolean;
+}
+
+/** The rows of a pass. */
+export interface Plan<J> {
+  rows: PassRow<J>[];
+  /** Tokens that sit this pass out, with the row of the pass before that is their state: to be kept until a row's source asks for it. */
+  kept: { job: J; position: number; row: number }[];
 }
 
 /** What became of a row's token in a pass. */
 export interface Outcome {
-  /** The token after it is read off here; never for one that owes. */
-  exits: boolean;
+  /** The token after it starts. */
+  next: boolean;
+  /** All tokens after it that have started are dropped, before another one starts. */
+  drops: boolean;
   /** It ran its last loop. */
   ends: boolean;
 }
 
-/** What a pass completed. */
-export interface Settled<J> {
-  /** Jobs whose prompt has been read; they decode from the next pass on. */
-  prompts: J[];
-  /** Rows of decoding jobs whose token exited, as indices into the pass. */
-  tokens: number[];
-}
-
 export interface SchedulerOptions<J> {
   maxSequences: number;
-  /** Most rows of prompts in a pass. */
+  /** Most rows of prompts in a pass, and most deferred ones. */
   prefillRows: number;
   /** Asked for the job that has waited longest; takes what the job needs, or says no and takes nothing. */
   admit: (job: J) => boolean;
@@ -66,7 +72,7 @@ const starting = (position: number): Token => ({ position, loop: 0, source: null
 interface Running {
   /** Prompt tokens that have been started. */
   started: number;
-  /** Tokens under way: those of a chunk, or the one that is decoded and those that owe. */
+  /** Tokens under way, by position: those of a chunk, or those that owe and last the one that is decoded. */
   tokens: Token[];
 }
 
@@ -98,50 +104,65 @@ export class Scheduler<J extends Job> {
     return this.#running.delete(job);
   }
 
-  /** The rows of the next pass, decoding ones first; none when there is nothing to do. */
-  plan(): PassRow<J>[] {
+  /** The rows of the next pass, decoding ones first, within a job by position; none when there is nothing to do. */
+  plan(): Plan<J> {
     this.#admit();
-    const decoding: PassRow<J>[] = [];
+    const plan: Plan<J> = { rows: [], kept: [] };
     const prompts: PassRow<J>[] = [];
-    for (const [job, { tokens }] of this.#running)
-      for (const token of tokens) {
-        const isPrompt = token.position < job.promptTokens;
-        (isPrompt ? prompts : decoding).push({ job, isPrompt, ...token });
-      }
+    let room = this.#options.prefillRows;
+    for (const [job, { started, tokens }] of this.#running) {
+      if (isReading(job, tokens)) for (const token of tokens) prompts.push({ job, isPrompt: true, ...token });
+      else if (started === job.promptTokens) room -= this.#planDecoding(plan, job, tokens, room);
+    }
     for (const [job, running] of this.#running) {
-      const room = this.#options.prefillRows - prompts.length;
-      const size = running.tokens.length === 0 ? Math.min(room, job.promptTokens - running.started) : 0;
+      const free = this.#options.prefillRows - prompts.length;
+      const size = running.tokens.length === 0 ? Math.min(free, job.promptTokens - running.started) : 0;
       for (let i = 0; i < size; i++) {
         const token = starting(running.started++);
         running.tokens.push(token);
         prompts.push({ job, isPrompt: true, ...token });
       }
     }
-    return [...decoding, ...prompts];
+    plan.rows.push(...prompts);
+    return plan;
   }
 
-  /** Takes a pass's outcomes. @param rows what `plan` gave */
-  settle(rows: readonly PassRow<J>[], outcomes: readonly Outcome[]): Settled<J> {
-    const settled: Settled<J> = { prompts: [], tokens: [] };
-    const byJob = new Map<J, Token[]>();
-    rows.forEach(({ job, position, loop, isPrompt, isOwed }, source) => {
-      const { exits, ends } = outcomes[source]!;
-      const tokens = byJob.get(job) ?? [];
-      byJob.set(job, tokens);
-      if (!ends) tokens.push({ position, loop: loop + 1, source, isOwed: isOwed || exits });
-      if (isPrompt || !exits) return;
-      settled.tokens.push(source);
-      tokens.push(starting(position + 1));
-    });
-    for (const [job, tokens] of byJob) {
+  /** Takes a pass's outcomes. @param rows what `plan` gave @returns jobs whose prompt has been read; they decode from the next pass on */
+  settle(rows: readonly PassRow<J>[], outcomes: readonly Outcome[]): J[] {
+    const ran = new Map<J, Map<number, number>>();
+    for (const [n, { job, position }] of rows.entries()) {
+      const ofJob = ran.get(job);
+      if (ofJob) ofJob.set(position, n);
+      else ran.set(job, new Map([[position, n]]));
+    }
+    const read: J[] = [];
+    for (const [job, ofJob] of ran) {
       const running = this.#running.get(job);
       assert(running, 'a job of the pass is not running');
-      running.tokens = tokens;
-      if (tokens.length > 0 || running.started < job.promptTokens) continue;
-      settled.prompts.push(job);
+      running.tokens = settled(job, running.tokens, ofJob, outcomes);
+      if (running.tokens.length > 0 || running.started < job.promptTokens) continue;
+      read.push(job);
       running.tokens = [starting(job.promptTokens)];
     }
-    return settled;
+    return read;
+  }
+
+  /** @param room deferred rows that the pass still takes @returns those that it took */
+  #planDecoding(plan: Plan<J>, job: J, tokens: readonly Token[], room: number): number {
+    const newest = tokens.at(-1)!;
+    const isDue = ({ loop }: Token): boolean => !job.defers || loop === newest.loop;
+    const due = tokens.slice(0, -1).filter(isDue);
+    const most = job.defers ? room : due.length;
+    const running = new Set(due.slice(0, most));
+    if (due.length <= most) running.add(newest);
+    for (const token of tokens) {
+      if (running.has(token)) plan.rows.push({ job, isPrompt: false, ...token });
+      else if (typeof token.source === 'number') {
+        plan.kept.push({ job, position: token.position, row: token.source });
+        token.source = 'kept';
+      }
+    }
+    return job.defers ? Math.min(due.length, most) : 0;
   }
 
   #admit(): void {
@@ -153,4 +174,34 @@ export class Scheduler<J extends Job> {
       this.#running.set(job, { started, tokens: started === promptTokens ? [starting(promptTokens)] : [] });
     }
   }
+}
+
+function isReading({ promptTokens }: Job, tokens: readonly Token[]): boolean {
+  return tokens.length > 0 && tokens[0]!.position < promptTokens;
+}
+
+/** The tokens of a job after a pass. @param rows by position, of those that ran */
+function settled(
+  { promptTokens }: Job,
+  tokens: readonly Token[],
+  rows: ReadonlyMap<number, number>,
+  outcomes: readonly Outcome[],
+): Token[] {
+  const left: Token[] = [];
+  for (const token of tokens) {
+    const row = rows.get(token.position);
+    if (row === undefined) {
+      left.push(token);
+      continue;
+    }
+    const { next, drops, ends } = outcomes[row]!;
+    const { position, loop, isOwed } = token;
+    const isPrompt = position < promptTokens;
+    const isFollowed = isOwed && !drops;
+    if (!ends) left.push({ position, loop: loop + 1, source: row, isOwed: !isPrompt && (isFollowed || next) });
+    if (isPrompt) continue;
+    if (next) left.push(starting(position + 1));
+    if (drops) break;
+  }
+  return left;
 }

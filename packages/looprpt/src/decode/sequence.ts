@@ -2,6 +2,7 @@
 import { UserError } from '../base/user-error.js';
 import type { LoopLMConfig } from '../model/config.js';
 import { ExitDecision, type ExitRule, lastLoop } from '../model/exit-rule.js';
+import type { Drafts } from './drafts.js';
 import type { DecodeRequest, FinishReason, ReadToken, TokenEvent } from './request.js';
 import { Sampler } from './sampler.js';
 import { GREEDY } from './sampling.js';
@@ -15,6 +16,8 @@ export class Sequence implements Job {
   readonly exit: ExitRule;
   /** Prompt and text so far; entry n is token n. */
   readonly ids: number[];
+  /** Tokens that were started ahead of these; null where it does not speculate. */
+  drafts: Drafts | null = null;
   /** Set while it is admitted. */
   slots: SequenceSlots | null = null;
   finish: FinishReason | null = null;
@@ -55,7 +58,12 @@ export class Sequence implements Job {
       capacity: this.ids.length + Math.max(maxTokens, 1) - 1,
     };
     const { logitBias, stopIds, minTokens } = request;
-    this.sampler = new Sampler(sampling, { seed, logitBias, late: { ids: stopIds ?? [], from: minTokens ?? 0 } });
+    this.sampler = new Sampler(sampling, {
+      seed,
+      promptTokens: this.ids.length,
+      logitBias,
+      late: { ids: stopIds ?? [], from: minTokens ?? 0 },
+    });
     this.#text = new SequenceText(request.text);
     this.#promptRead = promptLogProbs === undefined ? null : [];
   }
@@ -68,6 +76,10 @@ export class Sequence implements Job {
     return this.slots?.begun ?? 0;
   }
 
+  get defers(): boolean {
+    return this.drafts === null;
+  }
+
   get scoresPrompt(): boolean {
     return this.request.promptLogProbs !== undefined;
   }
@@ -77,9 +89,24 @@ export class Sequence implements Job {
     return this.ids.length - this.size.prompt - 1;
   }
 
-  /** The next id where that is settled beforehand. */
-  get settled(): number | undefined {
-    return this.request.follow?.[this.#made];
+  /** The id of token `place` where that is settled beforehand. */
+  settledAt(place: number): number | undefined {
+    return this.request.follow?.[place - this.size.prompt - 1];
+  }
+
+  /** The token at this position, which may be a draft. */
+  idAt(position: number): number {
+    return this.ids[position] ?? this.drafts!.idAt(position);
+  }
+
+  /** The first `count` tokens, drafts included. */
+  idsBefore(count: number): readonly number[] {
+    return count === this.ids.length ? this.ids : [...this.ids, ...this.drafts!.ids].slice(0, count);
+  }
+
+  /** Whether a token of this id at `place` leaves the text going on, as far as its id says. */
+  goesOn(place: number, id: number): boolean {
+    return place < this.size.capacity && !this.request.stopIds?.includes(id);
   }
 
   /** How the token at `position` will leave. */
@@ -108,7 +135,6 @@ export class Sequence implements Job {
     if (stopIds?.includes(id)) return { ...this.#last('stop', null, this.#text.endWith(id)), end: choice };
     const piece = this.#text.push(id, this.#made + 1 > (this.request.minTokens ?? 0));
     this.ids.push(id);
-    this.sampler.count(id);
     if (this.#text.stopped) return this.#last('stop', choice, piece);
     if (this.#made === maxTokens) return this.#end('length', choice, piece);
     return { token: choice, text: piece, finish: null };
@@ -125,7 +151,7 @@ export class Sequence implements Job {
 
   #last(finish: FinishReason, token: ReadToken | null, text: string): TokenEvent {
     this.finish = finish;
-    return { token, text, finish };
+    return { token, text, finish, ...(this.drafts ? { speculation: { ...this.drafts.counts } } : {}) };
   }
 }
 

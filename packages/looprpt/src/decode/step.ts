@@ -27,17 +27,25 @@ import type { LoopLM } from '../model/loop-lm.js';
 import { FUSED, hasPagedAttention, PLAIN } from '../model/operators.js';
 import { ropeTables } from '../model/rope.js';
 import { runLayers } from '../model/stack.js';
+import type { KeptStates } from './kept-states.js';
 import type { KVMemory } from './kv-memory.js';
 
 export interface StepRow {
   id: number;
   position: number;
-  /** Row of the state given to `run` that this row goes on from; null: it starts from its embedding. */
-  source: number | null;
+  /** The row of `before` or the place among the kept states that this row goes on from; null: it starts from its embedding. */
+  source: { row: number } | { kept: number } | null;
   /** Where its keys and values go. */
   slot: number;
   /** Slots of positions 0, 1, … as seen from its loop; position + 1 of them are read. */
   line: Int32Array;
+}
+
+/** What rows go on from. */
+export interface Before {
+  /** What the call before returned; null where no row names it. */
+  stateNE: Tensor | null;
+  kept: Pick<KeptStates, 'at'>;
 }
 
 export class Step implements Disposable {
@@ -69,14 +77,14 @@ export class Step implements Disposable {
 
   /**
    * Runs one loop for every row; keys and values go to their slots. To be called without gradients.
-   * @param beforeNE the state that the call before returned; null where no row has a source
+   * @param before what the rows' sources name
    * @returns the rows' states after the loop, normalised, [N, E]
    */
-  run(rows: readonly StepRow[], beforeNE: Tensor | null): Tensor {
+  run(rows: readonly StepRow[], before: Before): Tensor {
     return scope(() => {
       const operators = { ...(this.#fused ? FUSED : PLAIN), product: this.product };
       const attention = this.#fused ? this.#paged(rows) : this.#gathered(rows);
-      return runLayers(this.#model, operators, this.states(rows, beforeNE), attention);
+      return runLayers(this.#model, operators, this.states(rows, before), attention);
     });
   }
 
@@ -97,16 +105,27 @@ export class Step implements Disposable {
   readonly #rowProduct = (xNI: Tensor, weightOI: Tensor): Tensor => fusedRowLinear(xNI, this.#packed.get(weightOI)!);
 
   /** The rows' states before the loop, [N, E]; arguments as for `run`. */
-  states(rows: readonly Pick<StepRow, 'id' | 'source'>[], beforeNE: Tensor | null): Tensor {
+  states(rows: readonly Pick<StepRow, 'id' | 'source'>[], { stateNE, kept }: Before): Tensor {
     const { device, weights } = this.#model;
     const int64 = (data: number[]): Tensor => tensor(data, { dtype: 'int64', device });
-    const starting = rows.filter(({ source }) => source === null);
-    const freshNE = starting.length > 0 ? embedding(weights.embedding, int64(starting.map(({ id }) => id))) : null;
-    if (starting.length === rows.length) return freshNE!;
-    const known = beforeNE!.size(0);
-    let fresh = known;
-    const order = int64(rows.map(({ source }) => source ?? fresh++));
-    return (freshNE ? cat([beforeNE!, freshNE]) : beforeNE!).indexSelect(0, order);
+    const fresh: number[] = [];
+    const places: number[] = [];
+    // Rows of the state before, then fresh ones, then kept ones.
+    const order = rows.map(({ id, source }): [part: 0 | 1 | 2, row: number] => {
+      if (source === null) return [1, fresh.push(id) - 1];
+      return 'row' in source ? [0, source.row] : [2, places.push(source.kept) - 1];
+    });
+    const known = fresh.length + places.length < rows.length ? stateNE!.size(0) : 0;
+    const parts = [
+      ...(known > 0 ? [stateNE!] : []),
+      ...(fresh.length > 0 ? [embedding(weights.embedding, int64(fresh))] : []),
+      ...(places.length > 0 ? [kept.at(places)] : []),
+    ];
+    const joined = parts.length > 1 ? cat(parts) : parts[0]!;
+    const starts = [0, known, known + fresh.length];
+    const from = order.map(([part, row]) => starts[part]! + row);
+    const isInOrder = from.length === joined.size(0) && from.every((row, n) => row === n);
+    return isInOrder ? joined : joined.indexSelect(0, int64(from));
   }
 
   /** Own pages through the fused operator. */

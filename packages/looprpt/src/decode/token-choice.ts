@@ -9,28 +9,38 @@
  */
 import { fusable, fusedReadTokens, type Tensor, tensor, type WantedToken } from '@looprpt/engine';
 import { atIds, logProbsOf } from '../model/read-out.js';
-import { drawToken, type Weighed } from './draw.js';
+import { type Drawn, drawToken, type Weighed } from './draw.js';
 import type { LogProb, ReadToken } from './request.js';
 import type { Sequence } from './sequence.js';
 
 export interface ReadOutRow {
-  sequence: Sequence;
+  sequence: Pick<Sequence, 'sampler' | 'settledAt'>;
+  /** Prompt and text before the token that is read off. */
+  ids: readonly number[];
   /** From 1. */
   loop: number;
+  /** How many of the likeliest. */
+  top: number;
+}
+
+/** A token, and by how much it beat the next one (`Drawn.margin`). */
+export interface Choice extends ReadToken {
+  margin: number;
 }
 
 /** @param logitsMV of the rows, any floating dtype */
-export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): ReadToken[] {
+export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Choice[] {
   const wideMV = wide(logitsMV);
   const drawn = drawAlone(rows, wideMV);
-  const wanted = rows.map(({ sequence }, m): WantedToken => {
-    const id = sequence.settled ?? drawn.get(m);
-    return id === undefined ? sequence.sampler.plainDraw() : { id };
+  const wanted = rows.map(({ sequence, ids }, m): WantedToken => {
+    const id = sequence.settledAt(ids.length) ?? drawn.get(m)?.id;
+    return id === undefined ? sequence.sampler.plainDraw(ids.length) : { id };
   });
-  return read(
-    rows.map(({ sequence, loop }, m) => ({ wanted: wanted[m]!, loop, top: sequence.request.topLogProbs ?? 0 })),
+  const read = readWanted(
+    rows.map(({ loop, top }, m) => ({ wanted: wanted[m]!, loop, top })),
     wideMV,
   );
+  return read.map((choice, m) => ({ ...choice, margin: drawn.get(m)?.margin ?? choice.margin }));
 }
 
 /**
@@ -39,7 +49,7 @@ export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Rea
  * @param logitsMV any floating dtype
  */
 export function readTokens(rows: readonly { id: number; loop: number; top: number }[], logitsMV: Tensor): ReadToken[] {
-  return read(
+  return readWanted(
     rows.map(({ id, loop, top }) => ({ wanted: { id }, loop, top })),
     wide(logitsMV),
   );
@@ -52,52 +62,60 @@ interface Wanted {
   top: number;
 }
 
-function read(rows: readonly Wanted[], logitsMV: Tensor): ReadToken[] {
+function readWanted(rows: readonly Wanted[], logitsMV: Tensor): Choice[] {
   const wanted = rows.map((row) => row.wanted);
   const numbers = fusable(logitsMV) ? fusedReadTokens(logitsMV, wanted) : plainReadTokens(logitsMV, wanted);
   // Of logits that are no numbers no id is the likeliest; the log-probability says so, whatever id stands there.
-  const tokens = rows.map((_, m): LogProb => ({ id: Math.max(0, numbers[2 * m]!), logProb: numbers[2 * m + 1]! }));
+  const tokens = rows.map((_, m): LogProb => ({ id: Math.max(0, numbers[3 * m]!), logProb: numbers[3 * m + 1]! }));
   const tops = likeliest(
     rows.map(({ top }) => top),
     logitsMV,
     tokens,
   );
-  return rows.map(({ loop }, m) => ({ ...tokens[m]!, loop, top: tops[m]! }));
+  return rows.map(({ loop }, m) => ({ ...tokens[m]!, loop, top: tops[m]!, margin: numbers[3 * m + 2]! }));
 }
 
 /** `fusedReadTokens` by operators of any device. */
 export function plainReadTokens(logitsMV: Tensor, wanted: readonly WantedToken[]): Float64Array {
-  const isDraw = (token: WantedToken): boolean => !('id' in token) && token.temperature > 0;
-  const draws = [...wanted.keys()].filter((m) => isDraw(wanted[m]!));
-  const isGreedy = (token: WantedToken): boolean => !('id' in token) && token.temperature === 0;
-  const greedyM = wanted.some(isGreedy) ? logitsMV.argmax(-1).toNumbers() : null;
-  const temperatures = draws.map((m) => (wanted[m] as { temperature: number }).temperature);
+  const draws = [...wanted.keys()].filter((m) => temperatureOf(wanted[m]!) > 0);
+  const temperatures = draws.map((m) => temperatureOf(wanted[m]!));
   const weighed = draws.length > 0 ? weighedRows(temperatures, rowsOf(logitsMV, draws)) : null;
-  const ids = wanted.map((token, m) => {
-    if ('id' in token) return token.id;
-    if (token.temperature === 0) return greedyM![m]!;
-    const { uniform } = token;
-    return drawToken(weighed!(draws.indexOf(m)), UNCUT, uniform);
+  const greedyM = wanted.some((token) => temperatureOf(token) === 0) ? greedy(logitsMV) : null;
+  const drawn = wanted.map((token, m): Drawn => {
+    if ('id' in token) return { id: token.id, margin: Number.POSITIVE_INFINITY };
+    return token.temperature === 0 ? greedyM![m]! : drawToken(weighed!(draws.indexOf(m)), UNCUT, token.key);
   });
-  const logProbs = logitsOf(
-    ids.map((id) => ({ id })),
-    logProbsOf(logitsMV),
-  );
-  return Float64Array.from({ length: 2 * ids.length }, (_, i) => (i % 2 === 0 ? ids : logProbs)[i >> 1]!);
+  const logProbs = logitsOf(drawn, logProbsOf(logitsMV));
+  return Float64Array.from(drawn.flatMap(({ id, margin }, m) => [id, logProbs[m]!, margin]));
+}
+
+/** NaN for a token that is known. */
+function temperatureOf(token: WantedToken): number {
+  return 'id' in token ? Number.NaN : token.temperature;
+}
+
+function greedy(logitsMV: Tensor): Drawn[] {
+  const V = logitsMV.size(1);
+  const ids = logitsMV.argmax(-1).toNumbers();
+  const twoM2 = V > 1 ? logitsMV.topk(2)[0].toNumbers() : null;
+  return Array.from(ids, (id, m) => ({
+    id,
+    margin: twoM2 === null ? Number.POSITIVE_INFINITY : twoM2[2 * m]! - twoM2[2 * m + 1]!,
+  }));
 }
 
 const UNCUT = { topK: 0, topP: 1, minP: 0 } as const;
 
 /** The choices of the sequences that change or cut what the model says, by row. */
-function drawAlone(rows: readonly ReadOutRow[], logitsMV: Tensor): Map<number, number> {
+function drawAlone(rows: readonly ReadOutRow[], logitsMV: Tensor): Map<number, Drawn> {
   const alone = [...rows.keys()].filter((m) => {
-    const { sequence } = rows[m]!;
-    return sequence.settled === undefined && !sequence.sampler.drawsPlainly;
+    const { sequence, ids } = rows[m]!;
+    return sequence.settledAt(ids.length) === undefined && !sequence.sampler.drawsPlainly(ids.length);
   });
   if (alone.length === 0) return new Map();
   const temperatures = alone.map((m) => rows[m]!.sequence.sampler.temperature);
   const weighed = weighedRows(temperatures, rowsOf(logitsMV, alone));
-  return new Map(alone.map((m, i) => [m, rows[m]!.sequence.sampler.draw(weighed(i), rows[m]!.sequence.ids)]));
+  return new Map(alone.map((m, i) => [m, rows[m]!.sequence.sampler.draw(weighed(i), rows[m]!.ids)]));
 }
 
 function wide(logitsMV: Tensor): Tensor {

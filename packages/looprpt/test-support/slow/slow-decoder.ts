@@ -1,8 +1,7 @@
 /**
  * The decoder in its most obvious form, for tests: one sequence at a time, one token at a time, plain numbers in float64, keys
- * and values in nested arrays. It shares sampling and its random stream with the real one, nothing else. Loops count from 0.
+ * and values in nested arrays. It shares the random numbers with the real one, nothing else. Loops count from 0.
  */
-import { Rng } from 'looprpt/internal/base/rng.js';
 import type { CachePolicy } from 'looprpt/internal/decode/cache-policy.js';
 import type { DecodeRequest } from 'looprpt/internal/decode/request.js';
 import { GREEDY } from 'looprpt/internal/decode/sampling.js';
@@ -10,7 +9,7 @@ import type { ExitRule } from 'looprpt/internal/model/exit-rule.js';
 import { exitStep } from './slow-decode.js';
 import { entropy } from './slow-exit.js';
 import { endOfLoop, headLogits, keyValueAt, layerAt, logSoftmax, type SlowKeyValue } from './slow-loop-lm.js';
-import { sampleToken } from './slow-sampling.js';
+import { noiseOf, sampleToken } from './slow-sampling.js';
 import type { TinyModel } from './tiny-model.js';
 
 export interface SlowText {
@@ -30,7 +29,6 @@ export function slowText(model: TinyModel, request: DecodeRequest, policy: Cache
   const { prompt, maxTokens, sampling = GREEDY, seed = 0, stopIds = [] } = request;
   const exit = request.exit ?? { rule: 'loops', loops: config.loops };
   const ids = Array.from(prompt);
-  const rng = Rng.fromSeed(seed);
   const past: Memory[] = [];
   const text: SlowText = { tokens: [], loops: [], logProbs: [], promptLogProbs: [] };
   const counts = new Map<number, number>();
@@ -53,9 +51,8 @@ export function slowText(model: TinyModel, request: DecodeRequest, policy: Cache
     const logits = Float32Array.from(headLogits(config, params, states.at(-1)!));
     for (const [id, bias] of request.logitBias ?? []) logits[id]! += bias;
     for (const [id, count] of counts) logits[id]! -= sampling.presencePenalty + count * sampling.frequencyPenalty;
-    const greedy = sampling.temperature === 0;
     const forced = request.follow?.[text.tokens.length];
-    const id = forced ?? sampleToken(logits, sampling, ids, greedy ? 0 : rng.uint32() / 2 ** 32);
+    const id = forced ?? sampleToken(logits, sampling, ids, noiseOf(seed, ids.length, config.vocabSize));
     if (stopIds.includes(id)) break;
     ids.push(id);
     counts.set(id, (counts.get(id) ?? 0) + 1);

@@ -1,7 +1,8 @@
 /**
  * Sampling by its definition, in the plainest form, for tests: a pure function of logits, settings, the repetition penalty's history
- * and one random number. Presence and frequency penalties are the caller's.
+ * and the noise of the place. Presence and frequency penalties are the caller's.
  */
+import { Rng } from 'looprpt/internal/base/rng.js';
 import type { Sampling } from 'looprpt/internal/decode/sampling.js';
 
 export type SlowSampling = Omit<Sampling, 'presencePenalty' | 'frequencyPenalty'>;
@@ -11,29 +12,51 @@ export function isPlainGreedy({ temperature, topK, repetitionPenalty }: SlowSamp
   return (temperature === 0 || topK === 1) && repetitionPenalty === 1;
 }
 
+/** Gumbel noise of every id for token `place` of a sequence, prompt included. */
+export function noiseOf(seed: number, place: number, vocabulary: number): number[] {
+  return noiseOfKey(Rng.fromSeed(seed).fold(place), vocabulary);
+}
+
+/** From one number of the stream for each id. */
+export function noiseOfKey(stream: Rng, vocabulary: number): number[] {
+  return Array.from({ length: vocabulary }, () => -Math.log(-Math.log1p(-(stream.uint32() + 0.5) / 2 ** 32)));
+}
+
+export interface Sampled {
+  id: number;
+  /** By how much it beats the next one. */
+  margin: number;
+}
+
 /**
  * @param logitsV float32, one per id; not changed
  * @param seen ids of prompt and text so far, for the repetition penalty
- * @param uniform a random number in [0, 1)
- * @returns the id chosen
+ * @param noise one number per id
+ * @returns the id with the largest logit / temperature + noise that may be drawn
  */
-export function sampleToken(
+export function sample(
   logitsV: Float32Array,
   sampling: SlowSampling,
   seen: Iterable<number>,
-  uniform: number,
-): number {
+  noise: readonly number[],
+): Sampled {
   const { temperature, topK } = sampling;
   const penalised = penalise(logitsV, seen, sampling.repetitionPenalty);
-  if (temperature === 0 || topK === 1) return argmax(penalised);
-  const { ids, weights } = candidates(penalised, sampling);
-  let rest = uniform * weights.reduce((sum, weight) => sum + weight, 0);
-  for (let i = 0; i < ids.length; i++) {
-    rest -= weights[i]!;
-    if (rest < 0) return ids[i]!;
-  }
-  // Of logits that are no numbers nothing may be left.
-  return ids.at(-1) ?? 0;
+  if (temperature === 0 || topK === 1) return largestOf(Array.from(penalised, (logit, id) => [id, logit]));
+  const { ids } = candidates(penalised, sampling);
+  return largestOf(ids.map((id) => [id, penalised[id]! / temperature + noise[id]!]));
+}
+
+/** The same without its margin. */
+export function sampleToken(...args: Parameters<typeof sample>): number {
+  return sample(...args).id;
+}
+
+/** Of logits that are no numbers nothing may be left. */
+function largestOf(values: readonly (readonly [id: number, value: number])[]): Sampled {
+  const sorted = [...values].sort(([a, x], [b, y]) => y - x || a - b);
+  const [[id, first] = [0, Number.NaN], [, second] = [0, Number.NEGATIVE_INFINITY]] = sorted;
+  return { id, margin: first - second };
 }
 
 /**

@@ -1,0 +1,67 @@
+/**
+ * States of tokens that sit passes out, until their next loop: one row of a table each, on the model's device.
+ *
+ * The table begins empty and doubles where it is full, so it is as large as the most tokens that ever waited at once; a row is
+ * E numbers, a few hundredths of the token's keys and values. Whoever puts a state here takes it out or drops it once.
+ *
+ * Shapes: N rows of a pass, M kept ones, E hidden.
+ */
+import assert from 'node:assert/strict';
+import { type DType, empty, scope, type Tensor, tensor } from '@looprpt/engine';
+
+const FIRST_ROWS = 64;
+
+export class KeptStates implements Disposable {
+  readonly #shape: { hidden: number; dtype: DType; device: string };
+  readonly #free: number[] = [];
+  #tableME: Tensor | null = null;
+
+  constructor(shape: { hidden: number; dtype: DType; device: string }) {
+    this.#shape = shape;
+  }
+
+  /** Rows that hold a state. */
+  get size(): number {
+    return (this.#tableME?.size(0) ?? 0) - this.#free.length;
+  }
+
+  /** Copies these rows of [N, E]. @returns where each of them is kept */
+  keep(stateNE: Tensor, rows: readonly number[]): number[] {
+    while (this.#free.length < rows.length) this.#grow();
+    const places = rows.map(() => this.#free.pop()!);
+    scope(() => void this.#tableME!.indexCopy_(0, this.#ids(places), stateNE.indexSelect(0, this.#ids(rows))));
+    return places;
+  }
+
+  /** The states at these places, [M, E]. */
+  at(places: readonly number[]): Tensor {
+    return this.#tableME!.indexSelect(0, this.#ids(places));
+  }
+
+  drop(place: number): void {
+    assert(!this.#free.includes(place), 'a state is dropped once');
+    this.#free.push(place);
+  }
+
+  [Symbol.dispose](): void {
+    this.#tableME?.dispose();
+    this.#tableME = null;
+    this.#free.length = 0;
+  }
+
+  #grow(): void {
+    const { hidden, dtype, device } = this.#shape;
+    const before = this.#tableME;
+    const held = before?.size(0) ?? 0;
+    const rows = Math.max(FIRST_ROWS, 2 * held);
+    const table = empty([rows, hidden], { dtype, device }).persist();
+    if (before) scope(() => void table.slice(0, 0, held).copy_(before));
+    before?.dispose();
+    this.#tableME = table;
+    for (let row = rows - 1; row >= held; row--) this.#free.push(row);
+  }
+
+  #ids(rows: readonly number[]): Tensor {
+    return tensor([...rows], { dtype: 'int64', device: this.#shape.device });
+  }
+}

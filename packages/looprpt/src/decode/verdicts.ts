@@ -1,0 +1,61 @@
+/**
+ * From what was read off the rows of a pass to what becomes of them: tokens that are certain, tokens that start, drafts that are
+ * dropped. Plain data; the scheduler carries it out.
+ */
+import type { Exit } from './exits.js';
+import type { ReadToken } from './request.js';
+import type { Outcome, PassRow } from './scheduler.js';
+import type { Sequence } from './sequence.js';
+import type { Speculation } from './speculation.js';
+import type { Choice } from './token-choice.js';
+
+/** Tells drafts that a pass begins. @returns whether any sequence of it speculates */
+export function beginDrafts(rows: readonly PassRow<Sequence>[], speculation: Speculation): boolean {
+  const decoding = new Map<Sequence, number[]>();
+  for (const { job, position, isPrompt } of rows) {
+    if (isPrompt) continue;
+    const positions = decoding.get(job);
+    if (positions) positions.push(position);
+    else decoding.set(job, [position]);
+  }
+  speculation.begin(decoding.size);
+  for (const [{ drafts }, positions] of decoding) drafts?.begin(positions);
+  return [...decoding.keys()].some(({ drafts }) => drafts !== null);
+}
+
+/** Whether a row is read off after the pass. */
+export function isRead({ job, position, loop, isPrompt }: PassRow<Sequence>, { exits }: Exit): boolean {
+  return !isPrompt && (exits || (job.drafts?.asks(position + 1, loop + 1) ?? false));
+}
+
+/** What becomes of every row, and the tokens that are certain. Rows of a sequence come by position. @param choices by row that was read off */
+export function judged(
+  rows: readonly PassRow<Sequence>[],
+  exits: readonly Exit[],
+  choices: ReadonlyMap<number, Choice>,
+): { outcomes: Outcome[]; tokens: [Sequence, ReadToken][] } {
+  const tokens: [Sequence, ReadToken][] = [];
+  // Whose tokens after the row before were dropped: what is said of them in this pass is of no interest any more.
+  let dropped: Sequence | null = null;
+  const outcomes = rows.map(({ job, position, loop, isPrompt }, n): Outcome => {
+    const { exits: leaves, ends } = exits[n]!;
+    const choice = choices.get(n);
+    if (isPrompt || choice === undefined || dropped === job) return { next: false, drops: false, ends };
+    const { margin, ...token } = choice;
+    if (!job.drafts) {
+      tokens.push([job, token]);
+      return { next: true, drops: false, ends };
+    }
+    const place = position + 1;
+    if (!leaves) {
+      const verdict = job.drafts.hear(place, { loop: loop + 1, id: token.id, margin }, job.goesOn(place, token.id));
+      if (verdict.drops) dropped = job;
+      return { ...verdict, ends };
+    }
+    const { drafted, ...verdict } = job.drafts.settle(place, token.id);
+    if (verdict.drops) dropped = job;
+    tokens.push([job, drafted === null ? token : { ...token, drafted }]);
+    return { ...verdict, ends };
+  });
+  return { outcomes, tokens };
+}
