@@ -211,13 +211,20 @@ export class DecoderCore implements Disposable {
   }
 
   /** @throws UserError where the text of all loops cannot be had by speculation */
-  #draftsOf({ request, exit, ids }: Sequence): Drafts {
+  #draftsOf({ request, exit, ids, size }: Sequence): Drafts {
     if (this.config.cache.decode === 'last')
       throw new UserError("speculation needs every loop's keys and values, and the cache `last` keeps those of one");
     if (exit.rule !== 'loops')
-      throw new UserError(`speculation makes the text of all loops: leave the exit rule "${exit.rule}" out, or it`);
+      throw new UserError(
+        `speculation makes the text of a fixed number of loops: leave out the exit rule "${exit.rule}", or speculation`,
+      );
     const settings = speculateConfig.safeParse(request.speculate === true ? {} : request.speculate);
     if (!settings.success) throw new UserError(`speculate: ${settings.error.issues[0]!.message}`);
+    const { draftLoops } = settings.data;
+    if (draftLoops !== undefined && draftLoops >= size.loops)
+      throw new UserError(
+        `speculate: draft loops: ${draftLoops} are none before the last, this text runs ${size.loops} loops`,
+      );
     return new Drafts(settings.data, this.#speculation, ids.length);
   }
 
