@@ -17,7 +17,7 @@ export interface GenerateOptions {
   exit?: ExitOption;
   /** How a token is chosen; default greedy. What is left out of it is at 1 or off. */
   sampling?: SamplingOptions;
-  /** Of the random stream; default 0. */
+  /** Of the random numbers, which belong to places of the text; default 0. */
   seed?: number;
   /** Strings that end the text and are no part of it. */
   stop?: readonly string[];
