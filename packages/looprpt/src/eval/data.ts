@@ -101,6 +101,16 @@ export async function heldOutBatches(
   return { batches: () => new PackedLoader(source, config, { padId: tokenizer.padId }), leftOut };
 }
 
+/**
+ * The documents themselves, as text.
+ * @throws UserError when there are none to be had as text, as in shards
+ */
+export function heldOutDocuments(data: HeldOut): Documents {
+  if (typeof data === 'string' && isShardFolder(data))
+    throw new UserError(`${data}: shards hold token ids; give the text that they were made of`);
+  return typeof data !== 'string' && isDocuments(data) ? data : openDocuments(parsed(sourceOf(data))).documents;
+}
+
 type Opened = Omit<DocumentSource, 'tokens'> & { tokens(index: number): TokenDocument };
 
 async function open(

@@ -19,6 +19,12 @@ export const studioSettings = z.strictObject({
   allowWithoutKey,
   device: z.string().optional().describe('cpu, cuda or cuda:N (default: CUDA when there is one)'),
   dtype: z.enum(MODEL_DTYPES).optional().describe("of weights and activations (default: the model's own)"),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 50)
+    .default(0)
+    .describe('of held-out documents of generated tasks'),
   threads: z.int().min(1).optional().describe('CPU threads (default: one for each physical core)'),
 });
 

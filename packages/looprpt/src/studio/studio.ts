@@ -9,7 +9,10 @@ import { Listener } from '../serve/http/listener.js';
 import type { RunsAnswers, RunsNews } from './folders/protocol.js';
 import { createStudioApp } from './http/app.js';
 import { Changes } from './http/changes.js';
+import { ModelsDesk } from './http/models-routes.js';
 import { RunsDesk } from './http/runs-routes.js';
+import { Catalogue } from './models/catalogue.js';
+import type { ModelAnswers } from './models/protocol.js';
 import { type StudioConfig, type StudioSettings, studioSettings } from './settings.js';
 import { Asker } from './thread/asker.js';
 
@@ -49,15 +52,19 @@ export class Studio implements AsyncDisposable {
       runs.hear(news),
     );
     const runs = new RunsDesk(runsThread, changes);
+    const { device, dtype, threads, seed } = config;
+    const modelThread = new Asker<ModelAnswers>('models/thread.js', { device, dtype, threads });
+    const catalogue = new Catalogue(config.model ?? null, () => runs.list.runs);
+    const models = new ModelsDesk(modelThread, catalogue, seed);
     const app = createStudioApp({
       apiKey: config.apiKey,
       loopbackOnly: config.apiKey === null && !config.allowWithoutKey,
-      parts: [(app) => runs.routes(app)],
+      parts: [(app) => runs.routes(app), (app) => models.routes(app)],
       served: null,
       onFault: hooks.onFault ?? (() => {}),
     });
     const listener = new Listener(app.fetch, SILENT_SECONDS);
-    const studio = new Studio(listener, [runsThread], config);
+    const studio = new Studio(listener, [runsThread, modelThread], config);
     try {
       await listener.listen(config);
       await runs.load();

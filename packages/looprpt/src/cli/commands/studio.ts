@@ -9,7 +9,7 @@ import { newCommand } from '../command.js';
 import { optionsOf, settingsOf } from '../schema-options.js';
 
 /** Settings without an option: those of all commands, the runs, which are arguments, and the key, which comes from the environment. */
-type Elsewhere = 'device' | 'dtype' | 'threads' | 'apiKey' | 'runs';
+type Elsewhere = 'device' | 'dtype' | 'threads' | 'seed' | 'apiKey' | 'runs';
 
 const SPELLING = {
   model: '--model <model>',
@@ -28,10 +28,10 @@ export function studioCommand(cli: Cli): CommandUnknownOpts {
   const options = optionsOf(studioSettings, SPELLING, {});
   for (const option of options) command.addOption(option);
   return command.action(async (runs, { json = false, ...given }) => {
-    const { device, dtype, threads } = given;
+    const { device, dtype, threads, seed } = given;
     const settings = {
       ...settingsOf(options, SPELLING, given),
-      ...{ device, dtype, threads, apiKey: process.env.LOOPRPT_API_KEY || null },
+      ...{ device, dtype, threads, seed, apiKey: process.env.LOOPRPT_API_KEY || null },
       ...(runs.length > 0 ? { runs } : {}),
     };
     for (const path of runs) if (!existsSync(path)) throw new UserError(`${path}: no such folder`);

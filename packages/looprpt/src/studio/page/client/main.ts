@@ -2,8 +2,10 @@
 import { byId } from '../../../serve/page/client/elements.js';
 import { startTheme } from '../../../serve/page/client/theme.js';
 import type { RunSummary } from '../../folders/run.js';
+import type { ModelEntry } from '../../models/catalogue.js';
 import { RunsRoom } from './runs-room.js';
 import { Server, Trouble } from './server.js';
+import { TokensRoom } from './tokens-room.js';
 
 const RETRY_MS = 1000;
 
@@ -13,6 +15,10 @@ const server = new Server();
 const status = byId('connection', HTMLElement);
 const alertBox = byId('alert', HTMLElement);
 const runs = new RunsRoom(server, showTrouble);
+const tokens = new TokensRoom(server, showTrouble);
+/** What checkpoints there were when models were last asked for. */
+let checkpoints = '';
+const known = new Map<string, RunSummary>();
 
 function showTrouble(error: unknown): void {
   if (!(error instanceof Trouble)) throw error;
@@ -25,8 +31,27 @@ function showTrouble(error: unknown): void {
 }
 
 function take(news: News): void {
-  if (news.kind === 'runs') runs.showAll(news.runs, news.lines);
-  else runs.show(news.run);
+  if (news.kind === 'runs') {
+    known.clear();
+    for (const run of news.runs) known.set(run.id, run);
+    runs.showAll(news.runs, news.lines);
+  } else {
+    known.set(news.run.id, news.run);
+    runs.show(news.run);
+  }
+  const now = JSON.stringify([...known.values()].map((run) => [run.id, run.checkpoints]));
+  if (now === checkpoints) return;
+  checkpoints = now;
+  void showModels();
+}
+
+async function showModels(): Promise<void> {
+  try {
+    const { models } = await server.get<{ models: ModelEntry[] }>('/api/models');
+    tokens.showModels(models);
+  } catch (error) {
+    showTrouble(error);
+  }
 }
 
 /** Hears what changes, and begins anew whenever the connection ends. */

@@ -1,0 +1,88 @@
+/**
+ * A text under one model, each token painted by the loop at which it leaves. One token takes part in tabbing; the arrow keys go on from
+ * there, and Enter or a click chooses it.
+ */
+import { make } from '../../../serve/page/client/elements.js';
+import { paint } from '../../../serve/page/client/loop-colours.js';
+import type { TextSeen } from '../../models/protocol.js';
+import { exitLoop, meansOf } from './seen.js';
+
+const STEPS: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
+
+export class TokenStrip {
+  readonly element: HTMLElement;
+  readonly seen: TextSeen;
+  readonly #tokens: HTMLElement[];
+  readonly #means = make('p', 'muted');
+  readonly #onChoice: (index: number) => void;
+  #current = 0;
+
+  constructor(seen: TextSeen, onChoice: (index: number) => void) {
+    this.seen = seen;
+    this.#onChoice = onChoice;
+    this.#tokens = seen.tokens.map(({ text }, index) => {
+      const token = make('span', `token${text.includes('\n') ? ' break' : ''}`, text);
+      token.setAttribute('role', 'option');
+      token.setAttribute('aria-selected', 'false');
+      token.dataset.index = String(index);
+      token.tabIndex = index === 0 ? 0 : -1;
+      return token;
+    });
+    const strip = make('div', 'tokens', ...this.#tokens);
+    strip.setAttribute('role', 'listbox');
+    strip.setAttribute('aria-orientation', 'horizontal');
+    strip.setAttribute('aria-label', `Tokens under ${seen.model}; the arrow keys go from one to the next`);
+    strip.addEventListener('click', ({ target }) => this.#choose(target));
+    strip.addEventListener('keydown', (event) => this.#key(event));
+    this.element = make('section', 'strip', make('h2', '', seen.model), this.#means, strip);
+  }
+
+  /** Paints each token anew. @param changed those that another model says otherwise */
+  show(threshold: number, changed: ReadonlySet<number>): void {
+    const { tokens, loops: all } = this.seen;
+    for (const [index, token] of this.#tokens.entries()) {
+      const { loops } = tokens[index]!;
+      token.classList.toggle('changed', changed.has(index));
+      if (loops === null) continue;
+      const loop = exitLoop(loops, threshold);
+      token.dataset.loops = String(loop);
+      const words = changed.has(index) ? ', changed' : '';
+      token.setAttribute('aria-description', `${loop} of ${all} loops${words}`);
+      token.title = `${loop} of ${all} loops${words}`;
+      paint(token, loop, all);
+    }
+    const means = meansOf(this.seen, threshold);
+    this.#means.textContent = means
+      ? `${means.loops.toFixed(2)} of ${all} loops a token, ${(-means.logprob).toFixed(3)} nats a token`
+      : 'one token: nothing came before it';
+  }
+
+  mark(index: number): void {
+    for (const [i, token] of this.#tokens.entries()) token.setAttribute('aria-selected', String(i === index));
+    this.#move(index, false);
+  }
+
+  #choose(target: EventTarget | null): void {
+    const token = target instanceof HTMLElement ? target.closest<HTMLElement>('.token') : null;
+    if (token) this.#onChoice(Number(token.dataset.index));
+  }
+
+  #key(event: KeyboardEvent): void {
+    const step = STEPS[event.key];
+    if (step !== undefined) this.#move(this.#current + step, true);
+    else if (event.key === 'Home') this.#move(0, true);
+    else if (event.key === 'End') this.#move(this.#tokens.length - 1, true);
+    else if (event.key === 'Enter' || event.key === ' ') this.#onChoice(this.#current);
+    else return;
+    event.preventDefault();
+  }
+
+  #move(index: number, takesFocus: boolean): void {
+    const next = this.#tokens[index];
+    if (!next) return;
+    this.#tokens[this.#current]!.tabIndex = -1;
+    next.tabIndex = 0;
+    this.#current = index;
+    if (takesFocus) next.focus();
+  }
+}
