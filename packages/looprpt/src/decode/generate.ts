@@ -21,6 +21,8 @@ export const generatedTextSchema = z.object({
   /** Wall-clock time of prompt and tokens. */
   seconds: z.number(),
   tokensPerSecond: z.number(),
+  /** With `speculate`: tokens started before the one before them was sure, those that were right, and passes after the prompt's. */
+  speculation: z.object({ drafted: z.int(), accepted: z.int(), passes: z.int() }).optional(),
 });
 
 export type GeneratedText = z.infer<typeof generatedTextSchema>;
@@ -68,5 +70,6 @@ export async function generateText(
     finishReason: generation.finish === 'length' ? 'length' : 'stop',
     seconds,
     tokensPerSecond: made.length / seconds,
+    ...(generation.speculation ? { speculation: generation.speculation } : {}),
   };
 }

@@ -4,10 +4,12 @@
  * A token comes out when its text is certain, so that the texts of all tokens, joined, are the whole text: one that ends within a
  * character waits for the next, and with stop strings each waits until it is known not to begin one.
  */
-import { type ExitOption, exitRule, exitRuleOf } from '../model/exit-rule.js';
+import type { LoopLMConfig } from '../model/config.js';
+import { type ExitOption, type ExitRule, exitRule, exitRuleOf } from '../model/exit-rule.js';
 import { promptTokens, shownText, type TextModel } from './prompt.js';
 import type { DecodeRequest, FinishReason, ReadToken, TokenEvent } from './request.js';
 import { GREEDY, type SamplingOptions, samplingConfig } from './sampling.js';
+import type { DraftCounts, Speculate } from './speculation.js';
 
 /** How a text is generated; everything may be left out. Checked before anything runs: a `UserError` names what cannot be done. */
 export interface GenerateOptions {
@@ -15,6 +17,8 @@ export interface GenerateOptions {
   maxTokens?: number;
   /** When a token stops looping; default: as the model's configuration says. */
   exit?: ExitOption;
+  /** Starts tokens before those before them are sure: the text of all loops in less time. Goes without `exit`, or with `{ loops }`. */
+  speculate?: boolean | Speculate;
   /** How a token is chosen; default greedy. What is left out of it is at 1 or off. */
   sampling?: SamplingOptions;
   /** Of the random numbers, which belong to places of the text; default 0. */
@@ -43,6 +47,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
   readonly #submit: (request: DecodeRequest) => AsyncIterable<TokenEvent>;
   #finish: FinishReason | null = null;
+  #speculation: DraftCounts | null = null;
 
   constructor(
     model: TextModel,
@@ -61,13 +66,20 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     return this.#finish;
   }
 
+  /** What speculation did; null before the last token has come out, and without it. */
+  get speculation(): DraftCounts | null {
+    return this.#speculation;
+  }
+
   /** Runs the request; every call runs it anew. To leave the loop early cancels it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void> {
     const { stop = [] } = this.#options;
     this.#finish = null;
+    this.#speculation = null;
     let held: GeneratedToken | null = null;
-    for await (const { token, text, finish } of this.#submit(await this.#request())) {
+    for await (const { token, text, finish, speculation } of this.#submit(await this.#request())) {
       if (finish !== null) this.#finish = finish;
+      if (speculation) this.#speculation = speculation;
       if (token) {
         if (held) yield held;
         held = { ...token, text };
@@ -80,16 +92,32 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   }
 
   async #request(): Promise<DecodeRequest> {
-    const { maxTokens = 128, exit, sampling, seed = 0, stop, chat = false, topLogProbs = 0 } = this.#options;
+    const {
+      maxTokens = 128,
+      exit,
+      speculate = false,
+      sampling,
+      seed = 0,
+      stop,
+      chat = false,
+      topLogProbs = 0,
+    } = this.#options;
     const { lm, tokenizer } = this.#model;
     const { config } = lm;
     return {
       prompt: typeof this.#prompt === 'string' ? await promptTokens(this.#model, this.#prompt) : this.#prompt,
-      exit: exit === undefined ? exitRuleOf(config) : exitRule(exit),
+      exit: depthOf(config, exit, speculate !== false),
+      ...(speculate === false ? {} : { speculate }),
       sampling: sampling === undefined ? GREEDY : samplingConfig.parse(sampling),
       stopIds: tokenizer.stopIds({ chat, ...config }),
       text: shownText(tokenizer, stop === undefined ? {} : { stop }),
       ...{ maxTokens, seed, topLogProbs },
     };
   }
+}
+
+/** Drafts are of the text of all loops, whatever exit the model's configuration names. */
+function depthOf(config: LoopLMConfig, exit: ExitOption | undefined, speculates: boolean): ExitRule {
+  if (exit !== undefined) return exitRule(exit);
+  return speculates ? { rule: 'loops', loops: config.loops } : exitRuleOf(config);
 }

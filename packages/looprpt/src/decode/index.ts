@@ -7,3 +7,4 @@ export { ModelFault } from './model-fault.js';
 export type { TextModel } from './prompt.js';
 export type { DecodeRequest, FinishReason, LogProb, ReadToken, TokenEvent } from './request.js';
 export { GREEDY, type Sampling, type SamplingOptions, samplingConfig } from './sampling.js';
+export type { DraftCounts, Speculate } from './speculation.js';

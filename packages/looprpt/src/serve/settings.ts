@@ -42,6 +42,12 @@ export const serveSettings = z.strictObject({
     .min(1)
     .optional()
     .describe("of requests that name none: loops for every token, at most (default: the model's)"),
+  speculate: z
+    .boolean()
+    .default(false)
+    .describe(
+      'of requests that name no exit rule: the text of all loops, in less time, by starting tokens before those before them are sure',
+    ),
   maxBatch: z.int().min(1).default(32).describe('texts that run at once'),
   maxLength: z.int().min(2).default(2048).describe('most tokens of a text with its prompt'),
   cacheTokens: z
@@ -80,6 +86,7 @@ export const servedModelConfig = serveSettings.pick({
   threads: true,
   exitThreshold: true,
   maxLoops: true,
+  speculate: true,
   maxBatch: true,
   maxLength: true,
   cacheTokens: true,

@@ -36,6 +36,10 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       real(),
     )
     .option('--max-loops <k>', "loops for every token, at most (default: the model's)", integer(1))
+    .option(
+      '--speculate',
+      'the text of all loops, in less time, by starting tokens before those before them are sure; without an exit threshold',
+    )
     .addOption(
       new Option('--cache <policy>', cachePolicyConfig.shape.decode.description)
         .choices(CACHES)
@@ -50,6 +54,11 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
     .option('--stream', 'print the text as it is made')
     .action(async ({ prompt, maxTokens, chat = false, stream = false, json = false, seed = 0, ...options }) => {
       const { topP, repetitionPenalty } = options;
+      const { speculate = false, exitRule, exitThreshold } = options;
+      if (speculate && (exitThreshold !== undefined || (exitRule !== 'gate' && exitRule !== 'loops')))
+        throw new UserError(
+          '--speculate gives the text of all loops: leave out --exit-threshold and --exit-rule, or it',
+        );
       if (topP === 0) throw new UserError('--top-p 0 leaves no token; give a share above 0');
       if (repetitionPenalty === 0) throw new UserError('--repetition-penalty 0 means nothing; 1 is none');
       const say = sayer(cli, options);
@@ -61,10 +70,11 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
         prompt: chat ? await chatPrompt(opened.folder, prompt) : prompt,
         maxTokens,
         exit: exitRuleOf(opened.config, {
-          rule: options.exitRule,
-          threshold: options.exitThreshold,
+          rule: speculate ? 'loops' : exitRule,
+          threshold: exitThreshold,
           maxLoops: options.maxLoops,
         }),
+        speculate,
         cache: options.cache,
         sampling: {
           temperature: options.temperature,
@@ -79,11 +89,15 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       });
       if (json) printJson(cli, generation);
       else printLine(cli, stream ? '' : generation.text);
-      const { tokens, meanLoops, tokensPerSecond, finishReason } = generation;
+      const { tokens, meanLoops, tokensPerSecond, finishReason, speculation } = generation;
       const stopped = finishReason === 'length' ? ', cut at --max-tokens' : '';
       say(
         `${tokens.length} tokens, ${meanLoops.toFixed(2)} of ${opened.config.loops} loops on average, ${tokensPerSecond.toFixed(1)} tokens/s${stopped}`,
       );
+      if (speculation)
+        say(
+          `${speculation.accepted} of ${speculation.drafted} drafts were right; ${(speculation.passes / Math.max(1, tokens.length)).toFixed(2)} passes a token`,
+        );
     });
 }
 

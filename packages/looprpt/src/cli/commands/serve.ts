@@ -18,6 +18,7 @@ const SPELLING = {
   allowOrigins: '--allow-origin <origin>',
   exitThreshold: '--exit-threshold <τ>',
   maxLoops: '--max-loops <k>',
+  speculate: '--speculate',
   maxBatch: '--max-batch <n>',
   maxLength: '--max-length <n>',
   cacheTokens: '--cache-tokens <n>',

@@ -1,5 +1,6 @@
 /** The answer to an accepted job in one of the dialects: the whole of it, or its chunks as they come. */
 import { randomUUID } from 'node:crypto';
+import type { DraftCounts } from '../../decode/speculation.js';
 import type { AcceptedJob } from '../worker/client.js';
 import type { Job, TextNews } from '../worker/protocol.js';
 import { ChoiceText, type Piece } from './choice-text.js';
@@ -76,6 +77,7 @@ export class Answer {
       metrics.token(news.token.loop, loops);
       watch.token(news.index);
     }
+    if (news.speculation) metrics.speculated(news.speculation);
     if (news.finish) watch.textEnd(news.index);
     return this.#texts[news.index]!.take(news);
   }
@@ -86,11 +88,15 @@ export class Answer {
 
   #usage() {
     const loops = this.#texts.flatMap(({ whole }) => whole.loops);
+    const counts = this.#texts.flatMap(({ whole }) => whole.speculation ?? []);
+    const sum = (of: keyof DraftCounts): number => counts.reduce((total, one) => total + one[of], 0);
+    const speculation = { drafted: sum('drafted'), accepted: sum('accepted'), passes: sum('passes') };
     return {
       prompt_tokens: this.#promptTokens,
       completion_tokens: loops.length,
       total_tokens: this.#promptTokens + loops.length,
-      loops: loops.reduce((sum, used) => sum + used, 0) / Math.max(1, loops.length),
+      loops: loops.reduce((total, used) => total + used, 0) / Math.max(1, loops.length),
+      ...(counts.length > 0 ? { speculation } : {}),
     };
   }
 }

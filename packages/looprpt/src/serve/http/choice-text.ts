@@ -2,6 +2,7 @@
  * One text of an answer as it grows: from the decoder's news to pieces that either dialect can write down, the prompt in front
  * where that is wanted. All pieces joined are the whole.
  */
+import type { DraftCounts } from '../../decode/speculation.js';
 import type { LikelyToken, PromptNews, TextNews } from '../worker/protocol.js';
 
 /** A token with its log-probability, at its place in the choice's text. */
@@ -22,6 +23,10 @@ export interface Piece {
   /** Of tokens that were made: the loop of each, and the text that it made certain. */
   loops: number[];
   texts: string[];
+  /** The loop after which each was started, null for those that were not. */
+  drafted: (number | null)[];
+  /** Set with the end of a text that speculates. */
+  speculation: DraftCounts | null;
   finish: 'stop' | 'length' | null;
 }
 
@@ -31,7 +36,16 @@ export class ChoiceText {
   #offset = 0;
 
   constructor(index: number, { echo }: PromptNews, isScored: boolean) {
-    this.whole = { index, text: '', tokens: isScored ? [] : null, loops: [], texts: [], finish: null };
+    this.whole = {
+      index,
+      text: '',
+      tokens: isScored ? [] : null,
+      loops: [],
+      texts: [],
+      drafted: [],
+      speculation: null,
+      finish: null,
+    };
     this.#prompt = echo;
   }
 
@@ -44,6 +58,8 @@ export class ChoiceText {
       ...this.#echo(news),
       loops: [],
       texts: [],
+      drafted: [],
+      speculation: news.speculation ?? null,
       finish: finish === 'cancelled' ? null : finish,
     };
     piece.text += news.text;
@@ -51,6 +67,7 @@ export class ChoiceText {
       piece.tokens?.push(this.#place(token, token.logProb, token.piece));
       piece.loops.push(token.loop);
       piece.texts.push(news.text);
+      piece.drafted.push(token.drafted ?? null);
     }
     if (end) piece.tokens?.push(this.#place(end, end.logProb, ''));
     this.#append(piece, news.text);
@@ -80,7 +97,7 @@ export class ChoiceText {
     return { text, logProb, top, offset };
   }
 
-  #append({ text, tokens, loops, texts, finish }: Piece, made: string): void {
+  #append({ text, tokens, loops, texts, drafted, speculation, finish }: Piece, made: string): void {
     const { whole } = this;
     // Text that was held back until the end belongs to the last token.
     if (loops.length === 0 && whole.texts.length > 0) whole.texts.push(whole.texts.pop() + made);
@@ -88,6 +105,8 @@ export class ChoiceText {
     whole.tokens?.push(...(tokens ?? []));
     whole.loops.push(...loops);
     whole.texts.push(...texts);
+    whole.drafted.push(...drafted);
+    whole.speculation ??= speculation;
     whole.finish = finish;
   }
 }

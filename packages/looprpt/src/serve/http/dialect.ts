@@ -52,8 +52,11 @@ function completionChoice(piece: Piece, report: boolean, finish: Piece['finish']
   return { index, text, logprobs: completionLogProbs(tokens), finish_reason: finish, ...reported(piece, report) };
 }
 
-function reported({ loops, texts }: Piece, report: boolean): { loops?: number[]; token_texts?: string[] } {
-  return report ? { loops, token_texts: texts } : {};
+type Report = Pick<CompletionChoice, 'loops' | 'token_texts' | 'drafted'>;
+
+function reported({ loops, texts, drafted }: Piece, report: boolean): Report {
+  if (!report) return {};
+  return { loops, token_texts: texts, ...(drafted.some((loop) => loop !== null) ? { drafted } : {}) };
 }
 
 function completionLogProbs(tokens: PlacedToken[] | null): CompletionChoice['logprobs'] {

@@ -1,6 +1,6 @@
 /** From the fields of a request to a job for the decoder. */
 import type { ChatMessage } from '../../text/chat-template.js';
-import type { Job, PromptInput } from '../worker/protocol.js';
+import type { Job, LoopWish, PromptInput } from '../worker/protocol.js';
 import { ApiError } from './errors.js';
 import type { ChatRequest } from './schemas/chat.js';
 import type { CompletionRequest } from './schemas/completions.js';
@@ -72,7 +72,7 @@ function commonJob(
   const temperature = body.temperature ?? 1;
   return {
     choices: body.n ?? 1,
-    loop: { rule: body.loop?.exit_rule, threshold: body.loop?.exit_threshold, maxLoops: body.loop?.max_loops },
+    loop: loopWish(body.loop ?? {}),
     sampling: {
       temperature: temperature < COLDEST ? 0 : temperature,
       topK: Math.max(0, body.top_k ?? 0),
@@ -96,6 +96,20 @@ function commonJob(
 /** @returns null for as many as fit */
 function bounded(mostTokens: number): number | null {
   return mostTokens === UNBOUNDED ? null : mostTokens;
+}
+
+/** @throws ApiError where it contradicts itself */
+function loopWish(loop: NonNullable<GenerationFields['loop']>): LoopWish {
+  const { exit_rule: rule, exit_threshold: threshold, max_loops: maxLoops, speculate } = loop;
+  const wish = { rule, threshold, maxLoops };
+  if (speculate === undefined || speculate === false) return { ...wish, speculate };
+  if (threshold !== undefined || (rule !== undefined && rule !== 'loops'))
+    throw ApiError.invalid(
+      'loop.speculate gives the text of all loops: leave out exit_rule and exit_threshold, or speculate',
+      'loop.speculate',
+    );
+  if (speculate === true) return { ...wish, speculate };
+  return { ...wish, speculate: { draftLoops: speculate.draft_loops, maxDraft: speculate.max_draft } };
 }
 
 /** 0 … 2^53 − 1. Seeds below zero are numbers near 2^53; the upper bits of those beyond are folded into the lower ones. */

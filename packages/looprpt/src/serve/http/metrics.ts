@@ -1,5 +1,6 @@
 /** What `/metrics` tells Prometheus. Times are in seconds. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DraftCounts } from '../../decode/speculation.js';
 import type { DecoderState } from '../worker/protocol.js';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -28,6 +29,21 @@ export class Metrics {
     help: 'requests that ended early',
     registers: this.#registers,
     labelNames: ['reason'] as const,
+  });
+  readonly #drafted = new Counter({
+    name: 'looprpt_drafted_tokens_total',
+    help: 'tokens started before the one before them was sure',
+    registers: this.#registers,
+  });
+  readonly #accepted = new Counter({
+    name: 'looprpt_accepted_tokens_total',
+    help: 'those of them that full depth agreed with',
+    registers: this.#registers,
+  });
+  readonly #passes = new Counter({
+    name: 'looprpt_speculation_passes_total',
+    help: 'passes that texts with drafts took part in; divided by their tokens, passes per token',
+    registers: this.#registers,
   });
   readonly firstToken = this.#seconds('looprpt_time_to_first_token_seconds', 'from arrival to the first token');
   readonly perToken = this.#seconds(
@@ -75,6 +91,13 @@ export class Metrics {
     });
     this.#loops.observe(loop);
     this.generatedTokens.inc();
+  }
+
+  /** A text with drafts has ended. */
+  speculated({ drafted, accepted, passes }: DraftCounts): void {
+    this.#drafted.inc(drafted);
+    this.#accepted.inc(accepted);
+    this.#passes.inc(passes);
   }
 
   get contentType(): string {

@@ -33,7 +33,7 @@ import type {
   TokenNews,
 } from './protocol.js';
 import { Refused } from './refused.js';
-import { requestRule, type Served } from './served.js';
+import { requestDepth, type Served } from './served.js';
 
 export class DecoderHost implements Disposable {
   readonly #served: Served;
@@ -172,7 +172,7 @@ export class DecoderHost implements Disposable {
         length: prompt.length,
         maxLength: description.maxLength,
       }),
-      exit: requestRule(this.#served, job.loop),
+      ...requestDepth(this.#served, job.loop),
       sampling: job.sampling,
       seed: choiceSeed(job.seed, choice),
       stopIds: [...job.stopIds, ...(job.ignoreEnd ? [] : isChat ? stopIds.chat : stopIds.text)],
@@ -189,18 +189,33 @@ export class DecoderHost implements Disposable {
     const isScored = job.logProbs !== null;
     const told = (token: ReadToken): TokenNews =>
       isScored ? this.#scored(token, stream.push(token.id)) : { ...token, text: '', piece: '', top: [] };
-    for await (const { text, token, end, prompt, finish } of events) {
+    for await (const { text, token, end, prompt, finish, speculation } of events) {
       if (!this.#jobs.has(id)) return;
       assert(finish !== 'failed', 'a decoder throws what failed');
       const scored = prompt?.map((read) => this.#scored(read, '')) ?? null;
       const ended = end && isScored ? { ...this.#scored(end, ''), text: '' } : null;
-      const news = { text, token: token && told(token), end: ended, prompt: scored, finish };
-      this.#tell({ kind: 'text', id, index, ...news });
+      this.#tell({
+        kind: 'text',
+        id,
+        index,
+        text,
+        token: token && told(token),
+        end: ended,
+        prompt: scored,
+        finish,
+        ...(speculation ? { speculation } : {}),
+      });
     }
   }
 
-  #scored({ id, loop, logProb, top }: ReadToken, piece: string): TokenNews {
-    return { ...this.#likely({ id, logProb }), piece, loop, top: top.map((one) => this.#likely(one)) };
+  #scored({ id, loop, logProb, top, drafted }: ReadToken, piece: string): TokenNews {
+    return {
+      ...this.#likely({ id, logProb }),
+      piece,
+      loop,
+      top: top.map((one) => this.#likely(one)),
+      ...(drafted === undefined ? {} : { drafted }),
+    };
   }
 
   #likely({ id, logProb }: { id: number; logProb: number }): LikelyToken {

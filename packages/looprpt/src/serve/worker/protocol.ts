@@ -9,6 +9,7 @@
 
 import type { FinishReason } from '../../decode/index.js';
 import type { Sampling } from '../../decode/sampling.js';
+import type { DraftCounts, Speculate } from '../../decode/speculation.js';
 import type { ExitWish } from '../../model/exit-rule.js';
 import type { ChatMessage } from '../../text/chat-template.js';
 
@@ -23,6 +24,12 @@ export interface ChatPrompt {
   opensAnswer: boolean;
 }
 
+/** What a request says of loops. */
+export interface LoopWish extends ExitWish {
+  /** Missing: the server's default. */
+  speculate?: boolean | Speculate | undefined;
+}
+
 export interface Job {
   prompts: PromptInput[];
   /** Texts for each prompt. */
@@ -30,7 +37,7 @@ export interface Job {
   /** null: as many as fit. */
   maxTokens: number | null;
   /** What it leaves open is the server's default. */
-  loop: ExitWish;
+  loop: LoopWish;
   sampling: Sampling;
   /** 0 … 2^53 − 1; of the first choice, from which those of the others follow. */
   seed: number;
@@ -78,6 +85,8 @@ export interface TokenNews extends LikelyToken {
   piece: string;
   /** The loop that it was read out at, from 1. */
   loop: number;
+  /** The loop after which it was started; only of drafts that were kept. */
+  drafted?: number;
   /** Likeliest first. */
   top: LikelyToken[];
 }
@@ -109,6 +118,8 @@ export interface TextNews {
   /** Tokens 1, 2, … of a prompt that is echoed with log-probabilities; in the text's first news. */
   prompt: TokenNews[] | null;
   finish: Exclude<FinishReason, 'failed'> | null;
+  /** In the last news of a text that speculates. */
+  speculation?: DraftCounts;
 }
 
 /** To a question: the ids with the text of each, or a text. */
@@ -169,6 +180,8 @@ export interface ServedModel {
   tokenizer: ServedTokenizer;
   /** Exit rule of requests that name none. */
   exitThreshold: number | null;
+  /** Requests that name no exit rule have drafts. */
+  speculates: boolean;
   maxLoops: number;
 }
 

@@ -4,14 +4,14 @@
  */
 import { elementBytes } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
-import { Decoder } from '../../decode/index.js';
+import { type DecodeRequest, Decoder } from '../../decode/index.js';
 import { KVMemory } from '../../decode/kv-memory.js';
 import { type ExitRule, type ExitWish, exitRuleOf, lastLoop } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import type { ServedModelConfig } from '../settings.js';
 import { ChatRenderer } from './chat-renderer.js';
-import type { ServedModel } from './protocol.js';
+import type { LoopWish, ServedModel } from './protocol.js';
 import { TextReader } from './text-reader.js';
 
 const PAGE = 16;
@@ -29,12 +29,18 @@ export interface Served extends Disposable {
   /** Ids that end a text, and a turn of a chat. */
   stopIds: { text: number[]; chat: number[] };
   defaults: ExitWish;
+  /** Requests that name no exit rule have drafts. */
+  speculates: boolean;
   description: ServedModel;
 }
 
 /** @param folder of the tokenizer @param model stays the caller's @throws UserError when these settings cannot be served */
 export async function serveModel(model: LoopLM, folder: string, config: ServedModelConfig): Promise<Served> {
-  const { exitThreshold, maxLoops, maxBatch, maxLength, cache, prefixReuse, reproducible } = config;
+  const { exitThreshold, maxLoops, maxBatch, maxLength, cache, prefixReuse, reproducible, speculate } = config;
+  if (speculate && exitThreshold !== undefined)
+    throw new UserError('--speculate gives the text of all loops: leave out --exit-threshold, or it');
+  if (speculate && cache.decode === 'last')
+    throw new UserError("--speculate needs every loop's keys and values: leave out --cache last, or it");
   const defaults: ExitWish = { threshold: exitThreshold, maxLoops };
   const rule = exitRuleOf(model.config, defaults);
   const tokenizer = await Tokenizer.load(folder);
@@ -60,6 +66,7 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
     renderer,
     folder,
     defaults,
+    speculates: speculate,
     stopIds: {
       text: tokenizer.stopIds({ chat: false, ...model.config }),
       chat: tokenizer.stopIds({ chat: true, ...model.config }),
@@ -77,7 +84,8 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
       cacheBytes: decoder.core.cacheBytes,
       hasChat: renderer.state.source !== null,
       tokenizer: { vocabSize: tokenizer.vocabSize, names: tokenizer.names, chatTemplate: renderer.state.source },
-      exitThreshold: rule.rule === 'gate' ? rule.threshold : null,
+      exitThreshold: rule.rule === 'gate' && !speculate ? rule.threshold : null,
+      speculates: speculate,
       maxLoops: lastLoop(rule, model.config),
     },
     [Symbol.dispose]: () => {
@@ -97,6 +105,17 @@ function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }:
   const slots = cache.decode === 'last' ? 1 : model.config.loops;
   const bytes = slots * KVMemory.bytesPerSlot(model.config, elementBytes(model.dtype));
   return Math.max(maxLength, Math.min((maxBatch * maxLength) / 2, Math.floor(DEFAULT_CACHE_BYTES / bytes)));
+}
+
+/** How deep a request goes: by its exit rule, or all loops with drafts. @throws UserError for what the model cannot follow */
+export function requestDepth(
+  { model, defaults, speculates }: Pick<Served, 'model' | 'defaults' | 'speculates'>,
+  { speculate, ...wish }: LoopWish,
+): Pick<DecodeRequest, 'exit' | 'speculate'> {
+  const isDefault = speculates && wish.threshold === undefined && (wish.rule ?? 'loops') === 'loops';
+  const drafts = speculate ?? isDefault;
+  if (drafts === false) return { exit: requestRule({ model, defaults }, wish) };
+  return { exit: requestRule({ model, defaults }, { rule: 'loops', maxLoops: wish.maxLoops }), speculate: drafts };
 }
 
 /** The rule of a request. @throws UserError for one that the model cannot follow */

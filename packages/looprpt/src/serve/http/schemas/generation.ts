@@ -28,6 +28,28 @@ export const loopFields = z
         "what the rule compares with: the exit gate's cdf (gate), the state's relative change (hidden-change), the likeliest token's probability (confidence), the next token's entropy in nats (entropy)",
       ),
     max_loops: z.int().min(1).optional().describe('most loops of a token; with the rule `loops`, its loops'),
+    speculate: z
+      .union([
+        z.boolean(),
+        z.strictObject({
+          draft_loops: z
+            .int()
+            .min(1)
+            .optional()
+            .describe(
+              'loops after which the next token is started, however unsure; default: as soon as it is likely to pay',
+            ),
+          max_draft: z
+            .int()
+            .min(1)
+            .optional()
+            .describe('most tokens started ahead of the last sure one; default: as many as pay'),
+        }),
+      ])
+      .optional()
+      .describe(
+        'start tokens before those before them are sure, and drop the ones that are wrong: the text of all loops (or of `max_loops`), in less time; goes without an exit threshold',
+      ),
     report: z.boolean().optional().describe('tell the loops and the text of every token'),
   })
   .openapi('Loop');
@@ -114,6 +136,14 @@ export const usage = z
     completion_tokens: z.int(),
     total_tokens: z.int(),
     loops: z.number().describe('mean loops of a token of the texts; 0 where there are none (extension)'),
+    speculation: z
+      .object({
+        drafted: z.int().describe('tokens started before the one before them was sure'),
+        accepted: z.int().describe('those that full depth agreed with'),
+        passes: z.int().describe('passes of the model that the texts took part in, their prompts aside'),
+      })
+      .optional()
+      .describe('of texts that speculate (extension)'),
   })
   .openapi('Usage');
 
@@ -126,4 +156,10 @@ export const reportFields = {
     .array(z.string())
     .optional()
     .describe('text that each token made certain; joined, the text (extension)'),
+  drafted: z
+    .array(z.int().nullable())
+    .optional()
+    .describe(
+      'the loop after which each token was started on a guess that was right, null for the others; missing where all are null (extension)',
+    ),
 } as const;

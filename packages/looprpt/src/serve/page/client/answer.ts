@@ -52,7 +52,9 @@ export class Answer {
 
   add(pieces: readonly Piece[]): void {
     this.#text += pieces.map(({ text }) => text).join('');
-    this.#tokens.append(...pieces.map(({ text, loops }) => (loops === null ? text : this.#token(text, loops))));
+    this.#tokens.append(
+      ...pieces.map(({ text, loops, drafted }) => (loops === null ? text : this.#token(text, loops, drafted))),
+    );
   }
 
   /** @param note how it ended, where that is worth a word */
@@ -61,18 +63,20 @@ export class Answer {
     this.#note.textContent = note;
   }
 
-  #token(text: string, loop: number): HTMLElement {
-    const token = make('span', `token ${kindOf(text)}`, text);
-    token.dataset.loops = String(loop);
+  /** A draft is painted by the loop that it was right at. */
+  #token(text: string, loop: number, drafted: number | null): HTMLElement {
+    const token = make('span', `token ${kindOf(text)}${drafted === null ? '' : ' drafted'}`, text);
+    token.dataset.loops = String(drafted ?? loop);
     token.tabIndex = this.#current === null ? 0 : -1;
     this.#current ??= token;
-    token.setAttribute('aria-description', this.#describe(loop));
-    paint(token, loop, this.#loops);
+    token.setAttribute('aria-description', this.#describe(token));
+    paint(token, drafted ?? loop, this.#loops);
     return token;
   }
 
-  #describe(loop: number): string {
-    return `${loop} of ${counted(this.#loops, 'loop')}`;
+  #describe({ dataset, classList }: HTMLElement): string {
+    const loops = `${dataset.loops} of ${counted(this.#loops, 'loop')}`;
+    return classList.contains('drafted') ? `right after ${loops}` : loops;
   }
 
   #step(event: KeyboardEvent): void {
@@ -89,7 +93,7 @@ export class Answer {
   #showTip(target: EventTarget | null): void {
     if (!(target instanceof HTMLElement && target.dataset.loops)) return;
     this.#tip.replaceChildren(
-      make('strong', '', this.#describe(Number(target.dataset.loops))),
+      make('strong', '', this.#describe(target)),
       make('code', '', JSON.stringify(target.textContent)),
     );
     this.#tip.hidden = false;

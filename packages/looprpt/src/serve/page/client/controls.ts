@@ -9,6 +9,7 @@ export class Controls {
   readonly #maxTokens = byId('max-tokens', HTMLInputElement);
   readonly #seed = byId('seed', HTMLInputElement);
   readonly #modes = document.querySelectorAll<HTMLInputElement>('input[name=mode]');
+  readonly #speculate = byId('speculate', HTMLInputElement);
   readonly #key = byId('key', HTMLInputElement);
   readonly #keyBox = byId('key-box', HTMLDetailsElement);
   /** What the reader has set by hand, which `fit` leaves alone where the model can do it. */
@@ -23,6 +24,9 @@ export class Controls {
     for (const radio of this.#modes) radio.addEventListener('change', () => onMode(this.mode));
     for (const control of [this.#threshold, this.#maxLoops, ...this.#modes])
       control.addEventListener('input', () => this.#chosen.add(control));
+    this.#speculate.addEventListener('change', () => {
+      this.#threshold.disabled = this.#speculate.checked;
+    });
     const numbers = byId('show-loops', HTMLInputElement);
     const show = (): void => void document.body.classList.toggle('numbered', numbers.checked);
     numbers.addEventListener('change', show);
@@ -39,6 +43,7 @@ export class Controls {
 
   get settings(): Settings {
     return {
+      speculate: this.#speculate.checked,
       exitThreshold: Number(this.#threshold.value),
       maxLoops: Number(this.#maxLoops.value),
       temperature: Number(this.#temperature.value),

@@ -20,6 +20,8 @@ export interface Message {
 export type Prompt = { mode: 'chat'; messages: readonly Message[] } | { mode: 'complete'; text: string };
 
 export interface Settings {
+  /** All loops, with drafts; else the exit threshold counts. */
+  speculate: boolean;
   exitThreshold: number;
   maxLoops: number;
   temperature: number;
@@ -31,6 +33,8 @@ export interface Settings {
 export interface Piece {
   text: string;
   loops: number | null;
+  /** The loop at whose glance it was right already; null where it was not, or nobody looked. */
+  drafted: number | null;
 }
 
 export interface Chunk {
@@ -91,7 +95,11 @@ export function requestBody(model: Model, prompt: Prompt, settings: Settings): R
     temperature: settings.temperature,
     max_tokens: settings.maxTokens,
     seed: settings.seed,
-    loop: { report: true, exit_threshold: settings.exitThreshold, max_loops: settings.maxLoops },
+    loop: {
+      report: true,
+      max_loops: settings.maxLoops,
+      ...(settings.speculate ? { speculate: true } : { exit_threshold: settings.exitThreshold }),
+    },
   };
 }
 
@@ -130,16 +138,19 @@ export function chunkOf(event: unknown): Chunk {
   const choice = (event as { choices: (CompletionChoice | ChatChunkChoice)[] }).choices[0];
   if (!choice) return { pieces: [], finish: null };
   const text = 'text' in choice ? choice.text : (choice.delta.content ?? '');
-  return { pieces: piecesOf(text, choice.loops ?? [], choice.token_texts ?? []), finish: choice.finish_reason };
+  return { pieces: piecesOf(text, choice), finish: choice.finish_reason };
 }
 
 /** The text cut at its tokens; what no token claims stands alone at the end. */
-function piecesOf(text: string, loops: readonly number[], texts: readonly string[]): Piece[] {
-  const pieces: Piece[] = loops.map((loop, i) => ({ text: texts[i] ?? '', loops: loop }));
+function piecesOf(
+  text: string,
+  { loops = [], token_texts: texts = [], drafted = [] }: Pick<CompletionChoice, 'loops' | 'token_texts' | 'drafted'>,
+): Piece[] {
+  const pieces: Piece[] = loops.map((loop, i) => ({ text: texts[i] ?? '', loops: loop, drafted: drafted[i] ?? null }));
   const claimed = texts.join('');
   if (text === claimed) return pieces;
-  if (text.startsWith(claimed)) return [...pieces, { text: text.slice(claimed.length), loops: null }];
-  return [...pieces.map((piece) => ({ ...piece, text: '' })), { text, loops: null }];
+  if (text.startsWith(claimed)) return [...pieces, { text: text.slice(claimed.length), loops: null, drafted: null }];
+  return [...pieces.map((piece) => ({ ...piece, text: '' })), { text, loops: null, drafted: null }];
 }
 
 function messageOf(body: unknown): string | undefined {
