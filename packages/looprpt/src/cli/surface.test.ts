@@ -67,6 +67,7 @@ const SURFACE: Record<string, string[]> = {
       '--exit-rule',
       '--exit-threshold',
       '--max-loops',
+      '--speculate',
       '--cache',
       '--temperature',
       '--top-p',
@@ -86,6 +87,7 @@ const SURFACE: Record<string, string[]> = {
       '--allow-origin',
       '--exit-threshold',
       '--max-loops',
+      '--speculate',
     ],
     ...[
       '--max-batch',

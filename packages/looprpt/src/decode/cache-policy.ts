@@ -14,8 +14,8 @@ export const cachePolicyConfig = z
       .describe(
         'what later tokens see of one that left early. per-loop: at loops that it left out, those of its last; they are ' +
           'saved, and the text can differ from that of all loops. last: those of its last at every loop, 1/K of the memory; for ' +
-          'models made for it. complete: all its loops, which run beside the next tokens; the text is that of upstream, and no ' +
-          'work is saved',
+          'models made for it. complete: all its loops, run together when a later token looks for them; the text is that of ' +
+          'upstream',
       ),
     prefill: z
       .enum(['all', 'adaptive'])

@@ -57,10 +57,10 @@ describe('events', () => {
 describe('chunkOf', () => {
   it('pairs texts with loops, from either endpoint', () => {
     const pieces = [
-      { text: 'a', loops: 2 },
-      { text: '', loops: 4 },
+      { text: 'a', loops: 2, drafted: null },
+      { text: '', loops: 4, drafted: 1 },
     ];
-    const own = { loops: [2, 4], token_texts: ['a', ''], finish_reason: null };
+    const own = { loops: [2, 4], token_texts: ['a', ''], drafted: [null, 1], finish_reason: null };
     expect(chunkOf({ choices: [{ text: 'a', ...own }] })).toEqual({ pieces, finish: null });
     expect(chunkOf({ choices: [{ delta: { content: 'a' }, ...own }] })).toEqual({ pieces, finish: null });
   });
@@ -69,8 +69,8 @@ describe('chunkOf', () => {
     const chunk = { choices: [{ text: 'abc', loops: [1], token_texts: ['ab'], finish_reason: 'stop' }] };
     expect(chunkOf(chunk)).toEqual({
       pieces: [
-        { text: 'ab', loops: 1 },
-        { text: 'c', loops: null },
+        { text: 'ab', loops: 1, drafted: null },
+        { text: 'c', loops: null, drafted: null },
       ],
       finish: 'stop',
     });
