@@ -1,0 +1,54 @@
+// x·Wᵀ with bfloat16 weights as they lie in a checkpoint, each row of x computed alone (row_tile.h).
+//
+//   bfloat_product(x float32 [N, in], pieces bfloat16 [out_i, in]) -> [N, Σ out_i]
+//
+// The pieces are one matrix: q, k and v, or gate and up. Nothing is copied or rearranged, so mapped files are read as
+// they are.
+#include <torch/library.h>
+
+#include "row_product.h"
+
+namespace looprpt {
+namespace {
+
+using at::Tensor;
+
+struct BfloatSource {
+  const uint16_t* weights;
+  int64_t in;
+  rows::WeightRows at(int64_t row, int64_t, int64_t from, int64_t, rows::Scratch&) const {
+    return {{weights + row * in + from, in}, {nullptr, 0}, 0};
+  }
+};
+
+Tensor bfloatProduct(const Tensor& x, at::TensorList pieces) {
+  TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() && x.dim() == 2,
+              "bfloat_product: x must be a contiguous float32 matrix on the CPU, not ", x.scalar_type(), " ",
+              x.sizes());
+  const int64_t N = x.size(0), in = x.size(1);
+  int64_t out = 0;
+  for (const Tensor& piece : pieces) {
+    TORCH_CHECK(piece.is_cpu() && piece.scalar_type() == at::kBFloat16 && piece.is_contiguous() && piece.dim() == 2 &&
+                    piece.size(1) == in,
+                "bfloat_product: weights must be contiguous bfloat16 [out, ", in, "] on the CPU, not ",
+                piece.scalar_type(), " ", piece.sizes());
+    out += piece.size(0);
+  }
+  Tensor y = at::empty({N, out}, x.options());
+  if (y.numel() == 0) return y;
+  const rows::Inputs inputs(x.data_ptr<float>(), N, in);
+  float* to = y.data_ptr<float>();
+  for (const Tensor& piece : pieces) {
+    const BfloatSource source{static_cast<const uint16_t*>(piece.data_ptr()), in};
+    rows::product(source, piece.size(0), inputs, N, in, {to, out});
+    to += piece.size(0);
+  }
+  return y;
+}
+
+}  // namespace
+}  // namespace looprpt
+
+TORCH_LIBRARY_FRAGMENT(looprpt, m) {
+  m.def("bfloat_product(Tensor x, Tensor[] pieces) -> Tensor", looprpt::bfloatProduct);
+}

@@ -1,0 +1,98 @@
+// Whole numbers to bfloat16, as vectors where the processor has them.
+#include "quantised.h"
+
+#include <c10/util/Half.h>
+
+namespace looprpt {
+
+float Quantised::scale(int64_t row, int64_t g) const {
+  const uint16_t bits = scales[row * groups + g];
+  return scalesAreBfloat ? fromBfloat(bits) : static_cast<float>(c10::Half(bits, c10::Half::from_bits()));
+}
+
+namespace {
+
+#if LOOPRPT_HAS_BFLOAT_DOT
+
+// bfloat16 of i − zero for i = 0..15, twice: the fifth bit of an index is of no account.
+struct NibbleTables {
+  alignas(64) uint16_t values[16][32];
+  NibbleTables() {
+    for (int zero = 0; zero < 16; ++zero)
+      for (int i = 0; i < 32; ++i) values[zero][i] = toBfloat(static_cast<float>(i % 16 - zero));
+  }
+};
+
+const NibbleTables& nibbleTables() {
+  static const NibbleTables tables;
+  return tables;
+}
+
+#endif
+
+void decodeNibbles(const uint8_t* block, const int* zeros, uint16_t* to) {
+#if LOOPRPT_HAS_BFLOAT_DOT
+  const NibbleTables& tables = nibbleTables();
+  const __m512i words = _mm512_loadu_si512(block);
+  const auto look = [&](__m512i index, int j) {
+    _mm512_storeu_si512(to + 32 * j, _mm512_permutexvar_epi16(index, _mm512_load_si512(tables.values[zeros[j]])));
+  };
+  look(words, 0);
+  look(_mm512_srli_epi16(words, 4), 1);
+  look(_mm512_srli_epi16(words, 8), 2);
+  look(_mm512_srli_epi16(words, 12), 3);
+#else
+  for (int j = 0; j < 4; ++j)
+    for (int i = 0; i < 32; ++i) {
+      const int byte = block[2 * i + j / 2];
+      const int code = j % 2 == 0 ? byte & 15 : byte >> 4;
+      to[32 * j + i] = toBfloat(static_cast<float>(code - zeros[j]));
+    }
+#endif
+}
+
+void decodeBytes(const uint8_t* codes, int64_t count, bool isSigned, int zero, uint16_t* to) {
+  int64_t k = 0;
+#if LOOPRPT_HAS_BFLOAT_DOT
+  const __m512i zeros = _mm512_set1_epi32(zero);
+  const auto wide = [&](const uint8_t* from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m512i whole =
+        isSigned ? _mm512_cvtepi8_epi32(bytes) : _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), zeros);
+    return _mm512_cvtepi32_ps(whole);
+  };
+  for (; k + 32 <= count; k += 32) {
+    const __m512bh both = _mm512_cvtne2ps_pbh(wide(codes + k + 16), wide(codes + k));
+    std::memcpy(to + k, &both, sizeof both);
+  }
+#endif
+  for (; k < count; ++k)
+    to[k] = toBfloat(static_cast<float>(isSigned ? static_cast<int8_t>(codes[k]) : codes[k] - zero));
+}
+
+}  // namespace
+
+void Quantised::decode(int64_t row, int64_t from, int64_t count, int64_t padded, uint16_t* to) const {
+  const uint8_t* code = codes + row * rowBytes;
+  const uint8_t* zero = zeros ? zeros + row * groups : nullptr;
+  if (bits == 4) {
+    for (int64_t k = 0; k < count; k += kNibbleBlock) {
+      const uint8_t* block = code + (from + k) / 2;
+      __builtin_prefetch(block + 8 * rowBytes);
+      int ofBlock[4] = {8, 8, 8, 8};
+      if (zero)
+        for (int j = 0; j < 4; ++j) ofBlock[j] = zero[std::min((from + k + 32 * j) / group, groups - 1)] & 15;
+      decodeNibbles(block, ofBlock, to + k);
+    }
+    std::fill(to + count, to + padded, uint16_t{0});
+    return;
+  }
+  for (int64_t k = 0; k < count; k += group) {
+    const int64_t end = std::min(k + group, count);
+    for (int64_t line = k; line < end; line += 64) __builtin_prefetch(code + from + line + 8 * rowBytes);
+    decodeBytes(code + from + k, end - k, !zero, zero ? zero[(from + k) / group] : 0, to + k);
+  }
+  std::fill(to + count, to + padded, uint16_t{0});
+}
+
+}  // namespace looprpt

@@ -1,0 +1,30 @@
+// Weights as whole numbers with a scale for each group along the input.
+//
+//   int8: codes [out, in], one byte each. Without zero points they are signed; with them unsigned.
+//   int4: codes [out, 64 · ceil(in / 128)]. A block of 64 bytes holds 128 inputs: input 32·j + i of the block is nibble j
+//         (from the lowest) of the block's little-endian 16-bit word i. Unsigned; without zero points the zero is 8.
+//   scales [out, ceil(in / group)] in float16 or bfloat16; zeros the same in uint8, or none.
+//
+// weight = scale · (code − zero). code − zero is exact in bfloat16.
+#pragma once
+
+#include "row_product.h"
+
+namespace looprpt {
+
+struct Quantised {
+  const uint8_t* codes;
+  const uint16_t* scales;
+  const uint8_t* zeros;  // or null
+  int64_t in, group, groups, rowBytes;
+  int bits;
+  bool scalesAreBfloat;
+  float scale(int64_t row, int64_t g) const;
+  // code − zero of `count` inputs of a row from `from` on, a multiple of 128, as bfloat16; zeros up to `padded`.
+  void decode(int64_t row, int64_t from, int64_t count, int64_t padded, uint16_t* to) const;
+};
+
+// Inputs of a block of 4-bit codes.
+constexpr int64_t kNibbleBlock = 128;
+
+}  // namespace looprpt
