@@ -62,4 +62,12 @@ export {
   setThreads,
   synchronize,
 } from './runtime.js';
+export {
+  bfloatProduct,
+  dequantise,
+  type Quantisation,
+  type QuantisedWeight,
+  quantise,
+  quantisedProduct,
+} from './stored-product.js';
 export { Tensor } from './tensor.js';

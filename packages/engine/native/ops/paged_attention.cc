@@ -5,8 +5,9 @@
 //
 // Row n is (position, slot to write, start of its line): its rotated key and its value go to that slot, then it attends
 // to the slots lines[start .. start + position], one per position up to its own; window > 0 leaves only the last
-// `window` of them. All rows write before any reads, so rows of one sequence may see each other. What a row gives
-// depends on its own slots alone, to the last bit. float32 on the CPU, contiguous.
+// `window` of them. All rows write before any reads, so rows of one sequence may see each other. Rows that follow each
+// other on one line, as a prompt's do, read its keys together. What a row gives depends on its own slots alone, to the
+// last bit. On the CPU, contiguous; qkv float32, keys and values float32 or bfloat16.
 //
 // Shapes: H query heads, G key heads, R = H/G, D head size, P = D/2.
 #include <ATen/ATen.h>
@@ -14,9 +15,11 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
+#include "bfloat.h"
 #include "lane_sums.h"
 #include "rotation.h"
 
@@ -28,131 +31,252 @@ using namespace simd;
 
 constexpr float kUnseen = -1e30f;
 constexpr int64_t kFloatsPerTask = 1 << 14;
+// Rows of a line that read its keys together.
+constexpr int64_t kTogether = 16;
+// Keys that are gone through for all rows of a block before the next ones.
+constexpr int64_t kKeys = 64;
+// A tile of scores is kTileRows × kTileKeys = kLanes sums.
+constexpr int kTileKeys = 4, kTileRows = kLanes / kTileKeys;
+
+inline Vec loadFrom(const float* from) { return load(from); }
+inline Vec loadFrom(const uint16_t* from) { return loadBfloat(from); }
+inline Vec loadFrom(const float* from, int64_t count) { return loadPart(from, count); }
+inline Vec loadFrom(const uint16_t* from, int64_t count) { return loadBfloatPart(from, count); }
+inline void put(float value, float* to) { *to = value; }
+inline void put(float value, uint16_t* to) { *to = toBfloat(value); }
 
 struct Row {
   int32_t position, slot, line;
 };
 
+template <typename E>
 struct Problem {
   const float* qkv;
   Rope rope;
-  float *keys, *values;
+  E *keys, *values;
   const Row* rows;
   const int32_t* lines;
   int64_t N, H, G, D, window;
   int64_t width() const { return (H + 2 * G) * D; }
+  int64_t first(const Row& row) const { return window > 0 ? std::max<int64_t>(0, row.position + 1 - window) : 0; }
 };
 
-void writeRow(const Problem& p, int64_t n) {
+template <typename E>
+void writeRow(const Problem<E>& p, int64_t n, std::vector<float>& turned) {
   const Row& row = p.rows[n];
-  const int64_t P = p.D / 2;
   const float* k = p.qkv + n * p.width() + p.H * p.D;
   const float* v = k + p.G * p.D;
-  for (int64_t g = 0; g < p.G; ++g)
-    rotate(k + g * p.D, p.rope.at(0, row.position, P), P, 1.0f, p.keys + (row.slot * p.G + g) * p.D);
-  std::copy(v, v + p.G * p.D, p.values + row.slot * p.G * p.D);
-}
-
-// Asks for one head of a block of slots before it is needed: they are scattered, so the processor cannot foresee them.
-void prefetch(const Problem& p, const float* table, const int32_t* line, int64_t count, int64_t g) {
-  constexpr int64_t kFloatsPerCacheLine = 16;
-  for (int64_t i = 0; i < std::min<int64_t>(count, kLanes); ++i)
-    for (int64_t d = 0; d < p.D; d += kFloatsPerCacheLine) __builtin_prefetch(table + (line[i] * p.G + g) * p.D + d);
-}
-
-// Scores of kLanes keys; beyond the last key they are those of the last key again.
-Vec scoresOf(const Problem& p, const float* q, const int32_t* line, int64_t count, int64_t g) {
-  Vec sums[kLanes];
-  for (int i = 0; i < kLanes; ++i) {
-    const float* key = p.keys + (line[std::min<int64_t>(i, count - 1)] * p.G + g) * p.D;
-    Vec sum{};
-    int64_t d = 0;
-    for (; d + kLanes <= p.D; d += kLanes) sum += load(q + d) * load(key + d);
-    if (d < p.D) sum += loadPart(q + d, p.D - d) * loadPart(key + d, p.D - d);
-    sums[i] = sum;
+  E* keys = p.keys + row.slot * p.G * p.D;
+  E* values = p.values + row.slot * p.G * p.D;
+  turned.resize(p.D);
+  for (int64_t g = 0; g < p.G; ++g) {
+    rotate(k + g * p.D, p.rope.at(0, row.position, p.D / 2), p.D / 2, 1.0f, turned.data());
+    for (int64_t d = 0; d < p.D; ++d) put(turned[d], keys + g * p.D + d);
   }
-  return laneSums(sums);
+  for (int64_t i = 0; i < p.G * p.D; ++i) put(v[i], values + i);
 }
 
-// out += Σ_s weights[s]·values[line[s]] for `kVectors` vectors of a head.
-template <int kVectors>
-void mixVectors(const Problem& p, const float* weights, const int32_t* line, int64_t count, const float* values,
-                float* out) {
-  Vec sums[kVectors];
-  for (int v = 0; v < kVectors; ++v) sums[v] = load(out + v * kLanes);
-  for (int64_t s = 0; s < count; ++s) {
-    const float* value = values + line[s] * p.G * p.D;
-    const Vec weight = splat(weights[s]);
-    for (int v = 0; v < kVectors; ++v) sums[v] += weight * load(value + v * kLanes);
+// One key head of the slots of a line.
+template <typename E>
+struct Head {
+  const E* table;
+  const int32_t* line;
+  int64_t stride;
+  const E* at(int64_t s) const { return table + line[s] * stride; }
+  // Asks for some before they are needed: they are scattered, so the processor cannot foresee them.
+  void prefetch(int64_t from, int64_t to, int64_t D) const {
+    constexpr int64_t kPerLine = 64 / sizeof(E);
+    for (int64_t s = from; s < to; ++s)
+      for (int64_t d = 0; d < D; d += kPerLine) __builtin_prefetch(at(s) + d);
   }
-  for (int v = 0; v < kVectors; ++v) store(out + v * kLanes, sums[v]);
+};
+
+// scores[m][k] of M queries and K keys from s on, M·K = kLanes; keys from `end` on count as the last one again.
+template <int M, int K, typename E>
+void scoreTile(const float* queries, int64_t D, const Head<E>& keys, int64_t s, int64_t end, float* scores,
+               int64_t stride) {
+  const E* key[K];
+  for (int k = 0; k < K; ++k) key[k] = keys.at(std::min<int64_t>(s + k, end - 1));
+  Vec sums[kLanes] = {};
+  int64_t d = 0;
+  for (; d + kLanes <= D; d += kLanes) {
+    Vec q[M];
+    for (int m = 0; m < M; ++m) q[m] = load(queries + m * D + d);
+    for (int k = 0; k < K; ++k) {
+      const Vec of = loadFrom(key[k] + d);
+      for (int m = 0; m < M; ++m) sums[m * K + k] += q[m] * of;
+    }
+  }
+  if (d < D)
+    for (int k = 0; k < K; ++k) {
+      const Vec of = loadFrom(key[k] + d, D - d);
+      for (int m = 0; m < M; ++m) sums[m * K + k] += loadPart(queries + m * D + d, D - d) * of;
+    }
+  const Vec all = laneSums(sums);
+  for (int m = 0; m < M; ++m)
+    std::memcpy(scores + m * stride, reinterpret_cast<const char*>(&all) + m * K * sizeof(float), K * sizeof(float));
+}
+
+// out[m] += Σ_s weights[m][s]·values[s] for s in from..to, M rows and V vectors of a head.
+template <int M, int V, typename E>
+void mixTile(const float* weights, int64_t weightStride, const Head<E>& values, int64_t from, int64_t to, int64_t d,
+             float* out, int64_t outStride) {
+  Vec sums[M][V];
+  for (int m = 0; m < M; ++m)
+    for (int v = 0; v < V; ++v) sums[m][v] = load(out + m * outStride + d + v * kLanes);
+  for (int64_t s = from; s < to; ++s) {
+    const E* value = values.at(s) + d;
+    Vec of[V];
+    for (int v = 0; v < V; ++v) of[v] = loadFrom(value + v * kLanes);
+    for (int m = 0; m < M; ++m) {
+      const Vec weight = splat(weights[m * weightStride + s]);
+      for (int v = 0; v < V; ++v) sums[m][v] += weight * of[v];
+    }
+  }
+  for (int m = 0; m < M; ++m)
+    for (int v = 0; v < V; ++v) store(out + m * outStride + d + v * kLanes, sums[m][v]);
 }
 
 // The same for a whole head.
-void mixHead(const Problem& p, const float* weights, const int32_t* line, int64_t count, int64_t g, float* out) {
-  const float* values = p.values + g * p.D;
+template <int M, typename E>
+void mixHead(const float* weights, int64_t weightStride, const Head<E>& values, int64_t from, int64_t to, int64_t D,
+             float* out, int64_t outStride) {
+  if (from >= to) return;
   int64_t d = 0;
-  for (; d + 4 * kLanes <= p.D; d += 4 * kLanes) mixVectors<4>(p, weights, line, count, values + d, out + d);
-  for (; d + 2 * kLanes <= p.D; d += 2 * kLanes) mixVectors<2>(p, weights, line, count, values + d, out + d);
-  for (; d + kLanes <= p.D; d += kLanes) mixVectors<1>(p, weights, line, count, values + d, out + d);
-  if (d == p.D) return;
-  Vec sum = loadPart(out + d, p.D - d);
-  for (int64_t s = 0; s < count; ++s) sum += splat(weights[s]) * loadPart(values + line[s] * p.G * p.D + d, p.D - d);
-  std::memcpy(out + d, &sum, (p.D - d) * sizeof(float));
+  for (; d + 4 * kLanes <= D; d += 4 * kLanes)
+    mixTile<M, 4>(weights, weightStride, values, from, to, d, out, outStride);
+  for (; d + kLanes <= D; d += kLanes) mixTile<M, 1>(weights, weightStride, values, from, to, d, out, outStride);
+  if (d == D) return;
+  for (int m = 0; m < M; ++m) {
+    Vec sum = loadPart(out + m * outStride + d, D - d);
+    for (int64_t s = from; s < to; ++s) sum += splat(weights[m * weightStride + s]) * loadFrom(values.at(s) + d, D - d);
+    std::memcpy(out + m * outStride + d, &sum, (D - d) * sizeof(float));
+  }
 }
 
-// scores ← exp(scores − largest), 0 beyond the last; both arrays end at a multiple of kLanes. Returns the sum.
-float exponentiate(float* scores, int64_t count) {
+// scores ← exp(scores − largest) for first..end, 0 elsewhere; whole vectors from a multiple of kLanes on, so that the
+// lane of a key is that of its position. Returns the sum.
+float exponentiate(float* scores, int64_t from, int64_t to, int64_t first, int64_t end) {
+  const auto seen = [&](int64_t s) {
+    const IntVec place = iota() + static_cast<int32_t>(s);
+    return (place >= static_cast<int32_t>(first)) & (place < static_cast<int32_t>(end));
+  };
   Vec most = splat(kUnseen);
-  for (int64_t s = 0; s < count; s += kLanes) {
-    Vec score = load(scores + s);
-    if (s + kLanes > count) score = select(iota() < static_cast<int32_t>(count - s), score, splat(kUnseen));
+  for (int64_t s = from; s < to; s += kLanes) {
+    const Vec score = select(seen(s), load(scores + s), splat(kUnseen));
     store(scores + s, score);
-    most = select(score > most, score, most);
+    // A score that is no number stays one, and so does the sum.
+    most = select(score <= most, most, score);
   }
-  const float largest = simd::max(most);
+  float largest = most[0];
+  for (int i = 1; i < kLanes; ++i) largest = most[i] <= largest ? largest : most[i];
   Vec totals{};
-  for (int64_t s = 0; s < count; s += kLanes) {
-    Vec weight = simd::exp(load(scores + s) - largest);
-    if (s + kLanes > count) weight = select(iota() < static_cast<int32_t>(count - s), weight, Vec{});
+  for (int64_t s = from; s < to; s += kLanes) {
+    const Vec weight = select(seen(s), simd::exp(load(scores + s) - largest), Vec{});
     store(scores + s, weight);
     totals += weight;
   }
   return simd::sum(totals);
 }
 
-// Row n for the key heads from..to. Goes through the keys block by block for all heads, because a slot's heads lie
-// together.
-void attend(const Problem& p, int64_t n, int64_t from, int64_t to, std::vector<float>& scratch, float* out) {
-  const Row& row = p.rows[n];
-  const int64_t P = p.D / 2, R = p.H / p.G, S = row.position + 1, heads = (to - from) * R;
-  const int64_t first = p.window > 0 ? std::max<int64_t>(0, S - p.window) : 0, count = S - first;
-  const int64_t padded = (count + kLanes - 1) / kLanes * kLanes;
-  const int32_t* line = p.lines + row.line + first;
-  if (static_cast<int64_t>(scratch.size()) < heads * (padded + p.D)) scratch.resize(heads * (padded + p.D));
-  float *scores = scratch.data(), *queries = scores + heads * padded;
-  float* result = out + (n * p.H + from * R) * p.D;
+// Rows that follow each other on one line.
+struct Block {
+  int64_t from, count;
+};
+
+// A block's queries of one key head: row i's head r is query i·R + r.
+struct Queries {
+  int64_t count;
+  std::vector<int64_t> first, end;  // the keys that each sees
+  std::vector<float> turned, scores, totals;
+};
+
+template <typename E>
+void attend(const Problem<E>& p, const Block& block, int64_t g, Queries& q, float* out) {
+  const int64_t P = p.D / 2, R = p.H / p.G;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
-  for (int64_t h = 0; h < heads; ++h)
-    rotate(p.qkv + n * p.width() + (from * R + h) * p.D, p.rope.at(0, row.position, P), P, scale, queries + h * p.D);
-  for (int64_t s = 0; s < count; s += kLanes)
-    for (int64_t g = from; g < to; ++g) {
-      if (s + kLanes < count) prefetch(p, p.keys, line + s + kLanes, count - s - kLanes, g);
-      for (int64_t h = (g - from) * R; h < (g - from + 1) * R; ++h)
-        store(scores + h * padded + s, scoresOf(p, queries + h * p.D, line + s, count - s, g));
+  q.count = block.count * R;
+  q.first.resize(q.count);
+  q.end.resize(q.count);
+  q.turned.resize(q.count * p.D);
+  int64_t least = p.rows[block.from].position, most = 0;
+  for (int64_t i = 0; i < block.count; ++i) {
+    const Row& row = p.rows[block.from + i];
+    for (int64_t r = 0; r < R; ++r) {
+      const int64_t m = i * R + r;
+      q.first[m] = p.first(row);
+      q.end[m] = row.position + 1;
+      rotate(p.qkv + (block.from + i) * p.width() + (g * R + r) * p.D, p.rope.at(0, row.position, P), P, scale,
+             q.turned.data() + m * p.D);
     }
-  for (int64_t g = from; g < to; ++g) prefetch(p, p.values, line, count, g);
-  float* totals = queries;  // the queries have done their part
-  for (int64_t h = 0; h < heads; ++h) totals[h] = exponentiate(scores + h * padded, count);
-  std::fill(result, result + heads * p.D, 0.0f);
-  for (int64_t s = 0; s < count; s += kLanes)
-    for (int64_t g = from; g < to; ++g) {
-      if (s + kLanes < count) prefetch(p, p.values, line + s + kLanes, count - s - kLanes, g);
-      for (int64_t h = (g - from) * R; h < (g - from + 1) * R; ++h)
-        mixHead(p, scores + h * padded + s, line + s, std::min<int64_t>(kLanes, count - s), g, result + h * p.D);
+    least = std::min(least, p.first(row));
+    most = std::max<int64_t>(most, row.position + 1);
+  }
+  const int64_t from = least / kLanes * kLanes, to = (most + kLanes - 1) / kLanes * kLanes, stride = to - from;
+  q.scores.resize(q.count * stride);
+  q.totals.resize(q.count);
+  float* scores = q.scores.data() - from;  // scores[m·stride + s]
+  const int32_t* line = p.lines + p.rows[block.from].line;
+  const Head<E> keys{p.keys + g * p.D, line, p.G * p.D}, values{p.values + g * p.D, line, p.G * p.D};
+
+  for (int64_t s = from; s < most; s += kKeys) {
+    const int64_t end = std::min(most, s + kKeys);
+    keys.prefetch(end, std::min(most, end + kKeys), p.D);
+    int64_t m = 0;
+    for (; m + kTileRows <= q.count; m += kTileRows)
+      for (int64_t k = s; k < end; k += kTileKeys)
+        scoreTile<kTileRows, kTileKeys>(q.turned.data() + m * p.D, p.D, keys, k, end, scores + m * stride + k, stride);
+    for (; m < q.count; ++m)
+      for (int64_t k = s; k < end; k += kLanes)
+        scoreTile<1, kLanes>(q.turned.data() + m * p.D, p.D, keys, k, end, scores + m * stride + k, stride);
+  }
+  values.prefetch(least, std::min(most, least + kKeys), p.D);
+  for (int64_t m = 0; m < q.count; ++m) q.totals[m] = exponentiate(scores + m * stride, from, to, q.first[m], q.end[m]);
+
+  // Query m's own part of the result.
+  float* result = q.turned.data();
+  std::fill(result, result + q.count * p.D, 0.0f);
+  for (int64_t s = least; s < most; s += kKeys) {
+    const int64_t end = std::min(most, s + kKeys);
+    values.prefetch(end, std::min(most, end + kKeys), p.D);
+    int64_t m = 0;
+    for (; m + 4 <= q.count; m += 4) {
+      // Keys that all four see, and those that only some do; each row's are added in their order.
+      int64_t common = s, last = end;
+      for (int64_t i = m; i < m + 4; ++i) {
+        common = std::max(common, q.first[i]);
+        last = std::min(last, q.end[i]);
+      }
+      common = std::min(common, end);
+      last = std::max(last, common);
+      for (int64_t i = m; i < m + 4; ++i)
+        mixHead<1>(scores + i * stride, stride, values, std::max(s, q.first[i]), std::min(common, q.end[i]), p.D,
+                   result + i * p.D, p.D);
+      mixHead<4>(scores + m * stride, stride, values, common, last, p.D, result + m * p.D, p.D);
+      for (int64_t i = m; i < m + 4; ++i)
+        mixHead<1>(scores + i * stride, stride, values, std::max(last, q.first[i]), std::min(end, q.end[i]), p.D,
+                   result + i * p.D, p.D);
     }
-  for (int64_t h = 0; h < heads; ++h)
-    for (int64_t d = 0; d < p.D; ++d) result[h * p.D + d] /= totals[h];
+    for (; m < q.count; ++m)
+      mixHead<1>(scores + m * stride, stride, values, std::max(s, q.first[m]), std::min(end, q.end[m]), p.D,
+                 result + m * p.D, p.D);
+  }
+  for (int64_t m = 0; m < q.count; ++m) {
+    float* to = out + ((block.from + m / R) * p.H + g * R + m % R) * p.D;
+    for (int64_t d = 0; d < p.D; ++d) to[d] = result[m * p.D + d] / q.totals[m];
+  }
+}
+
+std::vector<Block> blocksOf(const Row* rows, int64_t N) {
+  std::vector<Block> blocks;
+  for (int64_t n = 0; n < N; ++n) {
+    const bool goesOn = n > 0 && rows[n].line == rows[n - 1].line && blocks.back().count < kTogether;
+    if (goesOn)
+      ++blocks.back().count;
+    else
+      blocks.push_back({n, 1});
+  }
+  return blocks;
 }
 
 void check(const Tensor& t, at::ScalarType type, const char* name) {
@@ -160,16 +284,16 @@ void check(const Tensor& t, at::ScalarType type, const char* name) {
               ": a contiguous ", type, " tensor on the CPU is needed");
 }
 
-// Every slot and place that a row names exists. Returns the sum of the positions.
-int64_t checkRows(const Problem& p, int64_t places, int64_t slots, int64_t lineLength) {
-  int64_t total = 0, checkedFrom = 0, checkedTo = 0;
+// Every slot and place that a row names exists.
+template <typename E>
+void checkRows(const Problem<E>& p, int64_t places, int64_t slots, int64_t lineLength) {
+  int64_t checkedFrom = 0, checkedTo = 0;
   for (int64_t n = 0; n < p.N; ++n) {
     const Row& row = p.rows[n];
     const int64_t from = row.line, to = from + row.position + 1;
     TORCH_CHECK(row.position >= 0 && row.position < places && row.slot >= 0 && row.slot < slots && from >= 0 &&
                     to <= lineLength,
                 "paged_decode_attention: row ", n, " names a place, slot or line that does not exist");
-    total += row.position;
     // Rows of one sequence share a line; what was looked at for the row before is not looked at again.
     for (int64_t i = from == checkedFrom ? checkedTo : from; i < to; ++i)
       TORCH_CHECK(p.lines[i] >= 0 && p.lines[i] < slots, "paged_decode_attention: slot ", p.lines[i],
@@ -177,13 +301,35 @@ int64_t checkRows(const Problem& p, int64_t places, int64_t slots, int64_t lineL
     checkedTo = from == checkedFrom ? std::max(checkedTo, to) : to;
     checkedFrom = from;
   }
-  return total;
+}
+
+template <typename E>
+void run(const Problem<E>& p, int64_t places, int64_t slots, int64_t lineLength, float* out) {
+  checkRows(p, places, slots, lineLength);
+  at::parallel_for(0, p.N, std::max<int64_t>(1, kFloatsPerTask / (p.G * p.D)), [&](int64_t begin, int64_t end) {
+    std::vector<float> turned;
+    for (int64_t n = begin; n < end; ++n) writeRow(p, n, turned);
+  });
+  const std::vector<Block> blocks = blocksOf(p.rows, p.N);
+  int64_t work = 0;
+  for (int64_t n = 0; n < p.N; ++n) work += (p.rows[n].position + 1) * p.D * p.H;
+  const int64_t tasks = static_cast<int64_t>(blocks.size()) * p.G;
+  const int64_t threads = std::min<int64_t>({at::get_num_threads(), tasks, 1 + work / kFloatsPerTask});
+  // Later blocks see more keys: whoever is done takes the next one.
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    if (begin == end) return;
+    static thread_local Queries queries;
+    for (int64_t task = next++; task < tasks; task = next++) attend(p, blocks[task / p.G], task % p.G, queries, out);
+  });
 }
 
 Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, Tensor& keys, Tensor& values,
                             const Tensor& rows, const Tensor& lines, int64_t heads, int64_t kvHeads, int64_t window) {
-  for (const Tensor* t : {&qkv, &cos, &sin, static_cast<const Tensor*>(&keys), static_cast<const Tensor*>(&values)})
-    check(*t, at::kFloat, "qkv, cos, sin, keys, values");
+  for (const Tensor* t : {&qkv, &cos, &sin}) check(*t, at::kFloat, "qkv, cos, sin");
+  const bool half = keys.scalar_type() == at::kBFloat16;
+  for (const Tensor* t : {static_cast<const Tensor*>(&keys), static_cast<const Tensor*>(&values)})
+    check(*t, half ? at::kBFloat16 : at::kFloat, "keys, values");
   check(rows, at::kInt, "rows");
   check(lines, at::kInt, "lines");
   TORCH_CHECK(keys.dim() == 3 && keys.sizes() == values.sizes() && keys.size(1) == kvHeads && heads % kvHeads == 0,
@@ -193,33 +339,26 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
                   cos.size(1) == D / 2 && cos.sizes() == sin.sizes() && rows.dim() == 2 && rows.size(0) == N &&
                   rows.size(1) == 3 && lines.dim() == 1,
               "paged_decode_attention: the shapes do not belong together");
-  const Problem p{qkv.data_ptr<float>(),
-                  {cos.data_ptr<float>(), sin.data_ptr<float>(), 0},
-                  keys.data_ptr<float>(),
-                  values.data_ptr<float>(),
-                  reinterpret_cast<const Row*>(rows.data_ptr<int32_t>()),
-                  lines.data_ptr<int32_t>(),
-                  N,
-                  heads,
-                  kvHeads,
-                  D,
-                  window};
-  const int64_t positions = checkRows(p, cos.size(0), slots, lines.numel());
   Tensor out = at::empty({N, heads * D}, qkv.options());
-  float* to = out.data_ptr<float>();
-  at::parallel_for(0, N, std::max<int64_t>(1, kFloatsPerTask / (kvHeads * D)), [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) writeRow(p, n);
-  });
-  // Where there are few rows their heads are shared out too.
-  const int64_t groups = N >= 2 * at::get_num_threads() ? 1 : kvHeads;
-  const int64_t perTask = (positions / std::max<int64_t>(1, N) + 1) * D * heads / groups;
-  at::parallel_for(0, N * groups, std::max<int64_t>(1, kFloatsPerTask / perTask), [&](int64_t begin, int64_t end) {
-    std::vector<float> scratch;
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t g = task % groups;
-      attend(p, task / groups, g * kvHeads / groups, (g + 1) * kvHeads / groups, scratch, to);
-    }
-  });
+  const auto with = [&](auto* keyTable, auto* valueTable) {
+    using E = std::remove_pointer_t<decltype(keyTable)>;
+    const Problem<E> p{qkv.data_ptr<float>(),
+                       {cos.data_ptr<float>(), sin.data_ptr<float>(), 0},
+                       keyTable,
+                       valueTable,
+                       reinterpret_cast<const Row*>(rows.data_ptr<int32_t>()),
+                       lines.data_ptr<int32_t>(),
+                       N,
+                       heads,
+                       kvHeads,
+                       D,
+                       window};
+    run(p, cos.size(0), slots, lines.numel(), out.data_ptr<float>());
+  };
+  if (half)
+    with(static_cast<uint16_t*>(keys.data_ptr()), static_cast<uint16_t*>(values.data_ptr()));
+  else
+    with(keys.data_ptr<float>(), values.data_ptr<float>());
   return out;
 }
 

@@ -38,7 +38,8 @@ Quantised viewOf(const Tensor& codes, const Tensor& scales, const Tensor* zeros,
               "quantised weights: codes ", codes.scalar_type(), " ", codes.sizes(), " do not go with ", in,
               " inputs of ", bits, " bits");
   TORCH_CHECK(scales.is_cpu() && scales.is_contiguous() && scales.dim() == 2 && scales.size(0) == codes.size(0) &&
-                  scales.size(1) == groups && (scales.scalar_type() == at::kHalf || scales.scalar_type() == at::kBFloat16),
+                  scales.size(1) == groups &&
+                  (scales.scalar_type() == at::kHalf || scales.scalar_type() == at::kBFloat16),
               "quantised weights: scales must be float16 or bfloat16 [", codes.size(0), ", ", groups, "], not ",
               scales.scalar_type(), " ", scales.sizes());
   TORCH_CHECK(!zeros || (zeros->is_cpu() && zeros->is_contiguous() && zeros->scalar_type() == at::kByte &&
@@ -217,12 +218,10 @@ Tensor dequantise(const Tensor& codes, const Tensor& scales, const Tensor& zeros
 }  // namespace looprpt
 
 TORCH_LIBRARY_FRAGMENT(looprpt, m) {
-  m.def(
-      "quantise(Tensor weight, int bits, int group, bool with_zeros, bool half_scales) -> (Tensor, Tensor, Tensor)",
-      looprpt::quantise);
+  m.def("quantise(Tensor weight, int bits, int group, bool with_zeros, bool half_scales) -> (Tensor, Tensor, Tensor)",
+        looprpt::quantise);
   m.def("dequantise(Tensor codes, Tensor scales, Tensor zeros, int bits, int group, int inputs) -> Tensor",
         looprpt::dequantise);
-  m.def(
-      "quantised_product(Tensor x, Tensor[] codes, Tensor[] scales, Tensor[] zeros, int bits, int group) -> Tensor",
-      looprpt::quantisedProduct);
+  m.def("quantised_product(Tensor x, Tensor[] codes, Tensor[] scales, Tensor[] zeros, int bits, int group) -> Tensor",
+        looprpt::quantisedProduct);
 }

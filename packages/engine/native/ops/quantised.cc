@@ -57,8 +57,7 @@ void decodeBytes(const uint8_t* codes, int64_t count, bool isSigned, int zero, u
   const __m512i zeros = _mm512_set1_epi32(zero);
   const auto wide = [&](const uint8_t* from) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    const __m512i whole =
-        isSigned ? _mm512_cvtepi8_epi32(bytes) : _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), zeros);
+    const __m512i whole = isSigned ? _mm512_cvtepi8_epi32(bytes) : _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), zeros);
     return _mm512_cvtepi32_ps(whole);
   };
   for (; k + 32 <= count; k += 32) {

@@ -1,7 +1,8 @@
 // Weights as whole numbers with a scale for each group along the input.
 //
 //   int8: codes [out, in], one byte each. Without zero points they are signed; with them unsigned.
-//   int4: codes [out, 64 · ceil(in / 128)]. A block of 64 bytes holds 128 inputs: input 32·j + i of the block is nibble j
+//   int4: codes [out, 64 · ceil(in / 128)]. A block of 64 bytes holds 128 inputs: input 32·j + i of the block is nibble
+//   j
 //         (from the lowest) of the block's little-endian 16-bit word i. Unsigned; without zero points the zero is 8.
 //   scales [out, ceil(in / group)] in float16 or bfloat16; zeros the same in uint8, or none.
 //

@@ -20,8 +20,8 @@ namespace rows {
 // Rows of W for `inputs` inputs from some input on.
 struct WeightRows {
   Strip<uint16_t> weights;
-  Strip<float> scales;   // by group; of no use where steps is 0
-  int steps;             // of a group, 0: no scales
+  Strip<float> scales;  // by group; of no use where steps is 0
+  int steps;            // of a group, 0: no scales
 };
 
 struct Scratch {
@@ -94,10 +94,12 @@ void runBlock(const Source& source, int64_t row, int64_t count, const Inputs& x,
       const int64_t columns = std::min<int64_t>(kInputs, N - n);
       int64_t m = 0;
       const auto at = [&](int64_t r) {
-        return WeightRows{{rows.weights.row(r), rows.weights.stride}, {rows.scales.row(r), rows.scales.stride}, rows.steps};
+        return WeightRows{
+            {rows.weights.row(r), rows.weights.stride}, {rows.scales.row(r), rows.scales.stride}, rows.steps};
       };
       for (; m + kWeights <= count; m += kWeights)
-        runColumns<kStreams, kWeights>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
+        runColumns<kStreams, kWeights>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride,
+                                       from == 0);
       for (; m < count; ++m)
         runColumns<kStreams, 1>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
     }

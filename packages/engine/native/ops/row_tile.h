@@ -41,9 +41,7 @@ inline Pairs loadWeights(const uint16_t* from, int64_t count) {
   return _mm512_maskz_loadu_epi16(static_cast<__mmask32>((uint64_t{1} << count) - 1), from);
 }
 inline Pairs loadInputs(const Input* from) { return _mm512_loadu_si512(from); }
-inline Vec dot(Vec sum, Pairs w, Pairs x) {
-  return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)w, (__m512bh)x);
-}
+inline Vec dot(Vec sum, Pairs w, Pairs x) { return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)w, (__m512bh)x); }
 
 inline void toInputs(const float* from, int64_t count, Input* to) {
   int64_t k = 0;

@@ -64,6 +64,8 @@ export class DecoderCore implements Disposable {
   readonly config: DecoderConfig;
   readonly pool: PagePool;
   readonly #model: LoopLM;
+  /** The model's bfloat16 weights as they lie, with float32 beside them; ours to free. */
+  readonly #view: LoopLM | null;
   readonly #memory: KVMemory;
   readonly #step: Step;
   readonly #exits: Exits;
@@ -75,15 +77,17 @@ export class DecoderCore implements Disposable {
   readonly #places = new Map<Sequence, Map<number, number>>();
   #stateNE: Tensor | null = null;
 
-  constructor(model: LoopLM, options: z.input<typeof decoderConfig> = {}) {
+  constructor(of: LoopLM, options: z.input<typeof decoderConfig> = {}) {
     this.config = decoderConfig.parse(options);
     const { maxSequences, maxLength, pageSize, prefillRows, reproducible, cache } = this.config;
-    const { config, dtype, device } = model;
+    this.#view = reproducible && readsItsOwnBfloat(of) ? of.readOnly() : null;
+    const model = this.#view ?? of;
+    const { config, dtype, device, cacheDType } = model;
     const pages = this.config.pages ?? defaultPages(this.config, config.loops);
     this.#model = model;
     this.pool = new PagePool(pages, pageSize);
     this.#prefixes = new PrefixCache(this.pool);
-    this.#memory = new KVMemory(config, { slots: pages * pageSize, dtype, device });
+    this.#memory = new KVMemory(config, { slots: pages * pageSize, dtype: cacheDType, device });
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
     this.#exits = new Exits(model, this.#step, cache);
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
@@ -94,8 +98,8 @@ export class DecoderCore implements Disposable {
 
   /** Bytes of keys and values. */
   get cacheBytes(): number {
-    const { config, dtype } = this.#model;
-    return this.#memory.slots * KVMemory.bytesPerSlot(config, elementBytes(dtype));
+    const { config, cacheDType } = this.#model;
+    return this.#memory.slots * KVMemory.bytesPerSlot(config, elementBytes(cacheDType));
   }
   /** Pages that hold beginnings of prompts for requests to come; free for any other use. */
   get prefixPages(): number {
@@ -167,6 +171,7 @@ export class DecoderCore implements Disposable {
     this.#kept[Symbol.dispose]();
     this.#step[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
+    this.#view?.dispose();
   }
 
   #admit(sequence: Sequence): boolean {
@@ -294,6 +299,11 @@ export class DecoderCore implements Disposable {
     const tokens = readTokens(wanted, this.#exits.logits(stateNE, read));
     for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
   }
+}
+
+/** bfloat16 on the CPU, for which there are products row by row. */
+function readsItsOwnBfloat({ dtype, device, kernels, stored }: LoopLM): boolean {
+  return dtype === 'bfloat16' && device === 'cpu' && kernels === 'fused' && stored === null;
 }
 
 function promptOf({ ids, size }: Sequence): number[] {

@@ -11,7 +11,6 @@
 import {
   arange,
   cat,
-  embedding,
   fusedLinear,
   fusedPagedAttention,
   fusedRowLinear,
@@ -61,9 +60,10 @@ export class Step implements Disposable {
   constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
     this.#model = model;
     this.#memory = memory;
-    this.#fused = hasPagedAttention(model.kernels, model.weights.embedding);
-    if (this.#fused && reproducible) this.#pack();
-    this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
+    this.#fused = hasPagedAttention(model.kernels, model.weights.finalNorm);
+    if (this.#fused && reproducible && !model.stored) this.#pack();
+    if (model.stored) this.product = model.stored.product;
+    else this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
     this.#angles = scope(() => {
       const { cosBTP, sinBTP } = ropeTables(
         model.config,
@@ -106,7 +106,7 @@ export class Step implements Disposable {
 
   /** The rows' states before the loop, [N, E]; arguments as for `run`. */
   states(rows: readonly Pick<StepRow, 'id' | 'source'>[], { stateNE, kept }: Before): Tensor {
-    const { device, weights } = this.#model;
+    const { device } = this.#model;
     const int64 = (data: number[]): Tensor => tensor(data, { dtype: 'int64', device });
     const fresh: number[] = [];
     const places: number[] = [];
@@ -118,7 +118,7 @@ export class Step implements Disposable {
     const known = fresh.length + places.length < rows.length ? stateNE!.size(0) : 0;
     const parts = [
       ...(known > 0 ? [stateNE!] : []),
-      ...(fresh.length > 0 ? [embedding(weights.embedding, int64(fresh))] : []),
+      ...(fresh.length > 0 ? [this.#model.embed(int64(fresh))] : []),
       ...(places.length > 0 ? [kept.at(places)] : []),
     ];
     const joined = parts.length > 1 ? cat(parts) : parts[0]!;

@@ -6,7 +6,7 @@
  *
  * Shapes: B rows, S places, E hidden, K loops, V vocabulary, N counted tokens of a batch, C tokens of a chunk.
  */
-import { embedding, noGrad, scope, stack, type Tensor } from '@looprpt/engine';
+import { noGrad, scope, stack, type Tensor } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import { exitCdf, exitPdf } from '../model/exit.js';
@@ -62,7 +62,7 @@ function columnsOf(model: LoopLM, batch: TrainingBatch, maxLogits: number): Colu
   const { countedN, targetsN } = batch;
   const N = batch.counted.length;
   const hiddenKNE = scope(() =>
-    [embedding(model.weights.embedding, batch.idsBT), ...model.states(batch)].map((xBSE) => atPlaces(xBSE, countedN)),
+    [model.embed(batch.idsBT), ...model.states(batch)].map((xBSE) => atPlaces(xBSE, countedN)),
   );
   const hiddenNE = hiddenKNE.slice(1);
   const gateKN = stack(hiddenNE.map((xNE) => model.gateLogits(xNE)));

@@ -6,12 +6,14 @@
  *
  * Shapes: B batch, T positions, E hidden, V vocabulary, K loops, S keys, G key heads, D head size.
  */
+import assert from 'node:assert/strict';
 import { arange, type DType, embedding, type Generator, linear, type Tensor } from '@looprpt/engine';
 import type { LoopLMConfig } from './config.js';
 import type { KVCache } from './kv-cache.js';
 import { hasOwnAttention, type Kernels } from './operators.js';
 import { type PassContext, type PassShape, passContext } from './pass.js';
 import { runLoop } from './stack.js';
+import { readOnlyView, type StoredMatrices } from './stored-matrices.js';
 import { cloneWeights, initialWeights, type NamedParameter, namedParameters, type Weights } from './weights.js';
 
 /** Token ids and, where rows are more than one plain sequence, what each position may see. */
@@ -42,14 +44,17 @@ export interface StatesOptions {
 export class LoopLM {
   readonly config: LoopLMConfig;
   readonly weights: Weights;
+  /** Of a model that is only read: what its matrices are; activations are float32 then, and there are no gradients. */
+  readonly stored: StoredMatrices | null;
   /** Fused operators where they apply; 'plain' is for comparison. */
   kernels: Kernels = 'fused';
   /** Keep only the states between loops for the backward pass, which runs each loop again: less memory, a third more work. */
   recomputeLoops = false;
 
-  constructor(config: LoopLMConfig, weights: Weights) {
+  constructor(config: LoopLMConfig, weights: Weights, stored: StoredMatrices | null = null) {
     this.config = config;
     this.weights = weights;
+    this.stored = stored;
   }
 
   /** A model with fresh weights. */
@@ -58,9 +63,19 @@ export class LoopLM {
     return new LoopLM(config, initialWeights(config, generator, { dtype, device }));
   }
 
-  /** Of weights and activations. */
+  /** Of activations, and unless the model is only read of weights too. */
   get dtype(): DType {
-    return this.weights.embedding.dtype;
+    return this.weights.finalNorm.dtype;
+  }
+
+  /** Of keys and values that a decoder keeps. */
+  get cacheDType(): DType {
+    return this.stored ? 'bfloat16' : this.dtype;
+  }
+
+  /** How the weights are held, for people: a dtype, or `int8 in groups of 64`. */
+  get weightFormat(): string {
+    return this.stored?.format ?? this.dtype;
   }
 
   /** Where the weights are: `cpu`, `cuda:0`. */
@@ -75,13 +90,23 @@ export class LoopLM {
 
   /** Which weights gradients are recorded for: all, none, or those that the function picks. */
   setRequiresGrad(on: boolean | ((parameter: NamedParameter) => boolean)): this {
+    assert(!this.stored, 'a model that is only read has no gradients');
     for (const parameter of this.parameters())
       parameter.tensor.requiresGrad = typeof on === 'boolean' ? on : on(parameter);
     return this;
   }
 
+  /** This model's bfloat16 weights for reading alone, on the CPU; it must outlive what comes out, which is freed first. */
+  readOnly(): LoopLM {
+    const { weights, matrices } = readOnlyView(this.weights);
+    const view = new LoopLM(this.config, weights, matrices);
+    view.kernels = this.kernels;
+    return view;
+  }
+
   /** A model with a copy of the weights that needs no gradients. */
   clone(): LoopLM {
+    assert(!this.stored, 'a model that is only read has no copy');
     const copy = new LoopLM(this.config, cloneWeights(this.weights));
     copy.kernels = this.kernels;
     copy.recomputeLoops = this.recomputeLoops;
@@ -90,7 +115,8 @@ export class LoopLM {
 
   /** Frees the weights. */
   dispose(): void {
-    for (const { tensor } of this.parameters()) tensor.dispose();
+    if (this.stored) this.stored[Symbol.dispose]();
+    else for (const { tensor } of this.parameters()) tensor.dispose();
   }
 
   /** What stays the same through a pass over this batch. With `recomputeLoops` the backward pass reads it again. */
@@ -105,15 +131,21 @@ export class LoopLM {
 
   /** The same for places among other keys than their own pass's. @param options.cached keys and values come through a cache */
   contextOf(shape: PassShape, { cached = false }: { cached?: boolean } = {}): PassContext {
-    const ownAttention = !cached && hasOwnAttention(this.kernels, this.weights.embedding);
+    const ownAttention = !cached && hasOwnAttention(this.kernels, this.weights.finalNorm);
     return passContext(this.config, shape, { dtype: this.dtype, ownAttention });
+  }
+
+  /** The state before the first loop: int64 [...] → [..., E]. */
+  embed(ids: Tensor): Tensor {
+    const rows = embedding(this.weights.embedding, ids);
+    return rows.dtype === this.dtype ? rows : rows.to({ dtype: this.dtype });
   }
 
   /** Hidden states after each loop: K tensors [B, T, E], already normalised; the LM head and the gate read them as they are. */
   states(batch: TokenBatch, options: StatesOptions = {}, context?: PassContext): Tensor[] {
     const { loops = this.config.loops, cache, perturb, keep, start } = options;
     const pass = context ?? this.context(batch, cache);
-    let hiddenBTE = start ? start.hiddenBTE : embedding(this.weights.embedding, batch.idsBT);
+    let hiddenBTE = start ? start.hiddenBTE : this.embed(batch.idsBT);
     const states: Tensor[] = [];
     for (let loop = start ? start.after + 1 : 0; loop < loops; loop++) {
       const result = runLoop(this, hiddenBTE, pass, {
@@ -130,11 +162,13 @@ export class LoopLM {
 
   /** Gate logits of states [..., E] → [...]. */
   gateLogits(hidden: Tensor): Tensor {
-    return linear(hidden, this.weights.gateWeight, this.weights.gateBias).squeeze(-1);
+    const { gateWeight, gateBias } = this.weights;
+    if (this.stored) return this.stored.product(hidden, gateWeight).add(gateBias).squeeze(-1);
+    return linear(hidden, gateWeight, gateBias).squeeze(-1);
   }
 
   /** Next-token logits of states [..., E] → [..., V]. No further norm. */
   logits(hidden: Tensor): Tensor {
-    return linear(hidden, this.weights.head);
+    return this.stored ? this.stored.product(hidden, this.weights.head) : linear(hidden, this.weights.head);
   }
 }

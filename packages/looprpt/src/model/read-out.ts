@@ -33,9 +33,12 @@ export function statesAtStep(statesK: readonly Tensor[], step: Tensor): Tensor {
 
 /** ℓ: log-probability of `targetsN` under the head at states [N, E] → float32 [N]. */
 export function targetLogProbs(model: LoopLM, hiddenNE: Tensor, targetsN: Tensor): Tensor {
-  if (model.kernels === 'fused' && fusedSupports(hiddenNE))
-    return fusedTargetLogProb(hiddenNE, model.weights.head, targetsN);
+  if (hasFusedReadOut(model, hiddenNE)) return fusedTargetLogProb(hiddenNE, model.weights.head, targetsN);
   return atIds(logProbsOf(model.logits(hiddenNE)), targetsN);
+}
+
+function hasFusedReadOut({ kernels, stored }: LoopLM, hiddenNE: Tensor): boolean {
+  return kernels === 'fused' && stored === null && fusedSupports(hiddenNE);
 }
 
 /** ℓ^(k) at every loop → [K, N]. */
@@ -65,7 +68,7 @@ export function gateLogitsByLoop(
 
 /** H of the next-token distribution, nats, at states [N, E] → float32 [N]; no gradient. */
 export function nextTokenEntropy(model: LoopLM, hiddenNE: Tensor): Tensor {
-  if (model.kernels === 'fused' && fusedSupports(hiddenNE)) return fusedNextTokenEntropy(hiddenNE, model.weights.head);
+  if (hasFusedReadOut(model, hiddenNE)) return fusedNextTokenEntropy(hiddenNE, model.weights.head);
   return cat(inPieces(model, hiddenNE, (logitsCV) => entropyOf(logProbsOf(logitsCV))));
 }
 

@@ -9,8 +9,9 @@
 import { recompute, scope, type Tensor } from '@looprpt/engine';
 import { type Attention, passAttention, queryAttention, type Remember } from './attend.js';
 import type { LoopLMConfig } from './config.js';
-import { type Kernels, type Operators, operatorsFor, PLAIN } from './operators.js';
+import { type Kernels, type Operators, operatorsFor } from './operators.js';
 import type { PassContext } from './pass.js';
+import type { StoredMatrices } from './stored-matrices.js';
 import type { LayerWeights, Weights } from './weights.js';
 
 /** A model's weights with the way to run them. */
@@ -18,6 +19,8 @@ export interface Stack {
   config: LoopLMConfig;
   weights: Weights;
   kernels: Kernels;
+  /** What the matrices are, where they are not the weights' own tensors. */
+  stored?: StoredMatrices | null;
   /** Keep only the states between loops for the backward pass, which then runs each loop again. */
   recomputeLoops?: boolean;
 }
@@ -82,7 +85,7 @@ export interface LoopResult {
 /** Runs one loop on the hidden state before it, [B, T, E]. What it makes on the way is freed, or held by autograd alone. */
 export function runLoop(stack: Stack, hiddenBTE: Tensor, pass: PassContext, hooks: LoopHooks = {}): LoopResult {
   const { remember, keep = false } = hooks;
-  const operators = remember ? PLAIN : operatorsOf(stack);
+  const operators = operatorsOf(remember ? { ...stack, kernels: 'plain' } : stack);
   const { reads, mix } = passAttention(stack.config, pass, operators, remember);
   const once = (stateBTE: Tensor, keeping: boolean): LoopResult =>
     scope(() => {
@@ -124,6 +127,7 @@ export function runLoopQueries(
   return stack.recomputeLoops ? recompute(once, hiddenBTE) : once(hiddenBTE);
 }
 
-function operatorsOf({ kernels, weights }: Stack): Operators {
-  return operatorsFor(kernels, weights.embedding);
+function operatorsOf({ kernels, weights, stored }: Stack): Operators {
+  const operators = operatorsFor(kernels, weights.finalNorm);
+  return stored ? { ...operators, product: stored.product } : operators;
 }

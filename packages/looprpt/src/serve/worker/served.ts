@@ -74,7 +74,7 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
     description: {
       name: config.model,
       parameters,
-      dtype: model.dtype,
+      dtype: model.weightFormat,
       device: model.device,
       loops: model.config.loops,
       vocabSize: model.config.vocabSize,
@@ -103,7 +103,7 @@ function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }:
     );
   }
   const slots = cache.decode === 'last' ? 1 : model.config.loops;
-  const bytes = slots * KVMemory.bytesPerSlot(model.config, elementBytes(model.dtype));
+  const bytes = slots * KVMemory.bytesPerSlot(model.config, elementBytes(model.cacheDType));
   return Math.max(maxLength, Math.min((maxBatch * maxLength) / 2, Math.floor(DEFAULT_CACHE_BYTES / bytes)));
 }
 
