@@ -26,7 +26,7 @@ export interface TextSource {
 
 /** Documents enough for intervals, and for a mixture at every step. */
 const ENOUGH = 400;
-const SECTION = { least: 1000, most: 6000, wanted: 1000 };
+const SECTION = { least: 1000, most: 3000, wanted: 1000 };
 /** Held-out documents that tell models apart. */
 const WANTED_HELD_OUT = 60;
 const SHARE = { least: 0.05, most: 0.2 };

@@ -38,8 +38,25 @@ export async function resolveRun(given: Readonly<Settings>, options: ResolveOpti
   settings.device ??= stored?.device;
   const device = deviceText(settings.device);
   settings.device = elsewhere && device !== undefined ? device : await prepareEngine({ device });
+  settings.dtype ??= stored?.dtype;
   const config = await parsed(settings, where);
-  return { ...config, model: await withFolder(config.model, stored, onMessage) };
+  const model = await withFolder(config.model, stored, onMessage);
+  const { AUTO_DTYPE } = await import('./run-config.js');
+  const isOpen = (settings.dtype ?? AUTO_DTYPE) === AUTO_DTYPE;
+  return isOpen ? decided({ ...config, model }, settings.dtype !== undefined, onMessage) : { ...config, model };
+}
+
+/** With the dtype that `auto` becomes here; said where it was asked for, or is not what it always was. */
+async function decided(config: RunConfig, asked: boolean, onMessage: (line: string) => void): Promise<RunConfig> {
+  const { placeInEnvironment } = await import('./distributed/environment.js');
+  const { modelSource } = await import('./student.js');
+  const { chooseDType } = await import('./auto-dtype.js');
+  const { config: model } = await modelSource(config, { weights: false });
+  const { device, threads } = config;
+  const ranks = placeInEnvironment(process.env)?.size ?? 1;
+  const { dtype, why, measured } = chooseDType({ model, device, threads, ranks });
+  if (asked || measured || dtype !== 'float32') onMessage(`dtype ${dtype}: ${why}`);
+  return { ...config, dtype };
 }
 
 function storedSettings(out: unknown): Settings | null {

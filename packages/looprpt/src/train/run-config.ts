@@ -3,6 +3,7 @@
  * is what `--dry-run` prints and what `config.json` in a run folder holds.
  */
 import { z } from 'zod';
+import { MODEL_DTYPES } from '../base/dtypes.js';
 import { taskConfigSchema } from '../data/tasks/index.js';
 import { objectiveConfigSchema } from '../objectives/objective.js';
 import { adamWConfigSchema } from './adamw.js';
@@ -12,6 +13,9 @@ import { scheduleConfigSchema } from './schedule.js';
 import { checkpointConfigSchema } from './state/retention.js';
 
 const positive = z.number().int().positive();
+
+/** The dtype that is decided when a run begins. */
+export const AUTO_DTYPE = 'auto';
 
 /** The shape of a model trained from scratch. */
 export const architectureSchema = z.strictObject({
@@ -101,9 +105,13 @@ export const runConfigSchema = z.strictObject({
   distributed: distributedConfigSchema.prefault({}),
   tensorboard: z.boolean().default(true).describe('write TensorBoard event files too'),
   dtype: z
-    .enum(['float32', 'bfloat16', 'float16', 'float64'])
-    .default('float32')
-    .describe('of weights and activations'),
+    .enum([...MODEL_DTYPES, AUTO_DTYPE])
+    .default(AUTO_DTYPE)
+    // What `auto` becomes is decided where a run is resolved (resolve.ts); a configuration by itself has float32.
+    .transform((dtype) => (dtype === AUTO_DTYPE ? 'float32' : dtype))
+    .describe(
+      'of weights and activations; auto: bfloat16 where the processor has it and a few measured steps say that it pays, else float32; a run stores what it became',
+    ),
   device: z.string().default('cpu').describe('cpu, cuda or cuda:N'),
   threads: positive.default(2).describe('CPU threads; a resumed run is bit-identical only with the same number'),
   seed: z
