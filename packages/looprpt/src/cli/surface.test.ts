@@ -75,7 +75,7 @@ const SURFACE: Record<string, string[]> = {
     ],
     ...['--min-p', '--repetition-penalty', '--chat', '--stream'],
   ],
-  studio: [...COMMON, '[runs]', '--model', '--host', '--port', '--allow-without-key'],
+  studio: [...COMMON, '[runs...]', '--model', '--host', '--port', '--allow-without-key'],
   serve: [
     ...COMMON,
     ...[
