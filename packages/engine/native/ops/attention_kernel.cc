@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "attention_pack.h"
+#include "attention_products.h"
 #include "simd.h"
 
 namespace looprpt {
@@ -59,21 +60,24 @@ float exponentiate(float* scores, float shift, int64_t firstKey, int64_t keyEnd)
 }
 
 // scores [kBlock][pad.S] ← rows · tableᵀ, over the keys of each tile.
-void scoreBlock(const QueryBlock& block, const Padded& pad, const float* rows, const float* tableT, int64_t D,
-                float* scores) {
+template <typename Products>
+void scoreBlock(const QueryBlock& block, const Padded& pad, const float* rows, const typename Products::Word* tableT,
+                int64_t D, float* scores) {
   for (int64_t i = 0; i < block.count; i += kRows) {
     const KeyRange keys = block.tileKeys[i / kRows];
-    rowsTimes(rows + i * pad.D, pad.D, 1, tableT + keys.from, pad.S, D, scores + i * pad.S + keys.from, pad.S,
-              keys.columns(), false);
+    Products::times(rows + i * pad.D, pad.D, D, tableT + keys.from, pad.S, scores + i * pad.S + keys.from, pad.S,
+                    keys.columns());
   }
 }
 
 // result [kBlock][pad.D] ← weights [kBlock][pad.S] · table, over the keys of each tile.
-void weighBlock(const QueryBlock& block, const Padded& pad, const float* weights, const float* table, float* result) {
+template <typename Products>
+void weighBlock(const QueryBlock& block, const Padded& pad, const float* weights, const typename Products::Word* table,
+                float* result) {
   for (int64_t i = 0; i < block.count; i += kRows) {
     const KeyRange keys = block.tileKeys[i / kRows];
-    rowsTimes(weights + i * pad.S + keys.from, pad.S, 1, table + keys.from * pad.D, pad.D, keys.end - keys.from,
-              result + i * pad.D, pad.D, pad.D, false);
+    Products::times(weights + i * pad.S + keys.from, pad.S, keys.end - keys.from,
+                    table + keys.from / Products::kInner * pad.D, pad.D, result + i * pad.D, pad.D, pad.D);
   }
 }
 
@@ -146,13 +150,13 @@ RowWeights weighKeys(const QueryBlock& block, const Padded& pad, int64_t i, floa
   return {largest, exponentiate(row, largest, keys.from, end)};
 }
 
-template <typename Element>
-void forwardBlock(const AttentionShape& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
-                  const HeadRows<Element>& out, float* logSumExp) {
+template <typename Element, typename Products = ProductsOf<Element>>
+void forwardBlock(const AttentionShape& p, const Padded& pad, const HeadTables<typename Products::Word>& tables,
+                  const QueryBlock& block, const HeadRows<Element>& out, float* logSumExp) {
   float* scores = threadScratch().get(kScores, kBlock * pad.S);
   float* result = threadScratch().get(kOut, kBlock * pad.D);
   float scale[kBlock] = {};
-  scoreBlock(block, pad, block.rows, tables.keysT, p.D, scores);
+  scoreBlock<Products>(block, pad, block.rows, tables.keysT, p.D, scores);
   for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
     const RowWeights row = weighKeys(block, pad, i, scores);
     if (i >= block.count) continue;
@@ -161,7 +165,7 @@ void forwardBlock(const AttentionShape& p, const Padded& pad, const HeadTables& 
     scale[i] = sees ? 1.0f / row.total : 0.0f;
     logSumExp[block.from + i] = sees ? row.largest + std::log(row.total) : 0.0f;
   }
-  weighBlock(block, pad, scores, tables.values, result);
+  weighBlock<Products>(block, pad, scores, tables.values, result);
   for (int64_t i = 0; i < block.count; ++i) {
     Element* to = out.row(block.from + i);
     const float* from = result + i * pad.D;
@@ -182,9 +186,10 @@ struct BlockGradients {
 };
 
 // P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ) with δ = dO·O
-template <typename Element>
-BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad, const HeadTables& tables,
-                              const QueryBlock& block, const HeadResults<Element>& head) {
+template <typename Element, typename Products = ProductsOf<Element>>
+BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad,
+                              const HeadTables<typename Products::Word>& tables, const QueryBlock& block,
+                              const HeadResults<Element>& head) {
   Scratch& scratch = threadScratch();
   const BlockGradients d{scratch.get(kScores, kBlock * pad.S), scratch.get(kDScores, kBlock * pad.S),
                          scratch.get(kDOut, kBlock * pad.D)};
@@ -195,8 +200,8 @@ BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad, const 
     delta[i] = copyAndDot(head.dOut.row(c), head.out.row(c), p.D, d.dRows + i * pad.D);
     logSumExp[i] = head.logSumExp[c];
   }
-  scoreBlock(block, pad, block.rows, tables.keysT, p.D, d.probabilities);
-  scoreBlock(block, pad, d.dRows, tables.valuesT, p.D, d.dScores);
+  scoreBlock<Products>(block, pad, block.rows, tables.keysT, p.D, d.probabilities);
+  scoreBlock<Products>(block, pad, d.dRows, tables.valuesT, p.D, d.dScores);
   for (int64_t i = 0; i < roundUp(block.count, kRows); ++i) {
     float *probability = d.probabilities + i * pad.S, *dScore = d.dScores + i * pad.S;
     const KeyRange keys = block.tileKeys[i / kRows];
@@ -209,13 +214,14 @@ BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad, const 
   return d;
 }
 
-template <typename Element>
-void writeQueryGradients(const AttentionShape& p, const Padded& pad, const HeadTables& tables, const QueryBlock& block,
-                         const BlockGradients& d, int64_t b, int64_t h, const MutableRows<Element>& dq) {
+template <typename Element, typename Products = ProductsOf<Element>>
+void writeQueryGradients(const AttentionShape& p, const Padded& pad, const HeadTables<typename Products::Word>& tables,
+                         const QueryBlock& block, const BlockGradients& d, int64_t b, int64_t h,
+                         const MutableRows<Element>& dq) {
   const int64_t P = p.D / 2;
   const float scale = 1.0f / std::sqrt(static_cast<float>(p.D));
   float* dQueries = threadScratch().get(kDQueries, kBlock * pad.D);
-  weighBlock(block, pad, d.dScores, tables.keys, dQueries);
+  weighBlock<Products>(block, pad, d.dScores, tables.keys, dQueries);
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t c = block.from + i;
     rotate<Turn::kBack>(dQueries + i * pad.D, p.queryRope.at(b, c, P), P, scale,
@@ -228,16 +234,23 @@ struct KeyGradients {
   float *keys, *values;
 };
 
+template <typename Products>
 void addKeyGradients(const Padded& pad, const QueryBlock& block, const BlockGradients& d, const KeyGradients& sums) {
+  constexpr int64_t kInner = Products::kInner;
   clearOutside(block, pad, d.probabilities);
   clearOutside(block, pad, d.dScores);
-  for (int64_t j = block.keys.from; j < block.keys.end; j += kRows) {
+  const int64_t count = roundUp(block.count, kRows), from = block.keys.from, columns = block.keys.columns();
+  const auto* probabilities = Products::inWords(d.probabilities, count, pad.S, from, columns, kScorePairs);
+  const auto* dScores = Products::inWords(d.dScores, count, pad.S, from, columns, kDScorePairs);
+  const auto* dRows = Products::inWords(d.dRows, count, pad.D, 0, pad.D, kDOutPairs);
+  const auto* rows = Products::inWords(block.rows, count, pad.D, 0, pad.D, kQueryPairs);
+  for (int64_t j = from; j < block.keys.end; j += kRows) {
     const KeyRange seeing = queriesSeeing(block, j);
     if (seeing.from >= seeing.end) continue;
-    const int64_t rows = seeing.end - seeing.from, first = seeing.from * pad.S + j, at = seeing.from * pad.D;
-    rowsTimes(d.probabilities + first, 1, pad.S, d.dRows + at, pad.D, rows, sums.values + j * pad.D, pad.D, pad.D,
-              true);
-    rowsTimes(d.dScores + first, 1, pad.S, block.rows + at, pad.D, rows, sums.keys + j * pad.D, pad.D, pad.D, true);
+    const int64_t steps = (seeing.end - seeing.from + kInner - 1) / kInner, step = seeing.from / kInner;
+    const int64_t first = step * pad.S + j, at = step * pad.D, to = j * pad.D;
+    Products::addTransposed(probabilities + first, pad.S, steps, dRows + at, pad.D, sums.values + to, pad.D, pad.D);
+    Products::addTransposed(dScores + first, pad.S, steps, rows + at, pad.D, sums.keys + to, pad.D, pad.D);
   }
 }
 
@@ -258,11 +271,11 @@ template <typename Element>
 void attentionForward(const AttentionProblem<Element>& p, Element* out, float* logSumExp) {
   const Padded pad = paddingFor(p);
   forKeyHeads(p, [&](int64_t b, int64_t g) {
-    const HeadTables tables = packHead(p, pad, b, g, false);
+    const auto tables = packHead<ProductsOf<Element>>(p, pad, b, g, false);
     forQueryBlocks(p, g, [&](int64_t h, int64_t from) {
       QueryBlock block;
       packQueries(p, pad, b, h, from, block);
-      forwardBlock(p, pad, tables, block, headOf(p, out, b, h), logSumExp + (b * p.H + h) * p.C);
+      forwardBlock<Element>(p, pad, tables, block, headOf(p, out, b, h), logSumExp + (b * p.H + h) * p.C);
     });
   });
 }
@@ -274,16 +287,16 @@ void attentionBackward(const AttentionProblem<Element>& p, const Element* out, c
   const bool constantKeys = dk.data == nullptr;
   forKeyHeads(p, [&](int64_t b, int64_t g) {
     Scratch& scratch = threadScratch();
-    const HeadTables tables = packHead(p, pad, b, g, true);
+    const auto tables = packHead<ProductsOf<Element>>(p, pad, b, g, true);
     KeyGradients sums{nullptr, nullptr};
     if (!constantKeys) sums = {scratch.zeros(kDKeys, pad.S * pad.D), scratch.zeros(kDValues, pad.S * pad.D)};
     forQueryBlocks(p, g, [&](int64_t h, int64_t from) {
       QueryBlock block;
       packQueries(p, pad, b, h, from, block);
       const HeadResults<Element> head{headOf(p, out, b, h), headOf(p, dOut, b, h), logSumExp + (b * p.H + h) * p.C};
-      const BlockGradients d = scoreGradients(p, pad, tables, block, head);
+      const BlockGradients d = scoreGradients<Element>(p, pad, tables, block, head);
       writeQueryGradients(p, pad, tables, block, d, b, h, dq);
-      if (!constantKeys) addKeyGradients(pad, block, d, sums);
+      if (!constantKeys) addKeyGradients<ProductsOf<Element>>(pad, block, d, sums);
     });
     if (!constantKeys) writeKeyGradients(p, pad, sums, b, g, dk, dv);
   });

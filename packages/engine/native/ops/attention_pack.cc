@@ -1,5 +1,7 @@
 #include "attention_pack.h"
 
+#include "attention_products.h"
+
 #include <cmath>
 
 namespace looprpt {
@@ -23,18 +25,61 @@ View viewOf(const AttentionShape& p, int64_t b, int64_t c) {
   return {first, last};
 }
 
-// to [D][pad.S] ← rows [S][pad.D] transposed, zeros behind the last place. By cache lines of the result: place by place
-// every store would go to another line.
-void transpose(const Padded& pad, const float* rows, int64_t S, int64_t D, float* to) {
+// to [columns][pad.S] ← rows [S][stride] transposed, zeros behind the last place. By cache lines of the result: place
+// by place every store would go to another line.
+template <typename Products>
+void transpose(const Padded& pad, const typename Products::Word* rows, int64_t stride, int64_t S, int64_t columns,
+               typename Products::Word* to) {
   int64_t s = 0;
   for (; s + kLanes <= S; s += kLanes)
-    for (int64_t d = 0; d < D; ++d)
-      for (int64_t i = 0; i < kLanes; ++i) to[d * pad.S + s + i] = rows[(s + i) * pad.D + d];
-  for (int64_t d = 0; d < D; ++d) {
-    for (int64_t i = s; i < S; ++i) to[d * pad.S + i] = rows[i * pad.D + d];
-    std::fill(to + d * pad.S + S, to + (d + 1) * pad.S, 0.0f);
+    for (int64_t d = 0; d < columns; ++d)
+      for (int64_t i = 0; i < kLanes; ++i) to[d * pad.S + s + i] = rows[(s + i) * stride + d];
+  for (int64_t d = 0; d < columns; ++d) {
+    for (int64_t i = s; i < S; ++i) to[d * pad.S + i] = rows[i * stride + d];
+    std::fill(to + d * pad.S + S, to + (d + 1) * pad.S, typename Products::Word{});
   }
 }
+
+// Where the tables of one kind, keys or values, go.
+struct TableSlots {
+  Slot byPlace, byFeature;
+};
+
+// Both tables of rows that put(place, to) writes one by one.
+struct RowTables {
+  const void *byPlace, *byFeature;
+};
+
+template <typename Put>
+RowTables packRows(FloatProducts, const Padded& pad, int64_t S, int64_t D, TableSlots slots, bool byFeature,
+                   const Put& put) {
+  Scratch& scratch = threadScratch();
+  float *rows = scratch.get(slots.byPlace, pad.S * pad.D), *turned = nullptr;
+  for (int64_t s = 0; s < S; ++s) put(s, rows + s * pad.D);
+  clearPadding(pad, D, S, pad.S, rows);
+  if (byFeature) transpose<FloatProducts>(pad, rows, pad.D, S, D, turned = scratch.get(slots.byFeature, pad.D * pad.S));
+  return {rows, turned};
+}
+
+#if defined(__AVX512BF16__)
+template <typename Put>
+RowTables packRows(PairProducts, const Padded& pad, int64_t S, int64_t D, TableSlots slots, bool byFeature,
+                   const Put& put) {
+  using Word = PairProducts::Word;
+  Scratch& scratch = threadScratch();
+  auto* rows = reinterpret_cast<BFloat16*>(scratch.get(kHeadRows, pad.S * pad.D / 2));
+  for (int64_t s = 0; s < S; ++s) put(s, rows + s * pad.D);
+  clearPadding(pad, D, S, pad.S, rows);
+  auto* pairs = reinterpret_cast<Word*>(scratch.get(slots.byPlace, pad.S / 2 * pad.D));
+  for (int64_t s = 0; s < pad.S; s += 2) PairProducts::pairRows(rows + s * pad.D, pad.D, pad.D, pairs + s / 2 * pad.D);
+  Word* turned = nullptr;
+  if (byFeature) {
+    turned = reinterpret_cast<Word*>(scratch.get(slots.byFeature, pad.D / 2 * pad.S));
+    transpose<PairProducts>(pad, reinterpret_cast<const Word*>(rows), pad.D / 2, S, D / 2, turned);
+  }
+  return {pairs, turned};
+}
+#endif
 
 KeyRange rangeOf(const View* views, int64_t count) {
   int64_t first = INT64_MAX, end = 0;
@@ -48,28 +93,20 @@ KeyRange rangeOf(const View* views, int64_t count) {
 
 }  // namespace
 
-void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, float* rows) {
-  for (int64_t i = 0; D < pad.D && i < end; ++i) std::fill(rows + i * pad.D + D, rows + (i + 1) * pad.D, 0.0f);
-  std::fill(rows + end * pad.D, rows + padded * pad.D, 0.0f);
-}
-
-template <typename Element>
-HeadTables packHead(const AttentionProblem<Element>& p, const Padded& pad, int64_t b, int64_t g, bool backward) {
-  Scratch& scratch = threadScratch();
-  HeadTables t{scratch.get(kKeys, pad.S * pad.D), scratch.get(kKeysT, pad.D * pad.S),
-               scratch.get(kValues, pad.S * pad.D), backward ? scratch.get(kValuesT, pad.D * pad.S) : nullptr};
+template <typename Products, typename Element>
+HeadTables<typename Products::Word> packHead(const AttentionProblem<Element>& p, const Padded& pad, int64_t b,
+                                             int64_t g, bool backward) {
   const int64_t P = p.D / 2;
-  for (int64_t s = 0; s < p.S; ++s) {
-    const Element* k = p.k.data + b * p.k.batchStride + s * p.k.placeStride + g * p.D;
-    const Element* v = p.v.data + b * p.v.batchStride + s * p.v.placeStride + g * p.D;
-    float* key = t.keys + s * pad.D;
-    rotate(k, p.keyRope.at(b, s, P), P, 1.0f, key);
-    copyRow(v, p.D, t.values + s * pad.D);
-  }
-  for (float* table : {t.keys, t.values}) clearPadding(pad, p.D, p.S, pad.S, table);
-  transpose(pad, t.keys, p.S, p.D, t.keysT);
-  if (backward) transpose(pad, t.values, p.S, p.D, t.valuesT);
-  return t;
+  const auto rowOf = [&](const Rows<Element>& rows, int64_t s) {
+    return rows.data + b * rows.batchStride + s * rows.placeStride + g * p.D;
+  };
+  const RowTables keys = packRows(Products{}, pad, p.S, p.D, {kKeys, kKeysT}, true, [&](int64_t s, auto* to) {
+    rotate(rowOf(p.k, s), p.keyRope.at(b, s, P), P, 1.0f, to);
+  });
+  const RowTables values = packRows(Products{}, pad, p.S, p.D, {kValues, kValuesT}, backward,
+                                    [&](int64_t s, auto* to) { copyRow(rowOf(p.v, s), p.D, to); });
+  const auto words = [](const void* table) { return static_cast<const typename Products::Word*>(table); };
+  return {words(keys.byPlace), words(keys.byFeature), words(values.byPlace), words(values.byFeature)};
 }
 
 template <typename Element>
@@ -92,8 +129,10 @@ void packQueries(const AttentionProblem<Element>& p, const Padded& pad, int64_t 
   for (int64_t i = 0; i < kBlock; i += kRows) block.tileKeys[i / kRows] = rangeOf(block.views + i, kRows);
 }
 
-template HeadTables packHead(const AttentionProblem<float>&, const Padded&, int64_t, int64_t, bool);
-template HeadTables packHead(const AttentionProblem<BFloat16>&, const Padded&, int64_t, int64_t, bool);
+template HeadTables<float> packHead<FloatProducts>(const AttentionProblem<float>&, const Padded&, int64_t, int64_t,
+                                                   bool);
+template HeadTables<ProductsOf<BFloat16>::Word> packHead<ProductsOf<BFloat16>>(const AttentionProblem<BFloat16>&,
+                                                                               const Padded&, int64_t, int64_t, bool);
 template void packQueries(const AttentionProblem<float>&, const Padded&, int64_t, int64_t, int64_t, QueryBlock&);
 template void packQueries(const AttentionProblem<BFloat16>&, const Padded&, int64_t, int64_t, int64_t, QueryBlock&);
 

@@ -39,7 +39,26 @@ class Scratch {
 // The one of the calling thread.
 Scratch& threadScratch();
 
-enum Slot { kKeysT, kValuesT, kKeys, kValues, kQueries, kScores, kOut, kDOut, kDScores, kDQueries, kDKeys, kDValues };
+enum Slot {
+  kKeysT,
+  kValuesT,
+  kKeys,
+  kValues,
+  kQueries,
+  kScores,
+  kOut,
+  kDOut,
+  kDScores,
+  kDQueries,
+  kDKeys,
+  kDValues,
+  kHeadRows,
+  kRowPairs,
+  kScorePairs,
+  kDScorePairs,
+  kDOutPairs,
+  kQueryPairs
+};
 
 // Geometry of padded scratch tables.
 struct Padded {
@@ -49,15 +68,22 @@ struct Padded {
 Padded paddingFor(const AttentionShape& problem);
 
 // Zeros columns D and up of rows 0..end, and all of the rows after them up to `padded`.
-void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, float* rows);
+template <typename T>
+void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, T* rows) {
+  for (int64_t i = 0; D < pad.D && i < end; ++i) std::fill(rows + i * pad.D + D, rows + (i + 1) * pad.D, T{});
+  std::fill(rows + end * pad.D, rows + padded * pad.D, T{});
+}
 
-// Keys (rotated) and values of one key head: as [place][feature], and as [feature][place].
+// Keys (rotated) and values of one key head: as [place][feature], and as [feature][place]; a word holds one element, or
+// two along the first dimension (attention_products.h).
+template <typename Word>
 struct HeadTables {
-  float *keys, *keysT, *values, *valuesT;
+  const Word *keys, *keysT, *values, *valuesT;
 };
 
-template <typename Element>
-HeadTables packHead(const AttentionProblem<Element>& problem, const Padded& pad, int64_t b, int64_t g, bool backward);
+template <typename Products, typename Element>
+HeadTables<typename Products::Word> packHead(const AttentionProblem<Element>& problem, const Padded& pad, int64_t b,
+                                             int64_t g, bool backward);
 
 // The keys that a query sees.
 struct View {
