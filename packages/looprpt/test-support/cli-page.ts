@@ -36,6 +36,9 @@ Wherever a model is asked for, it may be a model folder, the id of one on the Hu
 \`owner/name@revision\`), or a run folder, which means the blended model of a run that has ended with \`blend\` below 1, and else its
 newest whole checkpoint.
 
+The Hub's settings and cache are those of Python's \`huggingface_hub\`: HF_TOKEN or the login's token file (HF_TOKEN_PATH), HF_ENDPOINT,
+HF_HUB_OFFLINE, HF_HOME and HF_HUB_CACHE. Files are held against the hashes that the Hub names.
+
 ${table(commands.map(({ name, command }) => [`[\`${name}\`](#${name.replaceAll(' ', '-')})`, command.summary()]))}
 
 Options that every command but \`start\` and \`launch\` takes:

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { maskedCrc32c } from 'looprpt/internal/train/metrics/crc32c.js';
-import { Event } from 'looprpt/internal/train/metrics/tensorboard.js';
+import { Event } from 'looprpt/internal/train/metrics/event-schema.js';
 import { z } from 'zod';
 
 const eventSchema = z.object({
@@ -33,6 +33,13 @@ export function shownSteps(runFolder: string): ShownStep[] {
       shown.push({ step, values: Object.fromEntries(summary.value.map(({ tag, simpleValue }) => [tag, simpleValue])) });
   }
   return shown;
+}
+
+/** Every step that the files hold, in their order, as readers find them that know nothing of sessions. */
+export function heldSteps(runFolder: string): number[] {
+  const files = readdirSync(runFolder).filter((name) => name.startsWith('events.out.tfevents.'));
+  const all = files.sort().flatMap((name) => events(join(runFolder, name)));
+  return all.filter(({ summary }) => summary !== undefined).map(({ step }) => step);
 }
 
 function events(path: string): FoundEvent[] {

@@ -1,6 +1,6 @@
 /**
- * A Hub on 127.0.0.1 that serves models from memory: the four requests that a download makes (which commit, which files,
- * a file's identity, its bytes). Never imported by the product.
+ * A Hub on 127.0.0.1 that serves models and data sets from memory: the requests that a download makes (which commit, which files, a
+ * file's identity, its bytes), by the Hub's JavaScript library and by Python's. Never imported by the product.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
@@ -12,11 +12,16 @@ export interface FakeModel {
   files: Record<string, string | Uint8Array>;
   /** Answer to those who send no token. */
   gated?: boolean;
+  /** What is sent in place of these files' own bytes. */
+  damaged?: Record<string, string>;
 }
 
 export interface FakeHub {
   url: string;
+  /** By `owner/name`; data sets by `datasets/owner/name`. */
   models: Record<string, FakeModel>;
+  /** The tokens that came, each once. */
+  tokens: Set<string>;
   /** "METHOD /path" of every request so far. */
   requests: string[];
   /** Refuses connections from here on. */
@@ -25,7 +30,7 @@ export interface FakeHub {
 
 /** To be called inside a test; ends with it. */
 export async function fakeHub(models: Record<string, FakeModel>): Promise<FakeHub> {
-  const hub: FakeHub = { url: '', models, requests: [], close: async () => undefined };
+  const hub: FakeHub = { url: '', models, tokens: new Set(), requests: [], close: async () => undefined };
   const server = createServer(async (request, response) => {
     hub.requests.push(`${request.method} ${request.url}`);
     const body = (await request.toArray()).join('');
@@ -51,45 +56,84 @@ interface Reply {
 
 function answer(hub: FakeHub, request: IncomingMessage, body: string): Reply {
   const { pathname } = new URL(request.url!, hub.url);
-  const [, owner, repo, action, revision, ...rest] = pathname.replace(/^\/api\/models/, '').split('/');
-  const model = hub.models[`${owner}/${repo}`];
-  if (!model || (revision !== 'main' && revision !== model.commit)) return json(404, { error: 'not found' });
+  const path = pathname.replace(/^\/api\/models/, '').replace(/^\/api\/datasets/, '/datasets');
+  const [, kind, owner, repo, action, revision, ...rest] = (
+    path.startsWith('/datasets/') ? path : `/models${path}`
+  ).split('/');
+  const model = hub.models[kind === 'datasets' ? `datasets/${owner}/${repo}` : `${owner}/${repo}`];
   const { authorization } = request.headers;
+  if (authorization !== undefined) hub.tokens.add(authorization.replace('Bearer ', ''));
+  if (!model || (revision !== 'main' && revision !== model.commit)) return json(404, { error: 'not found' });
   if (model.gated && !authorization) return json(401, { error: 'Access is restricted' });
   if (model.gated && authorization === 'Bearer hf_stranger') return json(403, { error: 'Access is restricted' });
-  const entry = (path: string): object => {
-    const content = Buffer.from(model.files[path]!);
-    return { type: 'file', path, size: content.length, oid: sha1(content) };
-  };
   switch (action) {
     case 'revision':
-      return json(200, { _id: '1', id: `${owner}/${repo}`, sha: model.commit });
+      return json(200, { _id: '1', id: `${owner}/${repo}`, sha: model.commit, siblings: siblings(model) });
     case 'tree':
-      return json(200, Object.keys(model.files).map(entry));
-    case 'paths-info':
-      return json(200, (JSON.parse(body) as { paths: string[] }).paths.map(entry));
+      return json(
+        200,
+        Object.keys(model.files).map((name) => entry(model, name)),
+      );
+    case 'paths-info': {
+      const asked = request.headers['content-type']?.includes('json')
+        ? (JSON.parse(body) as { paths: string[] }).paths
+        : new URLSearchParams(body).getAll('paths');
+      return json(
+        200,
+        asked.filter((name) => Object.hasOwn(model.files, name)).map((name) => entry(model, name)),
+      );
+    }
     default:
-      return file(request, model.files[rest.join('/')]);
+      return file(request, model, rest.join('/'));
   }
+}
+
+function siblings({ files }: FakeModel): object[] {
+  return Object.keys(files).map((rfilename) => ({ rfilename }));
+}
+
+/** As in the Hub's trees: large files have a SHA-256 besides git's hash. */
+function entry({ files }: FakeModel, path: string): object {
+  const content = Buffer.from(files[path]!);
+  const plain = { type: 'file', path, size: content.length, oid: gitHash(content) };
+  return isLarge(path)
+    ? { ...plain, lfs: { oid: hash('sha256', content), size: content.length, pointerSize: 130 } }
+    : plain;
+}
+
+function isLarge(path: string): boolean {
+  return /\.(safetensors|parquet)$/.test(path);
 }
 
 function json(status: number, value: unknown): Reply {
   return { status, headers: { 'content-type': 'application/json' }, content: Buffer.from(JSON.stringify(value)) };
 }
 
-function sha1(content: Uint8Array): string {
-  return createHash('sha1').update(content).digest('hex');
+function hash(algorithm: string, content: Uint8Array): string {
+  return createHash(algorithm).update(content).digest('hex');
 }
 
-function file(request: IncomingMessage, content: string | Uint8Array | undefined): Reply {
+function gitHash(content: Uint8Array): string {
+  return hash('sha1', Buffer.concat([Buffer.from(`blob ${content.length}\0`), content]));
+}
+
+function file(request: IncomingMessage, model: FakeModel, name: string): Reply {
+  const content = model.files[name];
   if (content === undefined) return json(404, { error: 'no such file' });
   const bytes = Buffer.from(content);
-  const headers = { etag: `"${sha1(bytes)}"`, 'content-type': 'text/plain' };
+  const sent = Buffer.from(model.damaged?.[name] ?? bytes);
+  const headers = {
+    etag: `"${isLarge(name) ? hash('sha256', bytes) : gitHash(bytes)}"`,
+    'content-type': 'text/plain',
+    'x-repo-commit': model.commit,
+  };
+  if (request.method === 'HEAD')
+    return { status: 200, headers: { ...headers, 'content-length': sent.length }, content: Buffer.alloc(0) };
   return request.headers.range === 'bytes=0-0'
     ? {
         status: 206,
-        headers: { ...headers, 'content-range': `bytes 0-0/${bytes.length}` },
-        content: bytes.subarray(0, 1),
+        headers: { ...headers, 'content-range': `bytes 0-0/${sent.length}` },
+        content: sent.subarray(0, 1),
       }
-    : { status: 200, headers, content: bytes };
+    : { status: 200, headers, content: sent };
 }

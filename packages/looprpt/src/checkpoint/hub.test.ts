@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { paramsBytes } from '../../test-support/checkpoint-folder.js';
@@ -42,7 +42,9 @@ async function setUp(served: FakeModel = model()) {
   const hub = await fakeHub({ [name]: served });
   vi.stubEnv('HF_HUB_CACHE', cache);
   vi.stubEnv('HF_ENDPOINT', hub.url);
+  vi.stubEnv('HF_HOME', join(cache, 'home'));
   vi.stubEnv('HF_TOKEN', '');
+  vi.stubEnv('HF_TOKEN_PATH', '');
   vi.stubEnv('HF_HUB_OFFLINE', '');
   return { cache, hub };
 }
@@ -207,5 +209,44 @@ describe('resolveModel', () => {
     const file = temporaryFolder().write('model.safetensors', '');
     expect(await refusal(file)).toMatch(/not a folder/);
     expect(hub.requests).toEqual([]);
+  });
+
+  test('a file that is not what the Hub says is refused, and fetched anew by the next', async () => {
+    for (const [file, damage, fault] of [
+      ['config.json', '{}', / came damaged from http:.* \(2 bytes in place of \d+\); try again$/],
+      ['tokenizer.json', '{', /tokenizer\.json came damaged/],
+      ['tokenizer.json', '[]', /tokenizer\.json came damaged from .* \(git's hash differs\)/],
+    ] as const) {
+      const { hub } = await setUp({ ...model(), damaged: { [file]: damage } });
+      expect(await refusal(name)).toMatch(fault);
+      hub.models[name]!.damaged = {};
+      expect(loadModel(await resolveModel(name)).config.layers).toBe(tiny.config.layers);
+    }
+    const whole = Buffer.from(model().files['model-2.safetensors'] as Uint8Array);
+    const { cache, hub } = await setUp({ ...model(), damaged: { 'model-2.safetensors': 'x'.repeat(whole.length) } });
+    expect(await refusal(name)).toMatch(/model-2\.safetensors came damaged from .* \(SHA-256 differs\)/);
+    expect(existsSync(join(cache, 'models--someone--tiny-ouro/refs/main'))).toBe(false);
+    hub.models[name]!.damaged = {};
+    expect(readFileSync(join(await resolveModel(name), 'model-2.safetensors')).equals(whole)).toBe(true);
+  });
+
+  test("the login's token serves where the environment has none; no form of token is refused", async () => {
+    const { cache, hub } = await setUp({ ...model(), gated: true });
+    const login = temporaryFolder().write('token', 'a-token-of-a-mirror\n');
+    vi.stubEnv('HF_TOKEN_PATH', login);
+    expect(await resolveModel(name)).toBe(snapshot(cache));
+    expect([...hub.tokens]).toEqual(['a-token-of-a-mirror']);
+    vi.stubEnv('HF_TOKEN', 'hf_friend');
+    await resolveModel(name);
+    expect([...hub.tokens]).toEqual(['a-token-of-a-mirror', 'hf_friend']);
+    vi.stubEnv('HF_HUB_DISABLE_IMPLICIT_TOKEN', '1');
+    hub.models[name] = { ...model(), commit: 'beef'.padEnd(40, '0'), gated: true };
+    expect(await refusal(name)).toContain('if it is private or gated, set HF_TOKEN');
+    vi.stubEnv('HF_HUB_DISABLE_IMPLICIT_TOKEN', '');
+    for (const variable of ['HF_TOKEN', 'HF_TOKEN_PATH']) vi.stubEnv(variable, '');
+    mkdirSync(join(cache, 'home'));
+    writeFileSync(join(cache, 'home/token'), 'hf_home');
+    await resolveModel(name);
+    expect([...hub.tokens].at(-1)).toBe('hf_home');
   });
 });

@@ -1,20 +1,22 @@
 /**
  * Where a model is, given a folder or an id on the Hugging Face Hub.
  *
- * Environment, as for Python's `huggingface_hub`: HF_HOME and HF_HUB_CACHE (the cache), HF_TOKEN, HF_ENDPOINT,
- * HF_HUB_OFFLINE. The Hub is asked which commit a branch or tag is; without network the cached one serves.
+ * The environment is read as Python's `huggingface_hub` does (`hub-access.ts`). The Hub is asked which commit a branch or tag is; without
+ * network the cached one serves.
  */
 import { existsSync, statSync } from 'node:fs';
-import { HUB_URL, HubApiError } from '@huggingface/hub';
+import { HubApiError } from '@huggingface/hub';
 import { UserError } from '../base/user-error.js';
-import { oneLine } from '../text/tokenizer-config.js';
-import { cachedModel, isCommit, rememberCommit } from './hub-cache.js';
-import { downloadModel, type Hub, type HubFile } from './hub-download.js';
+
+import { type Hub, hubFromEnvironment, isOffline } from './hub-access.js';
+import { isCommit } from './hub-cache.js';
+import { cachedModel, downloadModel } from './hub-download.js';
+import { hubFault, networkFault } from './hub-fault.js';
 import { shippedModel } from './shipped.js';
 
 export interface ResolveOptions {
   /** Told of each file of a download, before it begins. */
-  onFile?: (file: HubFile) => void;
+  onFile?: (file: { name: string; bytes: number }) => void;
   /** Whether the weights are needed (default true); without them configuration and tokenizer are fetched. */
   weights?: boolean | undefined;
 }
@@ -39,14 +41,9 @@ export async function resolveModel(
   if (cached !== null && (isCommit(revision) || isOffline())) return cached;
   if (isOffline())
     throw new UserError(`${idOrPath}: not in the Hub's cache, and HF_HUB_OFFLINE forbids to download it`);
-  const hub: Hub = {
-    url: (process.env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, ''),
-    accessToken: process.env.HF_TOKEN || undefined,
-  };
+  const hub = hubFromEnvironment();
   try {
-    const { folder, commit } = await downloadModel(name, revision, hub, { onFile, weights });
-    rememberCommit(name, revision, commit);
-    return folder;
+    return await downloadModel(name, revision, hub, { onFile, weights });
   } catch (error) {
     if (error instanceof UserError) throw error;
     const refused = error instanceof HubApiError && error.statusCode < 500;
@@ -63,19 +60,12 @@ function parseId(id: string): { name: string; revision: string } {
   return { name: match[1]!, revision: match[2] ?? 'main' };
 }
 
-function isOffline(): boolean {
-  return /^(1|on|yes|true)$/i.test(process.env.HF_HUB_OFFLINE ?? '');
-}
-
+/** Why a model does not come from the Hub. */
 function explain(error: unknown, name: string, hub: Hub): string {
-  if (!(error instanceof HubApiError)) {
-    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    return `no such folder, not in the Hub's cache, and the download from ${hub.url} failed (${oneLine(error)}${cause})`;
-  }
-  const page = `${hub.url}/${name}`;
+  if (!(error instanceof HubApiError))
+    return `no such folder, not in the Hub's cache, and the download from ${hub.url} failed (${networkFault(error)})`;
   if (error.statusCode === 401)
-    return `no such folder, and ${hub.url} shows no such model to ${hub.accessToken ? 'the owner of HF_TOKEN' : 'the public; if it is private or gated, set HF_TOKEN'}`;
-  if (error.statusCode === 403) return `access is restricted; accept the conditions at ${page} and set HF_TOKEN`;
+    return `no such folder, and ${hub.url} shows no such model to ${hub.isKnown ? 'the owner of this token' : 'the public; if it is private or gated, set HF_TOKEN'}`;
   if (error.statusCode === 404) return `no such folder, and no such model or revision on ${hub.url}`;
-  return `${hub.url} answered with status ${error.statusCode}; try again later`;
+  return hubFault(error, name, hub);
 }

@@ -11,7 +11,7 @@ import { UserError } from '../../base/user-error.js';
 import { splitOf } from '../tasks/split.js';
 import { BrokenRecords, onBrokenSchema } from './broken.js';
 import type { Document } from './document.js';
-import { type FetchFile, fetchFromHub } from './hub-file.js';
+import { type FetchFile, hubFetcher } from './hub-file.js';
 import { type DatasetName, type NamedProblem, namedProblem } from './named-records.js';
 import { omniMathSplit } from './omni-math-split.js';
 import { problemDocument } from './problem.js';
@@ -107,7 +107,7 @@ async function* readWhole(
   source: NamedSource,
   {
     broken = new BrokenRecords(source.onBroken),
-    fetchFile = fetchFromHub,
+    fetchFile = hubFetcher(),
   }: { broken?: BrokenRecords; fetchFile?: FetchFile },
 ): AsyncGenerator<Document, void, undefined> {
   const { files, raw } =

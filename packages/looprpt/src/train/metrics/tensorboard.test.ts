@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { heldSteps, shownSteps } from '../../../test-support/event-files.js';
 import { crc32c, maskedCrc32c } from './crc32c.js';
 import type { MetricsRecord } from './record.js';
 import { TensorBoardLog } from './tensorboard.js';
@@ -130,5 +131,41 @@ describe('event files', () => {
     });
     expect(second!.get(2)).toEqual([301]);
     expect(scalarsOf(second!)).toMatchObject({ 'loss/total': Number.NaN, 'optimizer/skipped': 1 });
+  });
+
+  test('a step that is done anew stands in no older file; what is no event file is left alone', () => {
+    const write = (log: TensorBoardLog, steps: number[]): void => {
+      for (const step of steps) log.write({ ...record, step });
+    };
+    const first = new TensorBoardLog(folder);
+    write(first, [1, 2, 3, 4, 5]);
+    // As after a kill: not closed, the last record cut off.
+    const whole = readFileSync(first.path);
+    writeFileSync(first.path, whole.subarray(0, whole.length - 5));
+    const foreign = join(folder, 'events.out.tfevents.1.other');
+    writeFileSync(foreign, 'of another program');
+
+    const second = new TensorBoardLog(folder, { firstStep: 3 });
+    write(second, [3, 4, 5, 6]);
+    second.rewind(4);
+    write(second, [5, 6, 7]);
+    second.close();
+    rmSync(foreign);
+    expect(heldSteps(folder)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(shownSteps(folder).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(readdirSync(folder).every((name) => name.startsWith('events.out.tfevents.'))).toBe(true);
+  });
+
+  test('files without such a step keep every byte', () => {
+    const first = new TensorBoardLog(folder);
+    first.write({ ...record, step: 1 });
+    first.close();
+    const before = readFileSync(first.path);
+    writeFileSync(join(folder, 'events.out.tfevents.1.other'), 'of another program');
+    new TensorBoardLog(folder, { firstStep: 2 }).close();
+    expect(readFileSync(first.path)).toEqual(before);
+    new TensorBoardLog(folder, { firstStep: 1 }).close();
+    expect(readFileSync(join(folder, 'events.out.tfevents.1.other'), 'utf8')).toBe('of another program');
+    expect(before.length).toBeGreaterThan(readFileSync(first.path).length);
   });
 });

@@ -2,31 +2,17 @@
  * TensorBoard event files: every number of a metrics record as a scalar.
  *
  * A file is a sequence of TFRecords (length, masked CRC-32C of the length, data, masked CRC-32C of the data), each an
- * `Event` protocol buffer; only the fields used here are declared. Every start of a run writes a file of its own, and
- * its `SessionLog.START` tells TensorBoard to forget what an earlier part logged from that step on, so a resumed run
- * shows no step twice.
+ * `Event` protocol buffer. Every start of a run, and every return to an earlier step, begins a file of its own. Its `SessionLog.START`
+ * tells a TensorBoard that is open to forget what was logged from that step on; out of the older files it is taken, for all other readers.
  */
 import { closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import protobuf from 'protobufjs';
 import { writeFailure } from '../state/write-failure.js';
 import { maskedCrc32c } from './crc32c.js';
+import { Event } from './event-schema.js';
 import type { MetricsRecord, MetricsSink } from './record.js';
-
-const Value = new protobuf.Type('Value')
-  .add(new protobuf.Field('tag', 1, 'string'))
-  .add(new protobuf.Field('simpleValue', 2, 'float'));
-const Summary = new protobuf.Type('Summary').add(new protobuf.Field('value', 1, 'Value', 'repeated')).add(Value);
-const SessionLog = new protobuf.Type('SessionLog').add(new protobuf.Field('status', 1, 'int32'));
-/** Field names are camel case, as protobufjs has them. */
-export const Event = new protobuf.Type('Event')
-  .add(new protobuf.Field('wallTime', 1, 'double'))
-  .add(new protobuf.Field('step', 2, 'int64'))
-  .add(new protobuf.Field('fileVersion', 3, 'string'))
-  .add(new protobuf.Field('summary', 5, 'Summary'))
-  .add(new protobuf.Field('sessionLog', 7, 'SessionLog'));
-new protobuf.Root().define('tensorflow').add(Summary).add(SessionLog).add(Event);
+import { dropSuperseded, PREFIX } from './superseded.js';
 
 const SESSION_START = 1;
 
@@ -38,23 +24,23 @@ export interface TensorBoardOptions {
 }
 
 export class TensorBoardLog implements MetricsSink {
-  /** The event file's path. */
-  readonly path: string;
-  readonly #descriptor: number;
+  readonly #folder: string;
   readonly #now: () => number;
+  #path: string;
+  #descriptor: number;
   #closed = false;
 
   /** Creates an event file in `folder`, which is created too if need be. */
   constructor(folder: string, options: TensorBoardOptions = {}) {
     mkdirSync(folder, { recursive: true });
+    this.#folder = folder;
     this.#now = options.now ?? Date.now;
-    const milliseconds = this.#now();
-    const seconds = Math.max(Math.floor(milliseconds / 1000), newestSeconds(folder) + 1);
-    const unique = `${process.pid}.${Math.round(milliseconds % 1000)}`;
-    this.path = join(folder, `${PREFIX}${seconds}.${hostname()}.${unique}`);
-    this.#descriptor = openSync(this.path, 'a');
-    this.#event({ fileVersion: 'brain.Event:2' });
-    this.#start(options.firstStep ?? 1);
+    [this.#path, this.#descriptor] = this.#begin(options.firstStep ?? 1);
+  }
+
+  /** The path of the event file that is being written. */
+  get path(): string {
+    return this.#path;
   }
 
   write(record: MetricsRecord): void {
@@ -63,11 +49,21 @@ export class TensorBoardLog implements MetricsSink {
   }
 
   rewind(step: number): void {
-    this.#start(step + 1);
+    closeSync(this.#descriptor);
+    [this.#path, this.#descriptor] = this.#begin(step + 1);
   }
 
-  #start(step: number): void {
-    this.#event({ step, sessionLog: { status: SESSION_START } });
+  /** A new file, and none of its steps in the older ones. */
+  #begin(step: number): [path: string, descriptor: number] {
+    dropSuperseded(this.#folder, step);
+    const milliseconds = this.#now();
+    const seconds = Math.max(Math.floor(milliseconds / 1000), newestSeconds(this.#folder) + 1);
+    const unique = `${process.pid}.${Math.round(milliseconds % 1000)}`;
+    const path = join(this.#folder, `${PREFIX}${seconds}.${hostname()}.${unique}`);
+    const descriptor = openSync(path, 'a');
+    this.#event({ fileVersion: 'brain.Event:2' }, path, descriptor);
+    this.#event({ step, sessionLog: { status: SESSION_START } }, path, descriptor);
+    return [path, descriptor];
   }
 
   close(): void {
@@ -76,18 +72,16 @@ export class TensorBoardLog implements MetricsSink {
     closeSync(this.#descriptor);
   }
 
-  #event(fields: Record<string, unknown>): void {
+  #event(fields: Record<string, unknown>, path = this.#path, descriptor = this.#descriptor): void {
     const event = Event.encode(Event.create({ wallTime: this.#now() / 1000, ...fields })).finish();
     const record = frameRecord(event);
     try {
-      for (let done = 0; done < record.length; ) done += writeSync(this.#descriptor, record, done);
+      for (let done = 0; done < record.length; ) done += writeSync(descriptor, record, done);
     } catch (error) {
-      throw writeFailure(error, this.path);
+      throw writeFailure(error, path);
     }
   }
 }
-
-const PREFIX = 'events.out.tfevents.';
 
 /** Readers take the files in the order of their names, so a new one's time must be behind all that are there. */
 function newestSeconds(folder: string): number {
