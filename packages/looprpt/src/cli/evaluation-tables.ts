@@ -25,11 +25,12 @@ export function evaluationTables(result: EvalResult & { comparisons?: Comparison
 
 function perLoopTable(sets: readonly [string, Breakdown][], color: boolean): string {
   const loops = sets[0]![1].perLoop.map(({ loop }) => loop);
-  const columns = ['tokens', 'count', ...loops.map((loop) => `loop ${loop}`), 'gate area', 'cross-entropy'];
-  const rows = sets.map(([name, { tokens, perLoop, area, peak }]) => [
+  const columns = ['tokens', 'count', ...loops.map((loop) => `loop ${loop}`), 'frontier', 'gate area', 'cross-entropy'];
+  const rows = sets.map(([name, { tokens, perLoop, area, frontier, peak }]) => [
     name,
     tokens,
     ...loops.map((_, k) => (perLoop[k] ? percent(perLoop[k].accuracy) : '–')),
+    frontier === undefined ? '–' : percent(frontier.area),
     area?.gate === undefined ? '–' : percent(area.gate),
     tokens === 0 ? '–' : fixed(peak.crossEntropy, 3),
   ]);

@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict';
 import { Rng } from '../base/rng.js';
 import { areaUnder } from './area.js';
+import { crossFittedCredit } from './frontier.js';
 import type { ComparisonResult } from './result.js';
 import { GRID_POINTS, thresholdSettings } from './rule-curves.js';
 import { type Exits, exitsAt } from './score.js';
@@ -40,7 +41,7 @@ export interface NamedTable {
 }
 
 /**
- * a − b for `accuracy@k` and `crossEntropy@k` of every loop, and for the `area` under the gate's curve; without intervals where the
+ * a − b for `accuracy@k` and `crossEntropy@k` of every loop, and for the `area` under the gate's curve and its `frontier`; without intervals where the
  * documents are too few.
  */
 export function pairedBootstrap(a: NamedTable, b: NamedTable, options: BootstrapOptions = {}): ComparisonResult[] {
@@ -94,7 +95,7 @@ export function pairedBootstrap(a: NamedTable, b: NamedTable, options: Bootstrap
 
 function metricNames(loops: number): string[] {
   const perLoop = (name: string): string[] => Array.from({ length: loops }, (_, k) => `${name}@${k + 1}`);
-  return [...perLoop('accuracy'), ...perLoop('crossEntropy'), 'area'];
+  return [...perLoop('accuracy'), ...perLoop('crossEntropy'), 'area', 'frontier'];
 }
 
 /** Documents numbered without gaps, from 0, as they are first met. */
@@ -125,11 +126,13 @@ function reader(table: TokenTable, clusters: Int32Array, C: number, points: numb
     right: sums(exits, correct),
     loops: sums(exits, (k) => k + 1),
   }));
+  const credit = crossFittedCredit(table).area;
+  const frontier = sums(fixed[0]!, (_, n) => credit[n]!);
   return (weights: Float64Array): Float64Array => {
     const total = dot(weights, tokens);
     const mean = (perCluster: Float64Array): number => dot(weights, perCluster) / total;
     const curve = gate.map((point) => ({ meanLoops: mean(point.loops), accuracy: mean(point.right) }));
-    return Float64Array.of(...right.map(mean), ...loss.map(mean), areaUnder(curve, K));
+    return Float64Array.of(...right.map(mean), ...loss.map(mean), areaUnder(curve, K), mean(frontier));
   };
 }
 

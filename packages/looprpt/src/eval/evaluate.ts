@@ -7,6 +7,7 @@ import { scoreAdaptive } from './adaptive.js';
 import { areaUnder } from './area.js';
 import { splitByDifficulty, type Thresholds, tercileThresholds } from './buckets.js';
 import { exitCalibration } from './calibration.js';
+import { crossFittedCredit } from './frontier.js';
 import { peakOf, scorePerLoop } from './per-loop.js';
 import type { Breakdown, CurveRule, EvalResult } from './result.js';
 import { ruleCurves } from './rule-curves.js';
@@ -71,5 +72,12 @@ function breakDown(
     area: Object.fromEntries(rules.map((curve) => [curve.rule, areaUnder(curve.points, table.loops)])) as Partial<
       Record<CurveRule, number>
     >,
+    frontier: frontierOf(table),
   };
+}
+
+function frontierOf(table: TokenTable): NonNullable<Breakdown['frontier']> {
+  const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / table.tokens;
+  const { area, within } = crossFittedCredit(table);
+  return { area: mean(area), within: within.map(({ loops, right }) => ({ loops, accuracy: mean(right) })) };
 }

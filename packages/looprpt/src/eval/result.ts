@@ -46,7 +46,8 @@ export const RuleCurveSchema = z.object({ rule: CurveRuleSchema, points: z.array
  * Scores over one set of tokens. An empty set (`tokens` 0) has empty lists and zeros in `peak`.
  *
  * `peak` is full depth: loop K forced for every token. `area` is the mean height of a rule's accuracy curve over mean
- * loops 1..K, a fraction like an accuracy.
+ * loops 1..K, a fraction like an accuracy. `frontier` is that of the gate's best thresholds: the mean over d in 1..K of the accuracy at no
+ * more than d mean loops, and that accuracy for a few d (eval/frontier.ts).
  */
 const BreakdownSchema = z.object({
   tokens: z.number().int().min(0),
@@ -55,6 +56,7 @@ const BreakdownSchema = z.object({
   adaptive: z.array(AdaptiveScoreSchema),
   rules: z.array(RuleCurveSchema).optional(),
   area: z.partialRecord(CurveRuleSchema, z.number()).optional(),
+  frontier: z.object({ area: share, within: z.array(z.object({ loops: z.number(), accuracy: share })) }).optional(),
 });
 
 /** The gate's CDF before loop K as a forecast that the answer is ready; one bin of CDF values in [from, to). */
@@ -99,7 +101,7 @@ export const EvalResultSchema = BreakdownSchema.extend({
 /**
  * The difference `a − b` of one metric on the same tokens, with its paired bootstrap interval over documents.
  *
- * `metric` names what was compared: `accuracy@1`..`accuracy@K` and `crossEntropy@k` for a loop, `area`, or free text.
+ * `metric` names what was compared: `accuracy@1`..`accuracy@K` and `crossEntropy@k` for a loop, `area`, `frontier`, or free text.
  * `level` is the interval's coverage, such as 0.95; accuracies and areas are fractions. Ends that are null mean that there is no
  * interval: the documents are too few, and `reason` says so.
  */

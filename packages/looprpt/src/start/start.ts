@@ -58,8 +58,8 @@ export async function runStart({ out, quiet, threads, seed, signal, text }: Star
   }
   const comparison = await stage.run('Evaluation on held-out documents', async (say) => {
     const result = await compareModels(judged, setting);
-    const areas = result.evaluations.map(({ area }) => percent(area?.gate ?? Number.NaN));
-    say(`area ${areas[0]} → ${areas.slice(1).join(', ')}`);
+    const areas = result.evaluations.map(({ frontier }) => percent(frontier?.area ?? Number.NaN));
+    say(`frontier ${areas[0]} → ${areas.slice(1).join(', ')}`);
     return result;
   });
   const report = join(folder, REPORT);

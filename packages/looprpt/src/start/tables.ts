@@ -20,11 +20,12 @@ function modelTable(evaluations: readonly EvalResult[], color: boolean): string 
     ...perLoop.map(({ loop }) => `loop ${loop}`),
     `at τ ${TAU}`,
     'mean loops',
+    'frontier',
     'area',
-    'area, hard',
+    'frontier, hard',
   ];
   const rows = evaluations.map((evaluation) => {
-    const { model, adaptive, area, buckets } = evaluation;
+    const { model, adaptive, area, buckets, frontier } = evaluation;
     const at = adaptive.find(({ tau }) => tau === TAU)!;
     const areaOf = (value: number | undefined): string => (value === undefined ? '–' : percent(value));
     return [
@@ -32,16 +33,17 @@ function modelTable(evaluations: readonly EvalResult[], color: boolean): string 
       ...Array.from({ length: loops }, (_, k) => percent(evaluation.perLoop[k]!.accuracy)),
       percent(at.accuracy),
       fixed(at.meanLoops, 2),
+      areaOf(frontier?.area),
       areaOf(area?.gate),
-      areaOf(buckets.hard.area?.gate),
+      areaOf(buckets.hard.frontier?.area),
     ];
   });
   return renderTable(columns, rows, { color });
 }
 
-/** The rows that answer the question: the area, over all tokens and over the hard ones. */
+/** The rows that answer the question: the frontier, over all tokens and over the hard ones. */
 function differenceTable(comparisons: readonly ComparisonResult[], color: boolean): string {
-  const areas = comparisons.filter(({ metric }) => metric.startsWith('area'));
+  const areas = comparisons.filter(({ metric }) => metric.startsWith('frontier'));
   const rows = areas.map((comparison) => {
     const { a, b, metric, delta } = comparison;
     return [`${a} − ${b}`, metric, signed(100 * delta, 2), intervalText(comparison, 2, 100)];

@@ -52,10 +52,21 @@ function columnPlans(models: readonly ModelSummary[], tau: number): ColumnPlan[]
   const taus = new Set(models.map(({ all }) => adaptiveAt(all, tau)?.tau));
   const at = taus.size === 1 ? `τ = ${[...taus][0] ?? '–'}` : `τ ≈ ${tau}`;
   const adaptive = (pick: 'accuracy' | 'meanLoops') => (part: BreakdownSummary) => adaptiveAt(part, tau)?.[pick];
+  const within = (models[0]?.all.frontier?.within ?? []).map(
+    ({ loops }, index): ColumnPlan => ({
+      title: `≤ ${loops} loops`,
+      digits: 2,
+      scale: 100,
+      better: 'more',
+      value: (part) => part.frontier?.within[index]?.accuracy,
+    }),
+  );
   const plans: ColumnPlan[] = [
     ...perLoop,
     { title: `at ${at}`, digits: 2, scale: 100, better: 'more', value: adaptive('accuracy') },
     { title: 'mean loops', digits: 2, scale: 1, better: 'none', value: adaptive('meanLoops') },
+    { title: 'frontier', digits: 2, scale: 100, better: 'more', value: (part) => part.frontier?.area },
+    ...within,
     { title: 'area', digits: 2, scale: 100, better: 'more', value: (part) => part.area.gate },
     {
       title: 'cross-entropy',

@@ -48,6 +48,8 @@ export interface BreakdownSummary {
   /** The gate and the training-free rules; static loops are `perLoop`. */
   curves: Curve[];
   area: Partial<Record<CurveRule, Spread>>;
+  /** Of the gate; older evaluations have none. */
+  frontier?: { area: Spread; within: { loops: number; accuracy: Spread }[] };
 }
 
 export interface ModelSummary {
@@ -102,6 +104,15 @@ function summariseBreakdown(parts: Breakdown[], flops: EvalResult['flops']): Bre
     })),
     curves: rules.map((rule) => ({ rule, points: meanCurve(parts.map((part) => curveOf(part, rule, flops))) })),
     area: Object.fromEntries(areas.map((rule) => [rule, over((part) => part.area?.[rule])])),
+    ...(first.frontier && {
+      frontier: {
+        area: over((part) => part.frontier?.area),
+        within: first.frontier.within.map(({ loops }, index) => ({
+          loops,
+          accuracy: over((part) => part.frontier?.within[index]?.accuracy),
+        })),
+      },
+    }),
   };
 }
 
