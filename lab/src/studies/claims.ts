@@ -9,7 +9,15 @@
 import { signed } from 'looprpt/internal/eval/report/format.js';
 import { meanLoopsShown, TAU } from './document-sums.js';
 import { BUDGETS, type Budget } from './planner.js';
-import { bestBaseline, differenceOf, type Ends, type Part, rowOf, type StudyResult } from './result.js';
+import {
+  bestBaseline,
+  decidingMeasure,
+  differenceOf,
+  type Ends,
+  type Part,
+  rowOf,
+  type StudyResult,
+} from './result.js';
 import { titleOf } from './table.js';
 import { PLAIN_INTERPOLATED, PRESET } from './variants.js';
 
@@ -69,11 +77,12 @@ type Claim = [claim: string, comparisons: Comparison[]];
 function claimsOfMethod(result: StudyResult, method: string): Claim[] {
   const loops = Array.from({ length: result.loops }, (_, k) => k + 1);
   const overBase = { a: method, b: 'base', says: 'more' } as const;
+  const measure = decidingMeasure(result);
   const overBest = (budget: Budget): Comparison[] =>
     (['all', 'hard'] as const).flatMap((part) => {
       const best = bestBaseline(result, budget, part);
-      const what = `area${part === 'hard' ? ', hard tokens' : ''}, over ${titleOf(result, best ?? '')}`;
-      return best ? [{ a: method, b: best, budget, part, measure: 'area', says: 'more', what }] : [];
+      const what = `${measure}${part === 'hard' ? ', hard tokens' : ''}, over ${titleOf(result, best ?? '')}`;
+      return best ? [{ a: method, b: best, budget, part, measure, says: 'more', what }] : [];
     });
   return [
     [
@@ -94,8 +103,8 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
     [
       'There is a gain on hard tokens, and it is larger than on all',
       [
-        { ...overBase, part: 'hard', measure: 'area', what: 'gain in area on hard tokens' },
-        { ...overBase, part: 'hard', measure: 'area beyond all', what: 'the same − gain on all' },
+        { ...overBase, part: 'hard', measure, what: `gain in ${measure} on hard tokens` },
+        { ...overBase, part: 'hard', measure: `${measure} beyond all`, what: 'the same − gain on all' },
       ],
     ],
     [
@@ -106,10 +115,12 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
       ],
     ],
     [
-      'Pareto dominance over the base: more accurate at any number of mean loops',
+      measure === 'frontier'
+        ? 'Pareto dominance over the base: more accurate within any budget of mean loops'
+        : 'Pareto dominance over the base: more accurate at any number of mean loops',
       meanLoopsShown(result.loops).map((at) => ({
         ...overBase,
-        measure: `accuracy at ${at}`,
+        measure: `accuracy ${measure === 'frontier' ? '≤' : 'at'} ${at}`,
         what: `${at} mean loops`,
       })),
     ],
@@ -121,9 +132,9 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
         a: HARD_TOKENS_ALONE,
         b: method,
         budget,
-        measure: 'area',
+        measure,
         says: 'less',
-        what: `area of cross-entropy on hard tokens, equal ${budget}`,
+        what: `${measure} of cross-entropy on hard tokens, equal ${budget}`,
       })),
     ],
   ];
@@ -132,8 +143,9 @@ function claimsOfMethod(result: StudyResult, method: string): Claim[] {
 /** What each part of the method is claimed to bring: without it, things get worse. */
 function claimsOfParts(result: StudyResult, method: string): Claim[] {
   const brings = (arm: string, part: string): Claim[] => {
-    const area: Comparison = { a: arm, b: method, measure: 'area', says: 'less', what: 'area otherwise' };
-    return rowOf(result, arm, 'tokens') ? [[`${part} raises the area`, [area]]] : [];
+    const measure = decidingMeasure(result);
+    const area: Comparison = { a: arm, b: method, measure, says: 'less', what: `${measure} otherwise` };
+    return rowOf(result, arm, 'tokens') ? [[`${part} raises the ${measure}`, [area]]] : [];
   };
   const penalty: Claim[] = rowOf(result, 'no-time-penalty', 'tokens')
     ? [
@@ -183,25 +195,27 @@ function claimsOfVariant(result: StudyResult): Claim[] {
     `The best other variant on the tuning split is better than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
     (['all', 'hard'] as const).flatMap((part) => {
       const rival = bestBaseline(result, budget, part);
-      const what = `area${part === 'hard' ? ', hard tokens' : ''}, of ${titleOf(result, best)} over ${titleOf(result, rival ?? '')}`;
-      return rival ? [{ a: best, b: rival, budget, part, measure: 'area', says: 'more', what }] : [];
+      const measure = decidingMeasure(result);
+      const what = `${measure}${part === 'hard' ? ', hard tokens' : ''}, of ${titleOf(result, best)} over ${titleOf(result, rival ?? '')}`;
+      return rival ? [{ a: best, b: rival, budget, part, measure, says: 'more', what }] : [];
     }),
   ]);
 }
 
 /** Whether our preset wins, what each part of it brings, and what of it would do as much for plain training. */
 function claimsOfPreset(result: StudyResult): Claim[] {
+  const measure = decidingMeasure(result);
   const wins = BUDGETS.map((budget): Claim => {
     const rival = bestBaseline(result, budget, 'all') ?? '';
-    const what = `area, of ${titleOf(result, PRESET)} over ${titleOf(result, rival)}`;
+    const what = `${measure}, of ${titleOf(result, PRESET)} over ${titleOf(result, rival)}`;
     return [
-      `The preset has a larger area than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
-      [{ a: PRESET, b: rival, budget, measure: 'area', says: 'more', what }],
+      `The preset has a larger ${measure} than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
+      [{ a: PRESET, b: rival, budget, measure, says: 'more', what }],
     ];
   });
   const without = (arm: string, claim: string): Claim => [
-    `In the preset, ${claim} raises the area`,
-    [{ a: `${PRESET}-no-${arm}`, b: PRESET, measure: 'area', says: 'less', what: 'area without it' }],
+    `In the preset, ${claim} raises the ${measure}`,
+    [{ a: `${PRESET}-no-${arm}`, b: PRESET, measure, says: 'less', what: `${measure} without it` }],
   ];
   return [
     ...wins,
@@ -215,9 +229,9 @@ function claimsOfPreset(result: StudyResult): Claim[] {
         a: PLAIN_INTERPOLATED,
         b: PRESET,
         budget,
-        measure: 'area',
+        measure,
         says: 'less',
-        what: `area of stage I interpolated, equal ${budget}`,
+        what: `${measure} of stage I interpolated, equal ${budget}`,
       })),
     ],
   ];

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { quantile } from 'looprpt/internal/eval/bootstrap.js';
+import { frontierArea } from 'looprpt/internal/eval/frontier.js';
 import { parameterCount } from 'looprpt/internal/model/config.js';
 import { type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
 import { modelSource } from 'looprpt/internal/train/student.js';
@@ -18,7 +19,7 @@ import type { RunUnit } from './run-unit.js';
 import { shippedModel } from './shipped.js';
 import type { ArmResult, BaseResult, Store } from './store.js';
 import type { Study } from './study.js';
-import type { Unit } from './unit.js';
+import type { Unit, UnitHeldOut } from './unit.js';
 
 /** An arm trained with one budget. */
 export interface ArmRuns {
@@ -36,7 +37,7 @@ export interface ArmRuns {
 export interface Tuned {
   arm: Arm;
   chosen: Trial | null;
-  /** Mean area on the tuning split; empty where nothing was tried. */
+  /** Mean area, or that of the frontier where it decides, on the tuning split; empty where nothing was tried. */
   trials: { trial: Trial; area: number }[];
 }
 
@@ -50,6 +51,8 @@ export interface Conducted {
   runs: ArmRuns[];
   /** The held-out split: which document every sequence is of, and a digest of its batches. */
   heldOut: { documentOf: number[]; digest: string };
+  /** The same of the base's own data; null where what is forgotten is not measured. */
+  general: { documentOf: number[]; digest: string } | null;
 }
 
 export interface ConductOptions {
@@ -66,7 +69,7 @@ export interface ConductOptions {
 
 export async function conduct(options: ConductOptions): Promise<Conducted> {
   const { study, store, budgets } = options;
-  const { planner, parameters, heldOut } = await plannerOf(options);
+  const { planner, parameters, heldOut, general } = await plannerOf(options);
   const tuning = await tuneArms(planner, options);
   const bases = planner.baseUnits(study.seeds);
   const conductAll = async (budget: Budget, planned: readonly Planned[]): Promise<ArmRuns[]> => {
@@ -93,8 +96,34 @@ export async function conduct(options: ConductOptions): Promise<Conducted> {
     baseFlops: bases[0] ? planner.unitFlops(bases[0]) : 0,
     tuning,
     heldOut,
+    general,
     runs: [...equalTokens, ...equalCompute],
   };
+}
+
+/** A setting tried on the tuning split, with what it came to there, a result a seed. */
+export interface Tried {
+  arm: Arm;
+  trial: Trial;
+  results: ArmResult[];
+}
+
+/** The trials alone: nothing is run on the held-out split. */
+export async function tryOnTuning(options: ConductOptions): Promise<Tried[]> {
+  const { study, store } = options;
+  const { planner } = await plannerOf(options);
+  const tuned = await tuneArms(planner, options);
+  return tuned.flatMap(({ arm, trials }) =>
+    trials.map(({ trial }) => ({
+      arm,
+      trial,
+      results: study.tuning.seeds.map((seed) => store.read(tuningUnit(planner, study, { arm, trial, seed }))!),
+    })),
+  );
+}
+
+function tuningUnit(planner: Planner, study: Study, { arm, trial, seed }: { arm: Arm; trial: Trial; seed: number }) {
+  return planner.armUnit(arm, trial, { seed, judge: 'tune', steps: study.training.steps });
 }
 
 /** An arm with its settings, and the steps that it makes. */
@@ -139,17 +168,23 @@ async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
   const stream = trainingStream(store.folder, { data, recipe: study.training, seed }, tokenizer);
   const lossShare = await lossShareOf(stream);
   const planner = new Planner({ study, corpus, model: config, lossShare, threads });
-  const batches = await heldOutBatches(store.folder, corpus.heldOut('heldout'), study.training.batch, tokenizer);
-  const heldOut = { documentOf: documentsOfSequences(batches, tokenizer.endOfTextId), digest: digestOf(batches) };
-  return { planner, parameters: parameterCount(config), heldOut };
+  const judges = async (of: UnitHeldOut): Promise<Conducted['heldOut']> => {
+    const batches = await heldOutBatches(store.folder, of, study.training.batch, tokenizer);
+    return { documentOf: documentsOfSequences(batches, tokenizer.endOfTextId), digest: digestOf(batches) };
+  };
+  const heldOut = await judges(corpus.heldOut('heldout'));
+  const general = corpus.general ? await judges(corpus.general) : null;
+  return { planner, parameters: parameterCount(config), heldOut, general };
 }
 
-/** Every trial of every arm with the tuning seeds; the one with the largest mean area on the tuning split is chosen. */
+/**
+ * Every trial of every arm with the tuning seeds; the one with the largest mean area on the tuning split is chosen, of the
+ * curve or of its frontier as the study decides.
+ */
 async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tuned[]> {
   const { study, store, tune } = options;
   const { seeds } = study.tuning;
-  const { steps } = study.training;
-  const unitOf = (arm: Arm, trial: Trial, seed: number) => planner.armUnit(arm, trial, { seed, judge: 'tune', steps });
+  const unitOf = (arm: Arm, trial: Trial, seed: number) => tuningUnit(planner, study, { arm, trial, seed });
   const tried = study.arms.map((arm) => ({ arm, trials: trialsOf(arm, study.tuning) }));
   if (!tune) return tried.map(({ arm, trials }) => ({ arm, chosen: trials[trials.length >> 1] ?? null, trials: [] }));
   const bases = planner.baseUnits(seeds);
@@ -160,15 +195,20 @@ async function tuneArms(planner: Planner, options: ConductOptions): Promise<Tune
   return tried.map(({ arm, trials }) => {
     const scored = trials.map((trial) => ({
       trial,
-      area: meanArea(seeds.map((seed) => store.read(unitOf(arm, trial, seed))!)),
+      area: meanArea(
+        seeds.map((seed) => store.read(unitOf(arm, trial, seed))!),
+        study.decides,
+      ),
     }));
     const best = scored.toSorted((a, b) => b.area - a.area)[0];
     return { arm, chosen: best?.trial ?? null, trials: scored };
   });
 }
 
-function meanArea(results: readonly ArmResult[]): number {
-  const areas = results.map(({ evaluation }) => evaluation.area!.gate!);
+function meanArea(results: readonly ArmResult[], decides: Study['decides']): number {
+  const areas = results.map(({ evaluation: { area, rules, loops } }) =>
+    decides === 'area' ? area!.gate! : frontierArea(rules!.find(({ rule }) => rule === 'gate')!.points, loops),
+  );
   assert(areas.every(Number.isFinite));
   return areas.reduce((sum, area) => sum + area, 0) / areas.length;
 }

@@ -19,11 +19,11 @@ const TOKENIZER_DOCUMENTS = 2000;
 /** @throws UserError when a data set that the corpus needs was not given */
 export async function prepareCorpus(store: Store, corpus: Corpus, options: CorpusOptions): Promise<ReadyCorpus> {
   if (corpus.kind === 'text') return prepareText(store, corpus, options);
-  const { task, vocabulary, documents, heldOut, heldOutFrom, tuning = heldOut } = corpus;
+  const { task, vocabulary, documents, heldOut, heldOutFrom, tuning = heldOut, baseTask } = corpus;
   const tokenizer = options.tokenizer ?? (await taskTokenizer(store, task, vocabulary));
   return {
     tokenizer,
-    baseData: (seed) => ({ task, taskSeed: seed, split: 'train' }),
+    baseData: (seed) => ({ task: baseTask ?? task, taskSeed: seed, split: 'train' }),
     trainingData: (seed) => ({
       task,
       taskSeed: ARM_SEEDS + seed,
@@ -34,6 +34,7 @@ export async function prepareCorpus(store: Store, corpus: Corpus, options: Corpu
       split === 'tune'
         ? { task, split, documents: tuning }
         : { task, split, documents: heldOut, ...(heldOutFrom === 0 ? {} : { from: heldOutFrom }) },
+    ...(baseTask && { general: { task: baseTask, split: 'heldout', documents: heldOut } }),
   };
 }
 

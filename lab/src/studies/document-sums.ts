@@ -4,10 +4,12 @@
  *
  * Rows, each of C documents: counted tokens; right predictions at loops 1..K; loss at loops 1..K, nats; then, for the gate at fixed
  * thresholds (chosen once, from all tokens), right predictions and loops: one pair of rows at τ = `TAU`, and one for each of P
- * thresholds that spread the mean loops evenly.
+ * thresholds that spread the mean loops evenly. Where a choice of thresholds was made elsewhere (on the tuning split), the credits of its
+ * frontier (eval/frontier.ts) stand apart: the area's, then one for each budget of mean loops.
  */
 
 import { areaUnder } from 'looprpt/internal/eval/area.js';
+import { creditOf, type FrontierChoice, type FrontierCredit } from 'looprpt/internal/eval/frontier.js';
 import { thresholdSettings } from 'looprpt/internal/eval/rule-curves.js';
 import { type Exits, exitsAt } from 'looprpt/internal/eval/score.js';
 import { exitsBySignal } from 'looprpt/internal/eval/thresholds.js';
@@ -21,6 +23,8 @@ export interface DocumentSums {
   documents: number;
   loops: number;
   rows: readonly Float64Array[];
+  /** Budgets of mean loops, and C credits each: the frontier's area, then one a budget. */
+  frontier?: { budgets: readonly number[]; credits: readonly Float64Array[] };
   /** Where these are the sums of a part of the tokens: those of all. */
   whole?: DocumentSums;
 }
@@ -31,11 +35,20 @@ export const encodedSumsSchema = z.object({
   /** Rows one after another, base64: the counts as uint16, the K rows of losses as float32. */
   counts: z.string(),
   losses: z.string(),
+  /** Credits one after another, float32. */
+  frontier: z.object({ budgets: z.array(z.number()), credits: z.string() }).exactOptional(),
 });
 export type EncodedSums = z.infer<typeof encodedSumsSchema>;
 
-/** @param documents C: sequence numbers of the table lie below it; a document may have no tokens in the table */
-export function documentSums(table: TokenTable, documents: number, points?: number): DocumentSums {
+/**
+ * @param documents C: sequence numbers of the table lie below it; a document may have no tokens in the table
+ * @param options.choice thresholds chosen elsewhere, for the frontier
+ */
+export function documentSums(
+  table: TokenTable,
+  documents: number,
+  { points, choice }: { points?: number; choice?: FrontierChoice } = {},
+): DocumentSums {
   const { tokens: N, loops: K, sequence, correct, logProb } = table;
   const sum = (exits: Exits, value: (k: number, n: number) => number): Float64Array => {
     const row = new Float64Array(documents);
@@ -57,7 +70,16 @@ export function documentSums(table: TokenTable, documents: number, points?: numb
       ...fixed.map((exits) => sum(exits, (k, n) => -logProb[k]![n]!)),
       ...gate.flatMap((exits) => [sum(exits, isRight), sum(exits, (k) => k + 1)]),
     ],
+    ...(choice && { frontier: frontierSums(creditOf(table, choice)) }),
   };
+
+  function frontierSums({ area, within }: FrontierCredit): NonNullable<DocumentSums['frontier']> {
+    const credit = (values: Float64Array): Float64Array => sum(fixed[0]!, (_, n) => values[n]!);
+    return {
+      budgets: within.map(({ loops }) => loops),
+      credits: [credit(area), ...within.map(({ right }) => credit(right))],
+    };
+  }
 }
 
 /** Every measure by its name; fractions, nats and loops. */
@@ -65,7 +87,7 @@ export type Measures = Map<string, number>;
 
 /**
  * `accuracy@k`, `crossEntropy@k`; `area`; `accuracy@τ` and `loops@τ` at the threshold; `accuracy at s`, for s mean loops in steps of a
- * half strictly within 1..K; `early gain`: accuracy at loop 1 minus that at loop K; of a part of the tokens `area beyond all`: its area
+ * half strictly within 1..K; `frontier` and `accuracy ≤ d`, for the same d as budgets of mean loops, where a choice was made; `early gain`: accuracy at loop 1 minus that at loop K; of a part of the tokens `area beyond all`: its area
  * minus that of all tokens.
  * @param weights per document; default: one each
  */
@@ -75,13 +97,15 @@ export function measuresOf(sums: DocumentSums, weights?: Float64Array): Measures
 }
 
 /** The rows whose weighted totals decide the measures: a part's own, then those of all tokens. */
-export function summedRows({ rows, whole }: DocumentSums): readonly Float64Array[] {
-  return whole ? [...rows, ...whole.rows] : rows;
+export function summedRows(sums: DocumentSums): readonly Float64Array[] {
+  const all = ({ rows, frontier }: DocumentSums): readonly Float64Array[] => [...rows, ...(frontier?.credits ?? [])];
+  return sums.whole ? [...all(sums), ...all(sums.whole)] : all(sums);
 }
 
 /** @param totals of `summedRows` */
-export function measuresOfTotals(totals: Float64Array, { rows, whole, loops: K }: DocumentSums): Measures {
+export function measuresOfTotals(totals: Float64Array, { rows, frontier, whole, loops: K }: DocumentSums): Measures {
   const own = totals.subarray(0, rows.length);
+  const behind = rows.length + (frontier?.credits.length ?? 0);
   const mean = (row: number): number => own[row]! / own[0]!;
   const measures: Measures = new Map();
   for (let k = 1; k <= K; k++) {
@@ -93,10 +117,18 @@ export function measuresOfTotals(totals: Float64Array, { rows, whole, loops: K }
   measures.set('accuracy@τ', atTau!.accuracy);
   measures.set('loops@τ', atTau!.meanLoops);
   for (const at of meanLoopsShown(K)) measures.set(`accuracy at ${at}`, heightAt(curve, at));
+  if (frontier) {
+    const [area, ...within] = Array.from(totals.subarray(rows.length, behind), (credit) => credit / own[0]!);
+    measures.set('frontier', area!);
+    for (const [i, budget] of frontier.budgets.entries()) measures.set(`accuracy ≤ ${budget}`, within[i]!);
+  }
   measures.set('early gain', measures.get('accuracy@1')! - measures.get(`accuracy@${K}`)!);
   if (whole) {
-    const all = areaUnder(gatePoints(totals.subarray(rows.length), K).slice(1), K);
+    const wholes = totals.subarray(behind);
+    const all = areaUnder(gatePoints(wholes.subarray(0, whole.rows.length), K).slice(1), K);
     measures.set('area beyond all', measures.get('area')! - all);
+    if (frontier && whole.frontier)
+      measures.set('frontier beyond all', measures.get('frontier')! - wholes[whole.rows.length]! / wholes[0]!);
   }
   return measures;
 }
@@ -132,17 +164,33 @@ function weighted(row: Float64Array, weights: Float64Array | undefined): number 
   return sum;
 }
 
-export function encodeSums({ documents, loops: K, rows }: DocumentSums): EncodedSums {
+export function encodeSums({ documents, loops: K, rows, frontier }: DocumentSums): EncodedSums {
   const isLoss = (_: unknown, i: number): boolean => i > K && i <= 2 * K;
-  const losses = rows.filter(isLoss).flatMap((row) => Array.from(row));
-  const counts = rows.filter((row, i) => !isLoss(row, i)).flatMap((row) => Array.from(row));
-  return { documents, loops: K, counts: base64(Uint16Array.from(counts)), losses: base64(Float32Array.from(losses)) };
+  const flat = (some: readonly Float64Array[]): number[] => some.flatMap((row) => Array.from(row));
+  const losses = flat(rows.filter(isLoss));
+  const counts = flat(rows.filter((row, i) => !isLoss(row, i)));
+  return {
+    documents,
+    loops: K,
+    counts: base64(Uint16Array.from(counts)),
+    losses: base64(Float32Array.from(losses)),
+    ...(frontier && {
+      frontier: { budgets: [...frontier.budgets], credits: base64(Float32Array.from(flat(frontier.credits))) },
+    }),
+  };
 }
 
-export function decodeSums({ documents: C, loops: K, counts, losses }: EncodedSums): DocumentSums {
+export function decodeSums({ documents: C, loops: K, counts, losses, frontier }: EncodedSums): DocumentSums {
   const countRows = rowsOf(new Uint16Array(bytesOf(counts)), C);
   const lossRows = rowsOf(new Float32Array(bytesOf(losses)), C);
-  return { documents: C, loops: K, rows: [...countRows.slice(0, K + 1), ...lossRows, ...countRows.slice(K + 1)] };
+  return {
+    documents: C,
+    loops: K,
+    rows: [...countRows.slice(0, K + 1), ...lossRows, ...countRows.slice(K + 1)],
+    ...(frontier && {
+      frontier: { budgets: frontier.budgets, credits: rowsOf(new Float32Array(bytesOf(frontier.credits)), C) },
+    }),
+  };
 }
 
 function base64(array: Uint16Array | Float32Array): string {

@@ -34,18 +34,20 @@ function denselyNumbered(documents: readonly number[]): number[] {
 }
 
 /** Sums by sequence to sums by document. @param documentOf by sequence, dense from 0 */
-export function sumsByDocument({ rows, loops }: DocumentSums, documentOf: readonly number[]): DocumentSums {
+export function sumsByDocument({ rows, loops, frontier }: DocumentSums, documentOf: readonly number[]): DocumentSums {
   assert.equal(rows[0]!.length, documentOf.length, 'sums of other sequences');
   const documents = Math.max(...documentOf) + 1;
+  const byDocument = (row: Float64Array): Float64Array => {
+    const sums = new Float64Array(documents);
+    row.forEach((value, sequence) => {
+      sums[documentOf[sequence]!]! += value;
+    });
+    return sums;
+  };
   return {
     documents,
     loops,
-    rows: rows.map((row) => {
-      const sums = new Float64Array(documents);
-      row.forEach((value, sequence) => {
-        sums[documentOf[sequence]!]! += value;
-      });
-      return sums;
-    }),
+    rows: rows.map(byDocument),
+    ...(frontier && { frontier: { budgets: frontier.budgets, credits: frontier.credits.map(byDocument) } }),
   };
 }

@@ -58,6 +58,7 @@ program
   .option('--jobs <n>', 'runs at a time, each in a process of its own', integer(1), 2)
   .option('--threads <n>', 'CPU threads of each', integer(1), 1)
   .option('--resamples <n>', 'of the bootstrap', integer(1), 2000)
+  .option('--try', 'the trials on the tuning split alone, as a table; nothing is judged or written', false)
   .option('--publish', 'write to docs even if it is not the whole study', false)
   .option('--quiet', 'no progress', false)
   .action((name, options) => runStudy(name, options));

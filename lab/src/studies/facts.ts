@@ -8,7 +8,12 @@ export interface Fact {
   text: string;
 }
 
-export const REGIMES = { a: 'endless generated data', b: 'a finite generated corpus', c: 'real text' } as const;
+export const REGIMES = {
+  a: 'endless generated data',
+  b: 'a finite generated corpus',
+  c: 'real text',
+  d: 'a domain new to the base',
+} as const;
 
 /** Base, data and what is held equal. */
 export function facts(result: StudyResult): Fact[] {

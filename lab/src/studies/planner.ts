@@ -68,6 +68,9 @@ export class Planner {
       base,
       data: corpus.trainingData(seed),
       heldOut: corpus.heldOut(judge),
+      // Older studies' units keep their keys.
+      ...(study.decides === 'frontier' && judge === 'heldout' && { thresholdsOn: corpus.heldOut('tune') }),
+      ...(corpus.general && judge === 'heldout' && { general: corpus.general }),
       recipe: { ...study.training, steps: trial ? steps : 0 },
       settings: trial && settingsOf(arm, trial),
       seed,

@@ -16,6 +16,8 @@ export interface ReadyCorpus {
   baseData(seed: number): UnitData;
   trainingData(seed: number): UnitData;
   heldOut(judge: Judge): UnitHeldOut;
+  /** Of the base's own data, where that is apart from the arms' and what is forgotten of it is measured. */
+  general?: UnitHeldOut;
 }
 
 export interface CorpusOptions {

@@ -57,6 +57,10 @@ export type Ends = z.infer<typeof intervalSchema>;
 export const PARTS = ['all', 'hard'] as const;
 export type Part = (typeof PARTS)[number];
 
+/** Null: no seed reaches it. */
+const reachSchema = z.object({ meanLoops: z.number().nullable(), share: z.number() });
+export type Reach = z.infer<typeof reachSchema>;
+
 const trialSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
 
 const rowSchema = z.object({
@@ -76,6 +80,20 @@ const rowSchema = z.object({
   /** Mean calibration error of the exit CDF. */
   calibrationError: z.number(),
   summary: modelSummarySchema,
+  /** Where the study has a frontier: its area, on hard tokens too; accuracies within budgets of mean loops. */
+  frontier: z
+    .object({
+      all: spread,
+      hard: spread,
+      within: z.array(z.object({ loops: z.number(), accuracy: spread })),
+      /**
+       * Mean loops at which the base's best accuracy is reached, and the best baseline's: of the seeds that reach it, and their share.
+       */
+      least: z.object({ base: reachSchema, best: reachSchema }),
+    })
+    .exactOptional(),
+  /** On the base's own data: accuracies by loop, cross-entropy at the last. */
+  general: z.object({ accuracy: z.array(spread), crossEntropy: spread }).exactOptional(),
 });
 export type Row = z.infer<typeof rowSchema>;
 
@@ -83,9 +101,9 @@ const differenceSchema = z.object({
   a: z.string(),
   b: z.string(),
   budget: z.enum(BUDGETS),
-  part: z.enum(PARTS),
+  part: z.enum([...PARTS, 'general']),
   measures: z.record(z.string(), intervalSchema),
-  /** The area's difference of each seed. */
+  /** The difference of each seed in the area, or in the frontier's where it decides. */
   areas: z.array(z.number()),
 });
 export type Difference = z.infer<typeof differenceSchema>;
@@ -110,6 +128,17 @@ export const studyResultSchema = z.object({
   differences: z.array(differenceSchema),
 });
 export type StudyResult = z.infer<typeof studyResultSchema>;
+
+/** The measure by which arms of a study are compared. Outcomes from before there was a choice have the area. */
+export function decidingMeasure({ study }: Pick<StudyResult, 'study'>): 'area' | 'frontier' {
+  return study.decides ?? 'area';
+}
+
+/** The number that decides, of one arm. */
+export function decidingValue(result: Pick<StudyResult, 'study'>, { summary, frontier }: Row, part: Part): number {
+  if (decidingMeasure(result) === 'frontier') return frontier![part].mean;
+  return (part === 'all' ? summary.all : summary.buckets.hard).area.gate?.mean ?? Number.NaN;
+}
 
 export function rowOf(
   { rows }: Pick<StudyResult, 'rows'>,

@@ -1,10 +1,11 @@
 /** One study from its name to its outcome on disk: `npm run evidence -- NAME`. */
 import { join } from 'node:path';
 import { setThreads } from '@looprpt/engine';
+import { interruption } from 'looprpt/internal/base/interrupt.js';
 import { UserError } from 'looprpt/internal/base/user-error.js';
 import { writeWholeFile } from 'looprpt/internal/base/write-file.js';
 import { aggregate } from './aggregate.js';
-import { conduct } from './conduct.js';
+import { type ConductOptions, conduct, tryOnTuning } from './conduct.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
 import { PAGES, publish, REPOSITORY, RESULTS } from './publish.js';
@@ -16,6 +17,7 @@ import { STUDIES } from './studies/index.js';
 import type { Study } from './study.js';
 import { resultTables } from './tables.js';
 import { textsOf } from './text-corpus.js';
+import { triedTable } from './tried-table.js';
 import { Workers } from './workers.js';
 
 export interface RunStudyOptions extends Selection {
@@ -27,21 +29,41 @@ export interface RunStudyOptions extends Selection {
   threads: number;
   resamples: number;
   quiet: boolean;
+  /** The trials on the tuning split alone, as a table: nothing is judged or written. */
+  try: boolean;
   /** Write to docs also what is not the whole study. */
   publish: boolean;
 }
 
 export async function runStudy(name: string, options: RunStudyOptions): Promise<void> {
-  const { out, jobs, threads, tuning, compute, input, quiet, resamples } = options;
+  const { out, jobs, threads } = options;
   const whole = studyNamed(name);
   const study = select(whole, options);
   const store = new Store(out);
   using workers = new Workers(out, jobs, threads);
-  process.once('SIGINT', () => {
-    process.stderr.write('\nstopped; the same command goes on from here\n');
-    process.exit(130);
+  using stop = interruption(process.stderr, {
+    words: 'stopping after the units at hand; Ctrl-C again stops at once',
   });
-  const conducted = await conduct({
+  stop.signal.addEventListener('abort', () => workers.stop());
+  try {
+    await runAndWrite(whole, study, store, workers, options);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write('stopped; the same command goes on from here\n');
+    process.exitCode = 130;
+  }
+}
+
+async function runAndWrite(
+  whole: Study,
+  study: Study,
+  store: Store,
+  workers: Workers,
+  options: RunStudyOptions,
+): Promise<void> {
+  const { jobs, threads, tuning, compute, input, quiet, resamples } = options;
+  const { name } = whole;
+  const how: ConductOptions = {
     study,
     store,
     run: workers.run,
@@ -50,7 +72,12 @@ export async function runStudy(name: string, options: RunStudyOptions): Promise<
     inputs: input,
     budgets: compute ? BUDGETS : ['tokens'],
     tune: tuning,
-  });
+  };
+  if (options.try) {
+    process.stdout.write(`${triedTable(await tryOnTuning(how))}\n`);
+    return;
+  }
+  const conducted = await conduct(how);
   setThreads(jobs * threads);
   const isWhole = tuning && compute && JSON.stringify(study) === JSON.stringify(whole);
   const file = store.path(`${name}.json`);

@@ -7,8 +7,11 @@ import { join, relative } from 'node:path';
 import { setThreads } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import type { PackedBatch } from 'looprpt/internal/data/loader/batch.js';
+import { chooseFrontier } from 'looprpt/internal/eval/frontier.js';
+import { scoreAt } from 'looprpt/internal/eval/score.js';
 import { tableFromModel } from 'looprpt/internal/eval/table-from-model.js';
 import { TableJudge } from 'looprpt/internal/eval/table-judge.js';
+import { exitsBySignal } from 'looprpt/internal/eval/thresholds.js';
 import { sequenceCount, type TokenTable } from 'looprpt/internal/eval/token-table.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
@@ -31,9 +34,9 @@ import {
   OrderDigest,
   trainingStream,
 } from './batches.js';
-import { documentSums, encodeSums } from './document-sums.js';
+import { documentSums, encodeSums, meanLoopsShown } from './document-sums.js';
 import type { ArmResult, BaseResult, Store, TrainingRecord } from './store.js';
-import { type ArmUnit, type BaseUnit, digest, keyOf, type Unit } from './unit.js';
+import { type ArmUnit, type BaseUnit, digest, keyOf, type Unit, type UnitHeldOut } from './unit.js';
 
 /** What the arms of one base share. */
 interface Shared {
@@ -42,6 +45,9 @@ interface Shared {
   heldOut: PackedBatch[];
   /** The base's view of the held-out documents. */
   baseTable: TokenTable;
+  /** The same of the documents on which thresholds are chosen. */
+  tuning: { batches: PackedBatch[]; baseTable: TokenTable } | null;
+  general: PackedBatch[] | null;
 }
 
 /** @param onProgress the share of the unit that is done */
@@ -64,8 +70,12 @@ export function unitRunner(store: Store): RunUnit {
       return;
     }
     const folder = store.baseFolder(unit.base);
-    const { base, data, heldOut, recipe, seed, threads } = unit;
-    const id = digest(JSON.stringify([base, data, heldOut, recipe.batch, seed, threads]));
+    const { base, data, heldOut, thresholdsOn, general, recipe, seed, threads } = unit;
+    const id = digest(
+      JSON.stringify(
+        [base, data, heldOut, thresholdsOn, general, recipe.batch, seed, threads].map((one) => one ?? null),
+      ),
+    );
     if (shared?.id !== id) shared = await open(store, unit, folder, id);
     store.write(unit, await runArm(unit, folder, shared, onProgress));
   }
@@ -100,17 +110,22 @@ async function trainBase(store: Store, unit: BaseUnit, onProgress: (share: numbe
 
 async function open(store: Store, unit: ArmUnit, folder: string, id: string): Promise<Shared> {
   const tokenizer = await Tokenizer.load(folder);
-  const heldOut = await heldOutBatches(store.folder, unit.heldOut, unit.recipe.batch, tokenizer);
+  const batches = async (of: UnitHeldOut | undefined): Promise<PackedBatch[] | null> =>
+    of ? heldOutBatches(store.folder, of, unit.recipe.batch, tokenizer) : null;
+  const heldOut = (await batches(unit.heldOut))!;
+  const tuning = await batches(unit.thresholdsOn);
   const model = loadModel(folder);
   const baseTable = await tableFromModel(model, heldOut);
+  const baseTuning = tuning && { batches: tuning, baseTable: await tableFromModel(model, tuning) };
   model.dispose();
-  return { id, stream: trainingStream(store.folder, unit, tokenizer), heldOut, baseTable };
+  const stream = trainingStream(store.folder, unit, tokenizer);
+  return { id, stream, heldOut, baseTable, tuning: baseTuning, general: await batches(unit.general) };
 }
 
 async function runArm(
   unit: ArmUnit,
   folder: string,
-  { stream, heldOut, baseTable }: Shared,
+  { stream, heldOut, baseTable, tuning, general }: Shared,
   onProgress: (share: number) => void,
 ): Promise<ArmResult> {
   const model = loadModel(folder);
@@ -121,17 +136,34 @@ async function runArm(
   const table = settings ? await tableFromModel(model, heldOut) : baseTable;
   const judge = new TableJudge({ name: 'base', table: baseTable }, { data: 'held-out documents' });
   const evaluation = judge.evaluate({ name: 'arm', table, config: model.config });
+  const tuned = tuning && (settings ? await tableFromModel(model, tuning.batches) : tuning.baseTable);
+  const elsewhere = general && (await tableFromModel(model, general));
   model.dispose();
   const documents = sequenceCount(table);
   const hard = judge.hard(table);
+  const choose = (chosenOn: TokenTable) => chooseFrontier(chosenOn, { budgets: meanLoopsShown(chosenOn.loops) });
+  const choice = tuned && choose(tuned);
+  const tuningJudge = tuning && new TableJudge({ name: 'base', table: tuning.baseTable }, { data: 'tuning documents' });
+  const hardChoice = tuned && choose(tuningJudge!.hard(tuned));
   return {
     key: keyOf(unit),
     start,
     evaluated: digestOf(heldOut),
     training,
     evaluation,
-    sums: { all: encodeSums(documentSums(table, documents)), hard: encodeSums(documentSums(hard, documents)) },
+    sums: {
+      all: encodeSums(documentSums(table, documents, choice ? { choice } : {})),
+      hard: encodeSums(documentSums(hard, documents, hardChoice ? { choice: hardChoice } : {})),
+      ...(elsewhere && { general: encodeSums(documentSums(elsewhere, sequenceCount(elsewhere))) }),
+    },
+    ...(choice && { frontier: choice.thresholds.map(({ threshold }) => pointAt(table, threshold)) }),
+    ...(general && { general: digestOf(general) }),
   };
+}
+
+function pointAt(table: TokenTable, threshold: number): { meanLoops: number; accuracy: number } {
+  const { meanLoops, accuracy } = scoreAt(table, exitsBySignal(table.exitCdf, threshold));
+  return { meanLoops, accuracy };
 }
 
 async function train(

@@ -1,17 +1,17 @@
 /** Which arms the figures show: more lines than these cannot be told apart. The tables have them all. */
 import type { Budget } from './planner.js';
-import { type Row, rowOf, type StudyResult } from './result.js';
+import { decidingValue, type Row, rowOf, type StudyResult } from './result.js';
 import { PRESET } from './variants.js';
 
 const BASELINES = 2;
 const VARIANTS = 1;
 
-/** The base, the best baselines, the method, the preset and the best other variants, by area; in the order of the study. */
+/** The base, the best baselines, the method, the preset and the best other variants, by the number that decides; in the order of the study. */
 export function shownArms(result: StudyResult, budget: Budget): string[] {
   const best = (roles: readonly Row['role'][], count: number): string[] =>
     result.rows
       .filter((row) => row.budget === budget && roles.includes(row.role) && row.arm !== PRESET)
-      .toSorted((a, b) => areaOf(b) - areaOf(a))
+      .toSorted((a, b) => decidingValue(result, b, 'all') - decidingValue(result, a, 'all'))
       .slice(0, count)
       .map(({ arm }) => arm);
   const shown = new Set([...best(['base'], 1), ...best(['baseline'], BASELINES), ...best(['variant'], VARIANTS)]);
@@ -23,8 +23,4 @@ export function shownArms(result: StudyResult, budget: Budget): string[] {
 
 export function rowsShown(result: StudyResult, budget: Budget): Row[] {
   return shownArms(result, budget).map((arm) => rowOf(result, arm, budget)!);
-}
-
-function areaOf({ summary }: Row): number {
-  return summary.all.area.gate!.mean;
 }

@@ -39,7 +39,12 @@ const armResultSchema = z.object({
   evaluated: z.string(),
   training: trainingSchema.nullable(),
   evaluation: EvalResultSchema,
-  sums: z.object({ all: encodedSumsSchema, hard: encodedSumsSchema }),
+  /** general: on the base's own data. */
+  sums: z.object({ all: encodedSumsSchema, hard: encodedSumsSchema, general: encodedSumsSchema.exactOptional() }),
+  /** The gate's points on the held-out documents, at the thresholds of the frontier, ascending in loops. */
+  frontier: z.array(z.object({ meanLoops: z.number(), accuracy: z.number() })).exactOptional(),
+  /** Digest of the general batches. */
+  general: z.string().exactOptional(),
 });
 export type ArmResult = z.infer<typeof armResultSchema>;
 

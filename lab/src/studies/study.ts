@@ -36,6 +36,9 @@ export const corpusSchema = z.discriminatedUnion('kind', [
     heldOut: positive.describe('documents of the held-out split'),
     heldOutFrom: z.number().int().nonnegative().default(0).describe('the first of them'),
     tuning: positive.optional().describe('documents of the tuning split; default: as many as are held out'),
+    baseTask: taskConfigSchema
+      .optional()
+      .describe("the base's own task, where it is another one; what the arms forget of it is measured"),
   }),
   z.strictObject({
     kind: z.literal('text'),
@@ -43,6 +46,10 @@ export const corpusSchema = z.discriminatedUnion('kind', [
     training: z.array(textSchema).min(1).describe('data sets that the arms are trained on'),
     heldOut: z.array(textSchema).min(1).describe('data sets whose held-out split judges'),
     vocabulary: positive.describe('entries of the tokenizer'),
+    general: z
+      .array(textSchema)
+      .optional()
+      .describe('data sets of the base whose held-out split says what the arms forget; default: it is not measured'),
     heldOutBatches: positive.describe('batches of the held-out split at most, and of the tuning split'),
   }),
 ]);
@@ -75,7 +82,15 @@ export const studySchema = z
   .strictObject({
     name: z.string().regex(/^[a-z0-9-]+$/),
     title: z.string(),
-    regime: z.enum(['a', 'b', 'c']).describe('a: endless data; b: a finite corpus, several epochs; c: real text'),
+    regime: z
+      .enum(['a', 'b', 'c', 'd'])
+      .describe('a: endless data; b: a finite corpus, several epochs; c: real text; d: a domain new to the base'),
+    decides: z
+      .enum(['area', 'frontier'])
+      .default('area')
+      .describe(
+        'the number that settings and best baselines are chosen by: the area of the curve, as in the older studies, or of its frontier',
+      ),
     claims: z.boolean().default(true).describe("whether the paper's claims are held against its outcome"),
     about: z.string().describe('what a reader should know about base and data'),
     corpus: corpusSchema,

@@ -22,11 +22,11 @@ type Part = 'train' | 'tune' | 'heldout';
 /** The data sets that the user must give for a corpus, each once. */
 export function textsOf(corpus: Corpus): TextName[] {
   if (corpus.kind !== 'text') return [];
-  return [...new Set([...corpus.base, ...corpus.training, ...corpus.heldOut])];
+  return [...new Set([...corpus.base, ...corpus.training, ...corpus.heldOut, ...(corpus.general ?? [])])];
 }
 
 export async function prepareText(store: Store, corpus: TextCorpus, options: CorpusOptions): Promise<ReadyCorpus> {
-  const { base, training, heldOut, vocabulary, heldOutBatches } = corpus;
+  const { base, training, heldOut, general, vocabulary, heldOutBatches } = corpus;
   const { inputs } = options;
   for (const name of textsOf(corpus)) requireInput(inputs, name);
   const read = async (names: readonly TextName[], part: Part): Promise<Text> => textOf(inputs, names, part);
@@ -40,11 +40,13 @@ export async function prepareText(store: Store, corpus: TextCorpus, options: Cor
     tune: await shards(await read(heldOut, 'tune'), 'tune'),
     heldout: await shards(await read(heldOut, 'heldout'), 'heldout'),
   };
+  const generalShards = general && (await shards(await read(general, 'heldout'), 'heldout'));
   return {
     tokenizer,
     baseData: () => ({ shards: baseShards }),
     trainingData: () => ({ shards: armShards }),
     heldOut: (judge) => ({ shards: judges[judge], batches: heldOutBatches }),
+    ...(generalShards !== undefined && { general: { shards: generalShards, batches: heldOutBatches } }),
   };
 }
 

@@ -52,6 +52,10 @@ export interface ArmUnit {
   base: BaseOf;
   data: UnitData;
   heldOut: UnitHeldOut;
+  /** Where the thresholds of the frontier are chosen; without: there is none. */
+  thresholdsOn?: UnitHeldOut;
+  /** Held-out documents of the base's own data; without: what is forgotten is not measured. */
+  general?: UnitHeldOut;
   recipe: Recipe;
   /** Null: the base itself, not trained. */
   settings: ArmSettings | null;

@@ -1,7 +1,7 @@
 /** What a study says, in three sentences at most, by rule from its intervals. */
 import { statements, type Verdict } from './claims.js';
 import { BUDGETS, type Budget } from './planner.js';
-import { bestBaseline, differenceOf, type Ends, type StudyResult } from './result.js';
+import { bestBaseline, decidingMeasure, differenceOf, type Ends, type StudyResult } from './result.js';
 import { pointsText, titleOf } from './table.js';
 import { PRESET } from './variants.js';
 
@@ -25,19 +25,25 @@ function againstBest(result: StudyResult, arm: string): string {
     return area ? [{ budget, area, words: inWords(area) }] : [];
   });
   const text = found.map(({ budget, area, words }) => `${words} for equal ${budget}, ${pointsText(area)}`).join('; ');
-  return text === '' ? '' : `**${titleOf(result, arm)}** against the best baseline: ${text}.`;
+  return text === ''
+    ? ''
+    : `**${titleOf(result, arm)}** against the best baseline, by ${decidingMeasure(result) === 'frontier' ? 'the frontier' : 'area'}: ${text}.`;
 }
 
 export function overBest(result: StudyResult, arm: string, budget: Budget): Ends | undefined {
   const best = bestBaseline(result, budget, 'all');
-  return best ? differenceOf(result, { a: arm, b: best, budget, part: 'all' })?.measures.area : undefined;
+  return best
+    ? differenceOf(result, { a: arm, b: best, budget, part: 'all' })?.measures[decidingMeasure(result)]
+    : undefined;
 }
 
 /** Where arms are ways to compute one method: each against it. */
 function againstMethod(result: StudyResult, method: string): string {
   const sentences = result.study.arms.flatMap(({ name, role }) => {
     if (name === method || role === 'base') return [];
-    const area = differenceOf(result, { a: name, b: method, budget: 'tokens', part: 'all' })?.measures.area;
+    const area = differenceOf(result, { a: name, b: method, budget: 'tokens', part: 'all' })?.measures[
+      decidingMeasure(result)
+    ];
     return area ? [`“${titleOf(result, name)}” is ${inWords(area)}, ${pointsText(area)}`] : [];
   });
   return `Against “${titleOf(result, method)}”, for equal tokens: ${sentences.join('; ')}.`;

@@ -10,8 +10,8 @@ const PROGRESS_MS = 300;
 const send = (message: FromWorker): void => void process.send!(message, undefined, {}, () => {});
 
 process.on('disconnect', () => process.exit(0));
-// A Ctrl-C reaches the whole group of processes; the one in front decides what it means.
-process.on('SIGINT', () => {});
+// A signal may reach the whole group of processes; the one in front decides what it means.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('message', async ({ unit }: ToWorker) => {
   let last = 0;
   await run(unit, (share) => {

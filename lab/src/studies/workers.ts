@@ -20,12 +20,15 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
+const STOPPED = 'stopped before the unit began';
 const PROGRAM = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 export class Workers implements Disposable {
   readonly #idle: ChildProcess[] = [];
+  readonly #running = new Set<Promise<void>>();
   readonly #all = new Set<ChildProcess>();
-  readonly #queue: Waiting[] = [];
+  #queue: Waiting[] = [];
+  #stopped = false;
 
   constructor(
     private readonly folder: string,
@@ -37,9 +40,23 @@ export class Workers implements Disposable {
   /** @throws when the worker ended before the unit did; what it had to say is on standard error */
   run: RunUnit = (unit, onProgress) =>
     new Promise((resolve, reject) => {
+      if (this.#stopped) {
+        reject(new Error(STOPPED));
+        return;
+      }
       this.#queue.push({ unit, onProgress, resolve, reject });
       this.#next();
     });
+
+  /** Begins no further unit: those that wait are rejected once the running ones are done. */
+  stop(): void {
+    this.#stopped = true;
+    const waiting = this.#queue;
+    this.#queue = [];
+    void Promise.allSettled(this.#running).then(() => {
+      for (const { reject } of waiting) reject(new Error(STOPPED));
+    });
+  }
 
   #next(): void {
     while (this.#queue.length > 0) {
@@ -58,8 +75,15 @@ export class Workers implements Disposable {
   }
 
   #give(worker: ChildProcess, { unit, onProgress, resolve, reject }: Waiting): void {
+    let end = (): void => {};
+    const ended = new Promise<void>((settle) => {
+      end = settle;
+    });
+    this.#running.add(ended);
+    void ended.then(() => this.#running.delete(ended));
     const onExit = (code: number | null, signal: string | null): void => {
       this.#all.delete(worker);
+      end();
       reject(new Error(`a worker ended with ${signal ?? code} before its unit (${unit.kind}) was done`));
     };
     const onMessage = (message: FromWorker): void => {
@@ -70,6 +94,7 @@ export class Workers implements Disposable {
       worker.off('exit', onExit);
       worker.off('message', onMessage);
       this.#idle.push(worker);
+      end();
       resolve();
       this.#next();
     };

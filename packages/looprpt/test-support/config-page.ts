@@ -38,6 +38,7 @@ const UNITS: Record<string, string> = {
   lambdaBase: 'nats / loop',
   distillAnchor: 'share',
   kappaShare: 'share',
+  uniformShare: 'share',
   slope: '1 / nats',
   threshold: 'nats',
   rolloutCount: 'passes',

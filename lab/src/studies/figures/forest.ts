@@ -9,7 +9,7 @@ import { color, type ThemeName } from 'looprpt/internal/eval/report/figures/pale
 import { signed } from 'looprpt/internal/eval/report/format.js';
 import type { Role } from '../arm.js';
 import type { Budget } from '../planner.js';
-import { bestBaseline, differenceOf, type Part, type StudyResult } from '../result.js';
+import { bestBaseline, decidingMeasure, differenceOf, type Part, type StudyResult } from '../result.js';
 import { budgetsOf, titleOf } from '../table.js';
 
 interface ForestRow {
@@ -25,6 +25,8 @@ interface ForestRow {
 export interface ForestPanel {
   title: string;
   rival: string;
+  /** What is compared. */
+  measure: string;
   rows: ForestRow[];
 }
 
@@ -45,11 +47,11 @@ export function forestFigure(result: StudyResult, part: Part): Figure<ForestPane
   return {
     id: part === 'all' ? 'forest' : 'forest-hard',
     title: part === 'all' ? 'Against the best baseline' : 'Against the best baseline, hard tokens',
-    caption: `Difference of the area under accuracy over mean loops, in points, to the best baseline of the same budget. Bars: 95 % intervals of the hierarchical paired bootstrap over seeds and held-out documents. Small dots: the single seeds.`,
+    caption: `Difference of the ${words(result)}, in points, to the best baseline of the same budget. Bars: 95 % intervals of the hierarchical paired bootstrap over seeds and held-out documents. Small dots: the single seeds.`,
     data: longest > 0 ? data : [],
     draw: (canvas) =>
       drawSheet(canvas, {
-        label: 'Difference in area to the best baseline, by arm, with intervals',
+        label: 'Difference to the best baseline, by arm, with intervals',
         columns: 1,
         panelHeight: 96 + 20 * longest,
         legend: (['baseline', 'method', 'ablation', 'variant'] as const)
@@ -65,6 +67,12 @@ export function forestFigure(result: StudyResult, part: Part): Figure<ForestPane
   };
 }
 
+function words(result: StudyResult): string {
+  return decidingMeasure(result) === 'frontier'
+    ? 'frontier of accuracy over mean loops'
+    : 'area under accuracy over mean loops';
+}
+
 function panelData(result: StudyResult, budget: Budget, part: Part): ForestPanel {
   const best = bestBaseline(result, budget, part)!;
   const rows = result.rows
@@ -72,10 +80,19 @@ function panelData(result: StudyResult, budget: Budget, part: Part): ForestPanel
     .flatMap(({ arm, title, role }): ForestRow[] => {
       const found = differenceOf(result, { a: arm, b: best, budget, part });
       if (!found) return [];
-      const [mean, low, high] = found.measures.area!.map((value) => 100 * value) as [number, number, number];
+      const [mean, low, high] = found.measures[decidingMeasure(result)]!.map((value) => 100 * value) as [
+        number,
+        number,
+        number,
+      ];
       return [{ title, role, mean, low, high, seeds: found.areas.map((value) => 100 * value) }];
     });
-  return { title: budget === 'tokens' ? 'Equal tokens' : 'Equal compute', rival: titleOf(result, best), rows };
+  return {
+    title: budget === 'tokens' ? 'Equal tokens' : 'Equal compute',
+    rival: titleOf(result, best),
+    measure: words(result),
+    rows,
+  };
 }
 
 /** The same scale for all panels, zero included. */
@@ -84,7 +101,11 @@ function domainOf(panels: readonly ForestPanel[]): [number, number] {
   return [Math.min(0, ...values), Math.max(0, ...values)];
 }
 
-function forestPanel({ Plot }: Canvas, { title, rival, rows }: ForestPanel, domain: [number, number]): PanelOptions {
+function forestPanel(
+  { Plot }: Canvas,
+  { title, rival, measure, rows }: ForestPanel,
+  domain: [number, number],
+): PanelOptions {
   const stroke = ({ role }: ForestRow): string => color(ROLE_COLOR[role]);
   const seeds = rows.flatMap((row) => row.seeds.map((value) => ({ ...row, value })));
   const marks: Markish[] = [
@@ -109,8 +130,8 @@ function forestPanel({ Plot }: Canvas, { title, rival, rows }: ForestPanel, doma
   ];
   return {
     title,
-    subtitle: `points of area above ${rival}`,
-    x: { label: 'Area − best baseline (points)', domain, nice: true, ticks: 8 },
+    subtitle: `points of ${measure} above ${rival}`,
+    x: { label: 'Difference to the best baseline (points)', domain, nice: true, ticks: 8 },
     y: { type: 'band', domain: rows.map((row) => row.title), label: null },
     marginLeft: 20 + CHARACTER * Math.max(...rows.map((row) => row.title.length)),
     marks,

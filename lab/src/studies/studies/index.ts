@@ -10,10 +10,14 @@ import {
   hopSaturated,
   hopShort,
 } from './hop.js';
+import { transferLeads, transferTextLeads } from './leads.js';
 import { math, mathConfirm, mathLarge } from './math.js';
 import { modes } from './modes.js';
+import { transfer, transferText } from './transfer.js';
 
 export const STUDIES: readonly Study[] = [
+  transfer,
+  transferText,
   hopShort,
   hopEndlessConfirm,
   hopFiniteConfirm,
@@ -26,4 +30,6 @@ export const STUDIES: readonly Study[] = [
   hopFiniteLarge,
   mathLarge,
   modes,
+  transferLeads,
+  transferTextLeads,
 ];

@@ -46,6 +46,7 @@ const GATE_ROLLOUTS: LoopRptSettings = {
   policyGradient: 'gate',
   entropyGradient: 'gate',
   weights: 'policy',
+  uniformShare: 0,
   kappa: 1,
   weightGradient: 'none',
 };

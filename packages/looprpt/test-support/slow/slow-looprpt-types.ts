@@ -43,6 +43,8 @@ export interface SlowLoopRptSettings extends TeacherSettings, AdvantageSettings 
   distillAnchor: number | null;
   /** The distribution over loops in w_k: π, 1/K, or k in proportion. */
   weights: 'policy' | 'uniform' | 'depth';
+  /** Share of 1/K beside π in it. */
+  uniformShare: number;
 }
 
 export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
@@ -75,6 +77,7 @@ export const defaultSlowLoopRptSettings: SlowLoopRptSettings = {
   kappaShare: 1,
   stepAdvantage: null,
   weights: 'policy',
+  uniformShare: 0,
 };
 
 export interface SlowLoopRptSetup {

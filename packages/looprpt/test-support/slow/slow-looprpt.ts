@@ -198,14 +198,15 @@ function representationLoss(token: Constants, pdf: readonly number[], logProbs: 
 
 /** What stands for π in w_k. */
 function weightDistribution(
-  { weights, weightGradient }: SlowLoopRptSettings,
+  { weights, weightGradient, uniformShare }: SlowLoopRptSettings,
   { exitPdf }: Constants,
   pdfReaching: (reach: Reach) => number[],
 ): number[] {
   const K = exitPdf.length;
   if (weights === 'uniform') return exitPdf.map(() => 1 / K);
   if (weights === 'depth') return exitPdf.map((_, k) => (2 * (k + 1)) / (K * (K + 1)));
-  return weightGradient === 'none' ? exitPdf : pdfReaching(weightGradient);
+  const own = weightGradient === 'none' ? exitPdf : pdfReaching(weightGradient);
+  return own.map((p) => (1 - uniformShare) * p + uniformShare / K);
 }
 
 /** Σ_k d_k Σ_v q(v) (log q(v) − log p^(k)(v)), q the teacher's distribution at its last loop or at t_ref. */

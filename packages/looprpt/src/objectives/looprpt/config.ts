@@ -101,6 +101,14 @@ export const loopRptConfigSchema = z
       .enum(['policy', 'uniform', 'depth'])
       .default('policy')
       .describe('distribution over loops in w_k: π (as in the paper), the same for every loop, or in proportion to k'),
+    uniformShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe(
+        'share of the same weight for every loop in w_k, beside π: what keeps deep loops alive that the gate no longer reads; 0 as in the paper',
+      ),
     kappa: z
       .number()
       .nonnegative()

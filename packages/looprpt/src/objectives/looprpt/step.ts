@@ -128,12 +128,13 @@ export function loopRptLoss(
 
 /** The distribution over loops in w_k, [K, M] or [K, 1]. */
 function weightDistribution(
-  { weights, weightGradient }: LoopRptConfig,
+  { weights, weightGradient, uniformShare }: LoopRptConfig,
   pdfKM: Tensor,
   logPdfReaching: (reach: 'gate' | 'backbone') => Tensor,
 ): Tensor {
   if (weights !== 'policy') return loopProfile(weights, pdfKM);
-  return weightGradient === 'none' ? pdfKM : logPdfReaching(weightGradient).exp();
+  const ownKM = weightGradient === 'none' ? pdfKM : logPdfReaching(weightGradient).exp();
+  return uniformShare === 0 ? ownKM : ownKM.mul(1 - uniformShare).add(uniformShare / pdfKM.size(0));
 }
 
 function distil(

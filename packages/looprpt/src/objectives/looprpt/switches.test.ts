@@ -36,6 +36,8 @@ describe('a component that is off', () => {
     { lambdaBase: 0, advantage: 'batch' },
     { rho: 1, policy: 'closed' },
     { alpha: 0, klFrom: 'noisy', rollouts: 'full' },
+    { uniformShare: 0.4 },
+    { uniformShare: 0.3, weightGradient: 'backbone' },
     { ...none, delta: 1, klFrom: 'noisy', rollouts: 'full' },
     { delta: 0, klFrom: 'noisy', rollouts: 'full' },
     { sigma: 0, klFrom: 'noisy', rollouts: 'full' },

@@ -1,0 +1,63 @@
+/**
+ * The paper's setting: a general base goes on to a domain that is new to it. Generated: a base of symbolic tasks goes on to word problems in
+ * English. Text: a base of grade-school problems goes on to Omni-MATH. Three epochs of a finite corpus, as in the paper.
+ *
+ * Settings, best baselines and verdicts go by the frontier. What the arms forget of the base's own data is measured with them.
+ */
+import { taskConfig } from 'looprpt/internal/data/tasks/index.js';
+import { BASELINES } from '../arms.js';
+import { type StudyInput, study } from '../study.js';
+import { TRANSFER_ARMS } from '../transfer-arms.js';
+
+const BATCH = { rows: 4, sequenceLength: 256 } as const;
+const STORIES = taskConfig('stories');
+const SYMBOLS = taskConfig('mixture', {
+  parts: [
+    { config: { task: 'hop', compact: true, joined: true, alphabet: 10 } },
+    { config: { task: 'mano' } },
+    { config: { task: 'arithmetic', operations: ['add', 'sub'], maxDigits: 3 } },
+  ],
+});
+
+const shared = {
+  regime: 'd',
+  decides: 'frontier',
+  arms: [...BASELINES, ...TRANSFER_ARMS],
+  equalCompute: 'stage1',
+  computeBy: 'cpu',
+  seeds: [1, 2, 3, 4, 5],
+} satisfies Partial<StudyInput>;
+
+const recipe = { schedule: { warmupSteps: 20, floor: 0.05 }, weightDecay: 0.1, batch: BATCH };
+
+export const transfer = study({
+  ...shared,
+  name: 'transfer',
+  title: 'Transfer: from symbols to word problems',
+  about:
+    'The base knows multi-hop lookup, nested operations and written sums, and no English; its tokenizer does. The arms see 200 word problems, three times each.',
+  corpus: { kind: 'task', task: STORIES, baseTask: SYMBOLS, heldOut: 200, tuning: 100, documents: 200 },
+  base: { shipped: 'transfer-base' },
+  training: { ...recipe, steps: 100 },
+  tuning: { seeds: [101], learningRates: [4e-3, 8e-3], trials: 2 },
+});
+
+export const transferText = study({
+  ...shared,
+  name: 'transfer-text',
+  title: 'Transfer: from GSM8K to Omni-MATH',
+  about:
+    'The base has read GSM8K and generated word problems twice. The arms read a part of Omni-MATH, once. Solutions count, problems do not.',
+  corpus: {
+    kind: 'text',
+    base: ['gsm8k'],
+    training: ['omni-math'],
+    heldOut: ['omni-math'],
+    general: ['gsm8k'],
+    vocabulary: 1024,
+    heldOutBatches: 30,
+  },
+  base: { shipped: 'gsm8k-base' },
+  training: { ...recipe, steps: 120 },
+  tuning: { seeds: [101], learningRates: [1e-3, 2e-3, 4e-3], trials: 3 },
+});
