@@ -18,6 +18,8 @@ import { differenceOf, rowOf, type StudyResult } from './result.js';
 import { readResult, writeResult } from './result-file.js';
 import { type RunUnit, unitRunner } from './run-unit.js';
 import { Store } from './store.js';
+import type { StudyInput } from './study.js';
+import { studyMarkdown } from './study-markdown.js';
 import { tinyStudy } from './tiny-study.js';
 import type { ArmUnit, Unit } from './unit.js';
 
@@ -203,6 +205,44 @@ describe('the work', () => {
       return run(unit, onProgress);
     });
     expect(again).toHaveLength(1);
+  });
+});
+
+describe('a study that the frontier decides, on a domain that is not its base', () => {
+  it('chooses by it, says what it is of every arm, and what the arms forget', async () => {
+    const { path } = temporaryFolder();
+    const store = new Store(path);
+    const { corpus } = tinyStudy();
+    const baseTask = { task: 'mano' } as const;
+    const study = tinyStudy({
+      decides: 'frontier',
+      corpus: { ...corpus, baseTask } as StudyInput['corpus'],
+      arms: tinyStudy().arms.filter(({ name }) => name !== 'gate'),
+      seeds: [1, 2],
+    });
+    const made = await conduct({ ...OPTIONS, budgets: ['tokens'], store, run: unitRunner(store), study });
+    const outcome = outcomeOf(made);
+    const base = rowOf(outcome, 'base', 'tokens')!;
+    expect(base.frontier!.least.base.share).toBe(1);
+    for (const row of outcome.rows) {
+      const { frontier, general, arm } = row;
+      expect(frontier!.within.map(({ loops }) => loops)).toEqual([1.5, 2, 2.5]);
+      expect(general!.accuracy).toHaveLength(3);
+      if (arm === 'base') continue;
+      const best = differenceOf(outcome, { a: arm, b: 'base', budget: 'tokens', part: 'all' })!;
+      expect(best.measures.frontier![0]).toBeCloseTo(frontier!.all.mean - base.frontier!.all.mean, 6);
+      expect(best.areas).toHaveLength(2);
+      const forgotten = differenceOf(outcome, { a: arm, b: 'base', budget: 'tokens', part: 'general' })!;
+      expect(forgotten.measures['accuracy@3']![0]).toBeCloseTo(
+        general!.accuracy[2]!.mean - base.general!.accuracy[2]!.mean,
+        6,
+      );
+    }
+    const [budget] = outcome.best;
+    const rivals = outcome.rows.filter(({ role }) => role === 'base' || role === 'baseline');
+    const most = Math.max(...rivals.map(({ frontier }) => frontier!.all.mean));
+    expect(rowOf(outcome, budget!.arm, 'tokens')!.frontier!.all.mean).toBe(most);
+    expect(studyMarkdown(outcome)).toContain('loops to the base');
   });
 });
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { scoreAdaptive } from 'looprpt/internal/eval/adaptive.js';
 import { areaUnder } from 'looprpt/internal/eval/area.js';
+import { chooseFrontier, creditOf } from 'looprpt/internal/eval/frontier.js';
 import { scorePerLoop } from 'looprpt/internal/eval/per-loop.js';
 import { thresholdSettings } from 'looprpt/internal/eval/rule-curves.js';
 import { scoreAt } from 'looprpt/internal/eval/score.js';
@@ -74,6 +75,25 @@ describe('measures', () => {
           expect(measuresOf(whole).has('area beyond all')).toBe(false);
         },
       ),
+    );
+  });
+
+  it('have the frontier of a choice made elsewhere, with weights, and after being written down', () => {
+    fc.assert(
+      fc.property(randomTable({ minLoops: 2 }), fc.infiniteStream(fc.nat({ max: 3 })), (table, stream) => {
+        const documents = sequenceCount(table);
+        const choice = chooseFrontier(table, { points: 5, budgets: [1.5] });
+        const weights = Array.from({ length: documents }, () => stream.next().value!);
+        const wide = repeated(table, weights);
+        fc.pre(wide.tokens > 0);
+        const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / wide.tokens;
+        const { area, within } = creditOf(wide, choice);
+        const back = decodeSums(encodeSums(documentSums(table, documents, { choice })));
+        const measures = measuresOf(back, Float64Array.from(weights));
+        expect(measures.get('frontier')).toBeCloseTo(mean(area), 5);
+        for (const { loops, right } of within) expect(measures.get(`accuracy ≤ ${loops}`)).toBeCloseTo(mean(right), 5);
+        expect(measuresOf({ ...back, whole: back }).get('frontier beyond all')).toBeCloseTo(0, 10);
+      }),
     );
   });
 

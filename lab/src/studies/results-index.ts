@@ -23,7 +23,9 @@ const READING = `## How to read the tables
   .map(([regime, words]) => `(${regime}) ${words}`)
   .join('; ')}.
 - **Accuracy** is that of the next token, in per cent.
-- **Area** is the mean height of the curve of accuracy over mean loops, from 1 to all loops. The exit gate draws the curve over all thresholds. It is the number that decides.
+- **Frontier** is the mean over budgets d, from 1 to all loops, of the best accuracy at no more than d mean loops. Its thresholds are chosen on the tuning split, by the same rule for every arm. It decides in the studies of transfer. Older outcomes hold only the mean curve of their seeds: there the thresholds are the held-out split's own, and there is no interval.
+- **≤ 1.5 loops** and **≤ 2 loops** are the accuracies within such a budget. **Loops to the base's best** are the fewest at which an arm is as accurate as the base at its best.
+- **Area** is the mean height of the curve of accuracy over mean loops, from 1 to all loops. The exit gate draws the curve over all thresholds. It decides in the older studies. It misleads where late loops are worse than early ones: it counts thresholds that cost more and give less, which nobody would choose.
 - **Hard** tokens are the third in which the base is least sure at full depth.
 - **Best baseline** is the one with the largest area on the held-out split itself: of base, stage I, uniform cross-entropy, hard-token cross-entropy and the gate alone, as far as a table has them. It is chosen for each budget and for hard tokens anew, which favours it a little.
 - **Equal compute** is FLOPs as the arithmetic counts them, or CPU seconds as runs of the same arms for equal tokens took them. Each table says which.

@@ -32,6 +32,20 @@ describe('workers', () => {
     expect(shares).toEqual([0.5]);
   });
 
+  it('told to stop finish what they run and begin nothing else', async () => {
+    using workers = new Workers('work', 1, 1, temporaryFolder().write('worker.mjs', PROGRAM));
+    const running = workers.run(unit(200), () => {});
+    let isDone = false;
+    const waiting = workers.run(unit(2), () => {}).catch((error: Error) => [error.message, isDone]);
+    void running.then(() => {
+      isDone = true;
+    });
+    workers.stop();
+    await running;
+    expect(await waiting).toEqual(['stopped before the unit began', true]);
+    await expect(workers.run(unit(4), () => {})).rejects.toThrow('stopped');
+  });
+
   it('that end before their unit is done are an error, and others go on', async () => {
     using workers = new Workers('work', 1, 1, temporaryFolder().write('worker.mjs', PROGRAM));
     await expect(workers.run(unit(13), () => {})).rejects.toThrow('ended with 3');
