@@ -51,4 +51,9 @@ export const TRANSFER_ARMS: readonly ArmInput[] = [
   ),
   presetArm(PRESETS.tethered, { name: 'tethered', title: 'tethered', role: 'variant', tunes: 'blend' }),
   allTokensArm({ name: 'all-tokens', title: 'LoopRPT on all tokens', role: 'variant' }),
+  allTokensArm({ name: 'all-tokens-plain', title: 'the same, w = π', role: 'variant' }, { kappa: 0 }),
+  allTokensArm(
+    { name: 'stage1-policy', title: 'stage I, gate by policy gradient too', role: 'variant' },
+    { gamma: 0.1, kappa: 0, lambdaBase: 0.02, weightGradient: 'backbone', entropyGradient: 'backbone' },
+  ),
 ];

@@ -33,6 +33,7 @@ function breakdown(first: number, loops: number, tokens: number): Breakdown {
     })),
     rules: [...rules, { ...curve('static', 0), points: curve('static', 0).points.filter((_, i) => i % 2 === 0) }],
     area: { gate: first + 0.15 },
+    frontier: { area: first + 0.16, within: [{ loops: 1.5, accuracy: first + 0.05 }] },
   };
 }
 

@@ -44,6 +44,7 @@ export const transferLeads = study({
   title: 'Leads: from symbols to word problems',
   arms,
   tuning: { seeds: [102], learningRates: [8e-3], trials: 1 },
+  equalTokensOnly: [],
 });
 
 export const transferTextLeads = study({
@@ -52,4 +53,5 @@ export const transferTextLeads = study({
   title: 'Leads: from GSM8K to Omni-MATH',
   arms,
   tuning: { seeds: [102], learningRates: [4e-3], trials: 1 },
+  equalTokensOnly: [],
 });

@@ -25,6 +25,7 @@ const shared = {
   arms: [...BASELINES, ...TRANSFER_ARMS],
   equalCompute: 'stage1',
   computeBy: 'cpu',
+  equalTokensOnly: ['paper-gate', 'paper-backbone'],
   seeds: [1, 2, 3, 4, 5],
 } satisfies Partial<StudyInput>;
 
@@ -39,7 +40,7 @@ export const transfer = study({
   corpus: { kind: 'task', task: STORIES, baseTask: SYMBOLS, heldOut: 200, tuning: 100, documents: 200 },
   base: { shipped: 'transfer-base' },
   training: { ...recipe, steps: 100 },
-  tuning: { seeds: [101], learningRates: [4e-3, 8e-3], trials: 2 },
+  tuning: { seeds: [101], learningRates: [8e-3, 1.6e-2], trials: 2 },
 });
 
 export const transferText = study({

@@ -83,7 +83,7 @@ describe('the arms', () => {
 const area = (a: string, b: string, low: number | null, high: number | null): ComparisonResult => ({
   a,
   b,
-  metric: 'area',
+  metric: 'frontier',
   delta: ((low ?? 0) + (high ?? 0)) / 2,
   low,
   high,
@@ -94,14 +94,14 @@ const area = (a: string, b: string, low: number | null, high: number | null): Co
 /** Areas: base 45, arm 55, rival 50. */
 const evaluations = [madeUpEvaluation('base', 0.3), madeUpEvaluation('arm', 0.4), madeUpEvaluation('rival', 0.35)];
 
-it('the table has every model with its accuracy after each loop and at τ, its mean loops and its area', () => {
+it('the table has every model with its accuracy after each loop and at τ, its mean loops, its frontier and its area', () => {
   const text = startTables(
     { evaluations, comparisons: [area('arm', 'base', 0.01, 0.03)], baselines: ['rival'] },
     false,
   );
   const rows = text.split('\n').map((line) => line.trim().split(/\s{2,}/));
-  expect(rows.find(([name]) => name === 'base')).toEqual('base 30.0 40.0 50.0 60.0 32.0 2.50 45.0 35.0'.split(' '));
-  expect(rows.find(([name]) => name === 'arm')).toEqual('arm 40.0 50.0 60.0 70.0 42.0 2.50 55.0 45.0'.split(' '));
+  expect(rows.find(([name]) => name === 'base')).toEqual('base 30.0 40.0 50.0 60.0 32.0 2.50 46.0 45.0 36.0'.split(' '));
+  expect(rows.find(([name]) => name === 'arm')).toEqual('arm 40.0 50.0 60.0 70.0 42.0 2.50 56.0 55.0 46.0'.split(' '));
   expect(text).toContain('+1.00 to +3.00');
   expect(text).toContain('over 200 documents');
 });
@@ -116,8 +116,8 @@ describe('the verdict', () => {
 
   it('names the best way to train on, then the best preset against the strongest baseline', () => {
     expect(verdict(0.01, 0.02)).toBe(
-      '“arm”, the best of 2, is better than the base: +2.00 points of area (95 % interval +1.00 to +3.00). ' +
-        '“arm” is better than the strongest baseline (rival): +1.50 points of area (95 % interval +1.00 to +2.00).',
+      '“arm”, the best of 2, is better than the base: +2.00 points of frontier (95 % interval +1.00 to +3.00). ' +
+        '“arm” is better than the strongest baseline (rival): +1.50 points of frontier (95 % interval +1.00 to +2.00).',
     );
   });
 

@@ -1,17 +1,17 @@
 /**
  * The verdict of a first-contact job in two sentences: the best way to train on against the base, and the best preset of LoopRPT
- * against the strongest baseline. By the area and its interval; "not told apart" where the interval holds zero.
+ * against the strongest baseline. By the frontier's area and its interval; "not told apart" where the interval holds zero.
  */
 import { intervalText, signed } from '../eval/report/format.js';
 import type { ComparisonResult } from '../eval/result.js';
 import type { Comparison } from './compare.js';
 
-const MEASURE = 'area';
+const MEASURE = 'frontier';
 
 export function verdictOf({ evaluations, comparisons, baselines }: Comparison): string {
   const [base, ...arms] = evaluations;
   const area = (name: string): number =>
-    evaluations.find(({ model }) => model === name)?.area?.gate ?? Number.NEGATIVE_INFINITY;
+    evaluations.find(({ model }) => model === name)?.frontier?.area ?? Number.NEGATIVE_INFINITY;
   const best = (names: readonly string[]): string | undefined => names.toSorted((a, b) => area(b) - area(a))[0];
   const names = arms.map(({ model }) => model);
   const winner = best(names);
@@ -41,7 +41,7 @@ function sentence(
   const named = about === '' ? `“${a}”` : `“${a}”, ${about.replace(/, $/, '')},`;
   if (low === null || high === null)
     return `Whether ${named} is better than ${other} cannot be told: too few held-out documents.`;
-  const figures = `${signed(100 * delta, 2)} points of area (95 % interval ${intervalText(comparison, 2, 100)})`;
+  const figures = `${signed(100 * delta, 2)} points of frontier (95 % interval ${intervalText(comparison, 2, 100)})`;
   if (low > 0) return `${named} is better than ${other}: ${figures}.`;
   if (high < 0) return `${named} is worse than ${other}: ${figures}.`;
   return `${named} and ${other} are not told apart: ${figures}.`;

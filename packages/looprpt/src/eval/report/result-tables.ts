@@ -30,7 +30,7 @@ export function resultTables({ headline, series }: ReportPlan): ResultTables {
 ${table([shown])}
 ${shown === all ? '' : html`<p class="muted">The reference and the best ${MOST_ROWS - 1} of ${all.rows.length} models by area; all of them stand below.</p>`}
 <p class="muted">Accuracy of the next token, in per cent: after every loop, and stopped by the gate at the threshold, with the mean loops that it took.
-Area: mean accuracy over 1 to K mean loops along the gate's curve. Cross-entropy: at the last loop, in nats. Best of each column in bold.</p></section>`,
+Frontier: the best accuracy at no more than d mean loops, mean over d from 1 to K. Area: mean accuracy over 1 to K mean loops along the gate's curve. Cross-entropy: at the last loop, in nats. Best of each column in bold.</p></section>`,
     others: [
       ...(shown === all ? [] : [folded(`All ${all.rows.length} models`, [all])]),
       ...(byDifficulty.length > 0 ? [folded('By difficulty', byDifficulty)] : []),
