@@ -100,7 +100,9 @@ it('the table has every model with its accuracy after each loop and at τ, its m
     false,
   );
   const rows = text.split('\n').map((line) => line.trim().split(/\s{2,}/));
-  expect(rows.find(([name]) => name === 'base')).toEqual('base 30.0 40.0 50.0 60.0 32.0 2.50 46.0 45.0 36.0'.split(' '));
+  expect(rows.find(([name]) => name === 'base')).toEqual(
+    'base 30.0 40.0 50.0 60.0 32.0 2.50 46.0 45.0 36.0'.split(' '),
+  );
   expect(rows.find(([name]) => name === 'arm')).toEqual('arm 40.0 50.0 60.0 70.0 42.0 2.50 56.0 55.0 46.0'.split(' '));
   expect(text).toContain('+1.00 to +3.00');
   expect(text).toContain('over 200 documents');
