@@ -13,7 +13,6 @@
 import { elementBytes, noGrad, scope, type Tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
-import { flopsPerToken } from '../model/flops.js';
 import type { LoopLM } from '../model/loop-lm.js';
 import { cachePolicyConfig, pageNeed } from './cache-policy.js';
 import { Drafts } from './drafts.js';
@@ -91,8 +90,7 @@ export class DecoderCore implements Disposable {
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
     this.#exits = new Exits(model, this.#step, cache);
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
-    const { head, perLoop } = flopsPerToken(config, 0);
-    this.#speculation = new Speculation({ loops: config.loops, readShare: head / perLoop });
+    this.#speculation = new Speculation(config.loops);
     this.#kept = new KeptStates({ hidden: config.hiddenSize, dtype, device });
   }
 
@@ -147,7 +145,7 @@ export class DecoderCore implements Disposable {
 
   /** Runs one pass. @returns every token that it completed; null when there was nothing to run */
   pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
-    const started = performance.now();
+    const started = this.#clock();
     const { rows, kept } = this.#scheduler.plan();
     if (rows.length === 0) return null;
     for (const { job, position, row } of kept) this.#keep(job, position, row);
@@ -162,7 +160,8 @@ export class DecoderCore implements Disposable {
     for (const sequence of this.#scheduler.settle(rows, outcomes)) this.#promptRead(sequence);
     const events = tokens.map(([sequence, choice]): [Sequence, TokenEvent] => [sequence, sequence.take(choice)]);
     for (const [sequence] of events) if (sequence.finish !== null) this.#end(sequence);
-    if (speculates) this.#speculation.price.record(rows.length, performance.now() - started);
+    if (speculates && !rows.some(({ isPrompt }) => isPrompt))
+      this.#speculation.end(this.#clock() - started, events.length);
     return { rows: rows.length, events };
   }
 
@@ -172,6 +171,13 @@ export class DecoderCore implements Disposable {
     this.#step[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
     this.#view?.dispose();
+  }
+
+  /** Milliseconds: of work on the CPU, which nobody else's work lengthens; elsewhere of time. */
+  #clock(): number {
+    if (this.#model.device !== 'cpu') return performance.now();
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
   }
 
   #admit(sequence: Sequence): boolean {

@@ -19,8 +19,6 @@ interface Draft {
   id: number;
   /** The opinion that it was started on. */
   opinion: Opinion;
-  /** Loops that it has run. */
-  ran: number;
 }
 
 export interface Verdict {
@@ -56,10 +54,9 @@ export class Drafts {
     return this.#ahead[place - this.#sure]!.id;
   }
 
-  /** A pass of the sequence begins. @param places of its tokens in it */
-  begin(places: readonly number[]): void {
+  /** A pass of the sequence begins. */
+  begin(): void {
     this.#count('passes');
-    for (const place of places) if (place >= this.#sure) this.#ahead[place - this.#sure]!.ran++;
   }
 
   /** Whether the token at `place` is to be read off after a loop that is not the last. */
@@ -79,7 +76,7 @@ export class Drafts {
     if (started) this.#dropFrom(place);
     const next = mayStart && this.#hasRoom && this.#speculation.starts(opinion, this.settings);
     if (next) {
-      this.#ahead.push({ id: opinion.id, opinion, ran: 0 });
+      this.#ahead.push({ id: opinion.id, opinion });
       this.#count('drafted');
     }
     return { next, drops: started !== undefined };
@@ -110,7 +107,6 @@ export class Drafts {
   #dropFrom(place: number): void {
     const dropped = this.#ahead.splice(place - this.#sure);
     for (let after = 1; after <= dropped.length; after++) this.#opinions.delete(place + after);
-    this.#speculation.wasted(dropped.reduce((sum, { ran }) => sum + ran, 0));
   }
 
   #count(what: keyof DraftCounts): void {

@@ -6,7 +6,7 @@ import { goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
 import { loadModel } from '../checkpoint/folder.js';
 import { Acceptance } from './acceptance.js';
 import { DecoderCore } from './core.js';
-import { PassPrice } from './pass-price.js';
+import { Pace } from './pace.js';
 import type { DecodeRequest, TokenEvent } from './request.js';
 import { GREEDY, samplingConfig } from './sampling.js';
 import type { Sequence } from './sequence.js';
@@ -199,52 +199,45 @@ describe('speculation over depth', () => {
   });
 });
 
-describe('the price of a pass', () => {
-  it('is found from passes of different rows, whatever a few that were held up say', () => {
-    const price = new PassPrice();
-    for (let n = 0; n < 300; n++) {
-      const rows = 1 + ((7 * n) % 5);
-      price.record(rows, (3 + 0.5 * rows) * (n % 29 === 28 ? 40 : 1));
+describe('how bold drafts are', () => {
+  /** The bound after many passes, of which one costs fixed + rows and makes tokens as drafts at that bound do. */
+  const bound = (sequences: number, fixed: number, wasted = 0.5): number => {
+    const pace = new Pace();
+    const kept: number[] = [];
+    for (let n = 0; n < 4000; n++) {
+      const least = pace.begin(sequences);
+      if (n > 2000) kept.push(least);
+      // Bold ones give more tokens a pass, and rows for nothing.
+      const boldness = least > 1 ? 0 : 1.2 - least;
+      const tokens = (sequences / 4) * (1 + 1.5 * boldness);
+      pace.record(fixed + 4 * tokens + sequences * wasted * boldness, tokens);
     }
-    expect(price.perRow).toBeGreaterThan(0.3);
-    expect(price.perRow).toBeLessThan(0.8);
-    expect(price.fixed).toBeGreaterThan(2.4);
-    expect(price.fixed).toBeLessThan(4);
-  });
-
-  it('keeps what it knows where rows do not vary', () => {
-    const price = new PassPrice();
-    for (let n = 0; n < 400; n++) price.record(8, 4);
-    expect(price.perRow).toBeGreaterThan(0.1);
-    expect(price.perRow + price.fixed).toBeLessThanOrEqual(4);
-  });
-});
-
-describe('what is worth starting', () => {
-  const opinion = (margin: number) => ({ loop: 1, id: 1, margin });
-  const speculation = (perRow: number, right: (margin: number) => boolean): Speculation => {
-    const made = new Speculation({ loops: 4, readShare: 0.1 });
-    for (let n = 0; n < 200; n++) made.price.record(1 + (n % 4), 1 + perRow * (1 + (n % 4)));
-    for (let n = 0; n < 800; n++) made.acceptance.record(opinion((n % 80) / 10), right((n % 80) / 10));
-    return made;
+    return kept.sort((a, b) => a - b)[kept.length >> 1]!;
   };
 
-  it('is what was right often enough for what a row costs and for those who share the pass', () => {
-    const sure = (margin: number): boolean => margin > 2;
-    const cheap = speculation(0.4, sure);
-    expect([cheap.starts(opinion(0.3), {}), cheap.starts(opinion(5), {})]).toEqual([false, true]);
-    expect(cheap.asks(1, {})).toBe(true);
-    // In a full batch, where rows are what costs, only what is next to certain.
-    const dear = speculation(1, (margin) => margin > 7);
-    dear.begin(32);
-    expect([dear.starts(opinion(3.5), {}), dear.starts(opinion(0.3), {})]).toEqual([false, false]);
-    expect(dear.starts(opinion(Number.NaN), {})).toBe(false);
-    const asked = Array.from({ length: 128 }, () => speculation(1, () => false).asks(1, {}));
-    expect(asked.filter(Boolean).length).toBeLessThan(8);
+  it('is what makes tokens cheapest: far where passes cost, not at all where rows do', () => {
+    expect(bound(1, 30)).toBeLessThan(0.5);
+    expect(bound(32, 0)).toBe(Number.POSITIVE_INFINITY);
+    expect(bound(1, 30)).toBeLessThan(bound(6, 0.1));
+  });
+
+  it('decides what is read off and what is started', () => {
+    const speculation = new Speculation(4);
+    const opinion = (margin: number) => ({ loop: 1, id: 1, margin });
+    for (let n = 0; n < 800; n++) speculation.acceptance.record(opinion((n % 80) / 10), n % 80 > 30);
+    speculation.begin(1);
+    expect([speculation.starts(opinion(0.3), {}), speculation.starts(opinion(5), {})]).toEqual([false, true]);
+    expect([speculation.sifts(opinion(0.3)), speculation.sifts(opinion(7))]).toEqual([true, false]);
+    expect(speculation.asks(1, {})).toBe(true);
+    expect(speculation.starts(opinion(Number.NaN), {})).toBe(false);
+    for (let n = 0; n < 800; n++) speculation.acceptance.record(opinion((n % 80) / 10), false);
+    for (let n = 0; n < 8000; n++) speculation.acceptance.record(opinion((n % 80) / 10), false);
+    const asked = Array.from({ length: 640 }, () => speculation.asks(1, {}));
+    expect(asked.filter(Boolean)).toHaveLength(10);
   });
 
   it('is what was asked for, where that is said', () => {
-    const made = speculation(1, () => false);
+    const made = new Speculation(4);
     expect([made.asks(1, { draftLoops: 2 }), made.asks(2, { draftLoops: 2 })]).toEqual([false, true]);
     expect(made.starts({ loop: 2, id: 1, margin: 0 }, { draftLoops: 2 })).toBe(true);
   });

@@ -11,16 +11,10 @@ import type { Choice } from './token-choice.js';
 
 /** Tells drafts that a pass begins. @returns whether any sequence of it speculates */
 export function beginDrafts(rows: readonly PassRow<Sequence>[], speculation: Speculation): boolean {
-  const decoding = new Map<Sequence, number[]>();
-  for (const { job, position, isPrompt } of rows) {
-    if (isPrompt) continue;
-    const positions = decoding.get(job);
-    if (positions) positions.push(position);
-    else decoding.set(job, [position]);
-  }
+  const decoding = new Set(rows.filter(({ isPrompt }) => !isPrompt).map(({ job }) => job));
   speculation.begin(decoding.size);
-  for (const [{ drafts }, positions] of decoding) drafts?.begin(positions);
-  return [...decoding.keys()].some(({ drafts }) => drafts !== null);
+  for (const { drafts } of decoding) drafts?.begin();
+  return [...decoding].some(({ drafts }) => drafts !== null);
 }
 
 /** Whether a row is read off after the pass. */
