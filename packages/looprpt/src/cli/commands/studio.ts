@@ -45,6 +45,9 @@ export function studioCommand(cli: Cli): CommandUnknownOpts {
     say(`${studio.url}: open it in a browser`);
     if (studio.isOpenToAll) say('there is no API key: whoever reaches this address can read these runs');
     if (json) printJson(cli, { url: studio.url });
-    await new Promise<void>((stop) => interrupted.signal.addEventListener('abort', () => stop()));
+    const stopped = new Promise<void>((stop) => interrupted.signal.addEventListener('abort', () => stop()));
+    // A model that cannot be opened is the user's to know, at once.
+    await Promise.race([stopped, studio.loaded]);
+    await stopped;
   });
 }

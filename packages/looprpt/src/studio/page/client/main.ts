@@ -1,21 +1,31 @@
 /** The studio's page: its rooms by the address behind `#`, the changes that the server tells of, and one place for what goes wrong. */
 import { byId } from '../../../serve/page/client/elements.js';
 import { startTheme } from '../../../serve/page/client/theme.js';
+import type { EvaluationSummary } from '../../evaluations/protocol.js';
 import type { RunSummary } from '../../folders/run.js';
 import type { ModelEntry } from '../../models/catalogue.js';
+import { DepthRoom } from './depth-room.js';
+import { FiguresRoom } from './figures-room.js';
 import { RunsRoom } from './runs-room.js';
 import { Server, Trouble } from './server.js';
+import { TalkRoom } from './talk-room.js';
 import { TokensRoom } from './tokens-room.js';
 
 const RETRY_MS = 1000;
 
-type News = { kind: 'runs'; runs: RunSummary[]; lines: string[] } | { kind: 'run'; run: RunSummary };
+type News =
+  | { kind: 'runs'; runs: RunSummary[]; lines: string[] }
+  | { kind: 'run'; run: RunSummary }
+  | { kind: 'evaluation'; evaluation: EvaluationSummary };
 
 const server = new Server();
 const status = byId('connection', HTMLElement);
 const alertBox = byId('alert', HTMLElement);
 const runs = new RunsRoom(server, showTrouble);
 const tokens = new TokensRoom(server, showTrouble);
+const depth = new DepthRoom(server, showTrouble);
+const talk = new TalkRoom();
+new FiguresRoom(server, () => ({ runs: runs.chosen, evaluations: depth.done }));
 /** What checkpoints there were when models were last asked for. */
 let checkpoints = '';
 const known = new Map<string, RunSummary>();
@@ -31,6 +41,10 @@ function showTrouble(error: unknown): void {
 }
 
 function take(news: News): void {
+  if (news.kind === 'evaluation') {
+    depth.show(news.evaluation);
+    return;
+  }
   if (news.kind === 'runs') {
     known.clear();
     for (const run of news.runs) known.set(run.id, run);
@@ -39,7 +53,7 @@ function take(news: News): void {
     known.set(news.run.id, news.run);
     runs.show(news.run);
   }
-  const now = JSON.stringify([...known.values()].map((run) => [run.id, run.checkpoints]));
+  const now = JSON.stringify([...known.values()].map((run) => [run.id, run.checkpoints, run.evaluated]));
   if (now === checkpoints) return;
   checkpoints = now;
   void showModels();
@@ -49,6 +63,10 @@ async function showModels(): Promise<void> {
   try {
     const { models } = await server.get<{ models: ModelEntry[] }>('/api/models');
     tokens.showModels(models);
+    depth.showModels(models, [...known.values()]);
+    talk.setModel(models.some(({ id }) => id === 'given'));
+    const { evaluations } = await server.get<{ evaluations: EvaluationSummary[] }>('/api/evaluations');
+    depth.showAll(evaluations);
   } catch (error) {
     showTrouble(error);
   }
@@ -87,6 +105,8 @@ function showRoom(): void {
     else link.removeAttribute('aria-current');
     byId(`room-${link.hash.slice(1)}`, HTMLElement).hidden = !isHere;
   }
+  depth.open();
+  talk.open();
 }
 
 byId('key-form', HTMLFormElement).addEventListener('submit', (event) => {

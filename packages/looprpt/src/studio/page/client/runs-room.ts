@@ -50,6 +50,11 @@ export class RunsRoom {
     this.#listen();
   }
 
+  /** Ids of the chosen runs, in the list's order. */
+  get chosen(): string[] {
+    return this.#list.chosen;
+  }
+
   showAll(runs: readonly RunSummary[], lines: readonly string[]): void {
     this.#runs.clear();
     for (const run of runs) this.#runs.set(run.id, run);

@@ -21,10 +21,6 @@ export class Server {
     return (await response.json()) as T;
   }
 
-  async text(path: string, query: Readonly<Record<string, string>> = {}): Promise<string> {
-    return (await this.#ask(this.#address(path, query), {})).text();
-  }
-
   async post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
     const headers = { 'content-type': 'application/json' };
     const init = { method: 'POST', body: JSON.stringify(body), headers };
@@ -32,12 +28,13 @@ export class Server {
     return (await response.json()) as T;
   }
 
-  async remove(path: string): Promise<void> {
-    await this.#ask(path, { method: 'DELETE' });
+  async postForText(path: string, body: unknown): Promise<string> {
+    const headers = { 'content-type': 'application/json' };
+    return (await this.#ask(path, { method: 'POST', body: JSON.stringify(body), headers })).text();
   }
 
-  async blob(path: string): Promise<Blob> {
-    return (await this.#ask(path, {})).blob();
+  async remove(path: string): Promise<void> {
+    await this.#ask(path, { method: 'DELETE' });
   }
 
   /** What changes, until the connection ends. */
