@@ -104,6 +104,7 @@ describe.skipIf(executable === null)(`the other rooms${WHY}`, () => {
   });
 
   it('talks to the model, token by token', async () => {
+    await poll(async () => (await fetch(new URL('/ready', server.url))).status).toBe(200);
     const tab = await open('talk');
     const chat = tab.frameLocator('#talk-frame');
     // The model's own end tokens come early, and at random.
