@@ -151,7 +151,7 @@ RowWeights weighKeys(const QueryBlock& block, const Padded& pad, int64_t i, floa
 }
 
 template <typename Element, typename Products = ProductsOf<Element>>
-void forwardBlock(const AttentionShape& p, const Padded& pad, const HeadTables<typename Products::Word>& tables,
+void forwardBlock(const AttentionShape& p, const Padded& pad, const HeadTables<Products>& tables,
                   const QueryBlock& block, const HeadRows<Element>& out, float* logSumExp) {
   float* scores = threadScratch().get(kScores, kBlock * pad.S);
   float* result = threadScratch().get(kOut, kBlock * pad.D);
@@ -187,9 +187,8 @@ struct BlockGradients {
 
 // P = exp(S − lse), dP = dO·Vᵀ, dS = P ⊙ (dP − δ) with δ = dO·O
 template <typename Element, typename Products = ProductsOf<Element>>
-BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad,
-                              const HeadTables<typename Products::Word>& tables, const QueryBlock& block,
-                              const HeadResults<Element>& head) {
+BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad, const HeadTables<Products>& tables,
+                              const QueryBlock& block, const HeadResults<Element>& head) {
   Scratch& scratch = threadScratch();
   const BlockGradients d{scratch.get(kScores, kBlock * pad.S), scratch.get(kDScores, kBlock * pad.S),
                          scratch.get(kDOut, kBlock * pad.D)};
@@ -215,7 +214,7 @@ BlockGradients scoreGradients(const AttentionShape& p, const Padded& pad,
 }
 
 template <typename Element, typename Products = ProductsOf<Element>>
-void writeQueryGradients(const AttentionShape& p, const Padded& pad, const HeadTables<typename Products::Word>& tables,
+void writeQueryGradients(const AttentionShape& p, const Padded& pad, const HeadTables<Products>& tables,
                          const QueryBlock& block, const BlockGradients& d, int64_t b, int64_t h,
                          const MutableRows<Element>& dq) {
   const int64_t P = p.D / 2;

@@ -94,8 +94,8 @@ KeyRange rangeOf(const View* views, int64_t count) {
 }  // namespace
 
 template <typename Products, typename Element>
-HeadTables<typename Products::Word> packHead(const AttentionProblem<Element>& p, const Padded& pad, int64_t b,
-                                             int64_t g, bool backward) {
+HeadTables<Products> packHead(const AttentionProblem<Element>& p, const Padded& pad, int64_t b, int64_t g,
+                              bool backward) {
   const int64_t P = p.D / 2;
   const auto rowOf = [&](const Rows<Element>& rows, int64_t s) {
     return rows.data + b * rows.batchStride + s * rows.placeStride + g * p.D;
@@ -129,10 +129,10 @@ void packQueries(const AttentionProblem<Element>& p, const Padded& pad, int64_t 
   for (int64_t i = 0; i < kBlock; i += kRows) block.tileKeys[i / kRows] = rangeOf(block.views + i, kRows);
 }
 
-template HeadTables<float> packHead<FloatProducts>(const AttentionProblem<float>&, const Padded&, int64_t, int64_t,
-                                                   bool);
-template HeadTables<ProductsOf<BFloat16>::Word> packHead<ProductsOf<BFloat16>>(const AttentionProblem<BFloat16>&,
-                                                                               const Padded&, int64_t, int64_t, bool);
+template HeadTables<FloatProducts> packHead<FloatProducts>(const AttentionProblem<float>&, const Padded&, int64_t,
+                                                           int64_t, bool);
+template HeadTables<ProductsOf<BFloat16>> packHead<ProductsOf<BFloat16>>(const AttentionProblem<BFloat16>&,
+                                                                         const Padded&, int64_t, int64_t, bool);
 template void packQueries(const AttentionProblem<float>&, const Padded&, int64_t, int64_t, int64_t, QueryBlock&);
 template void packQueries(const AttentionProblem<BFloat16>&, const Padded&, int64_t, int64_t, int64_t, QueryBlock&);
 

@@ -76,14 +76,15 @@ void clearPadding(const Padded& pad, int64_t D, int64_t end, int64_t padded, T* 
 
 // Keys (rotated) and values of one key head: as [place][feature], and as [feature][place]; a word holds one element, or
 // two along the first dimension (attention_products.h).
-template <typename Word>
+template <typename Products>
 struct HeadTables {
+  using Word = typename Products::Word;
   const Word *keys, *keysT, *values, *valuesT;
 };
 
 template <typename Products, typename Element>
-HeadTables<typename Products::Word> packHead(const AttentionProblem<Element>& problem, const Padded& pad, int64_t b,
-                                             int64_t g, bool backward);
+HeadTables<Products> packHead(const AttentionProblem<Element>& problem, const Padded& pad, int64_t b, int64_t g,
+                              bool backward);
 
 // The keys that a query sees.
 struct View {

@@ -35,11 +35,15 @@ export class RowRandomness implements Randomness, Disposable {
     return this.#sigma === 0 ? hidden : scope(() => this.#noise(hidden, G, perRow).add(hidden));
   }
 
-  /** Noise of the shape of `hidden`, [B, G·Q, E], drawn for `perRow[b]` of every Q places, or for all. */
+  /**
+   * Noise of the shape of `hidden`, [B, G·Q, E], drawn for `perRow[b]` of every Q places, or for all. Half precision has the float32
+   * draws rounded: libtorch draws those many at a time, and bfloat16 one by one.
+   */
   #noise(hidden: Tensor, G: number, perRow: Int32Array | null): Tensor {
     const [B, GQ, E] = hidden.shape as [number, number, number];
     const Q = GQ / G;
-    const { dtype, device } = hidden;
+    const device = hidden.device;
+    const dtype = hidden.dtype === 'float64' ? 'float64' : 'float32';
     const everywhere = perRow === null || perRow.every((n) => n === Q);
     const noiseBGQE = (everywhere ? empty : zeros)([B, G, Q, E], { dtype, device });
     this.#generators.forEach(({ noise: generator }, b) => {
@@ -48,7 +52,7 @@ export class RowRandomness implements Randomness, Disposable {
       if (n === Q) row.normal_(0, this.#sigma, generator);
       else row.slice(2, 0, n).copy_(empty([1, G, n, E], { dtype, device }).normal_(0, this.#sigma, generator));
     });
-    return noiseBGQE.view(B, GQ, E);
+    return noiseBGQE.view(B, GQ, E).to({ dtype: hidden.dtype });
   }
 
   leaves(loop: number, leaveGM: Tensor, { perRow }: HardTokens): Tensor {
