@@ -17,7 +17,7 @@ export const hostileStrings: fc.Arbitrary<string> = fc.oneof(
       `a/../../${OUTSIDE}`,
       LINK,
       '/etc/passwd',
-      '/dev/zero',
+      '/dev/null',
       'x'.repeat(300),
       '__proto__',
       'constructor',

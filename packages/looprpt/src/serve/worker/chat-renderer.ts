@@ -2,8 +2,7 @@
  * A model's chat template in a process of its own, which may take only so long and so much memory for a chat. Chats are rendered
  * one after the other; one that takes too long is refused, the process is ended, and the next chat gets a new one.
  *
- * A process, not a thread: a thread that runs out of its heap within one allocation takes all of Node 20 with it, whatever its
- * resource limits say.
+ * A process, not a thread: resource limits of threads do not hold in every case.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { UserError } from '../../base/user-error.js';
