@@ -26,6 +26,8 @@ const EXAMPLES: Record<string, { args: string[]; prints: RegExp; leaves?: string
   },
   'own-objective.ts': { args: ['20', 'run'], prints: /step 20: CE \d\.\d+, \d\.\d+ loops\n/ },
   'own-data.ts': { args: ['2', 'run'], prints: /trained on 2 batches of sums: run/ },
+  // Without trackio's client it says so and ends.
+  'trackio.ts': { args: ['3', 'run'], prints: /^(3 steps in trackio's project looprpt\n|trackio is not installed)/m },
   'own-logger.ts': { args: ['3', 'run'], prints: /3 steps in .*metrics\.csv/, leaves: ['metrics.csv'] },
 };
 

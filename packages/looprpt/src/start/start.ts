@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { stages } from '../base/terminal/stages.js';
+import { writeWholeFile } from '../base/write-file.js';
 import { writeFigure } from '../eval/report/figure-file.js';
 import { percent } from '../eval/report/format.js';
 import type { ReportRun } from '../eval/report/input.js';
@@ -62,12 +63,17 @@ export async function runStart({ out, quiet, threads, seed, signal, text }: Star
     say(`frontier ${areas[0]} → ${areas.slice(1).join(', ')}`);
     return result;
   });
+  // Where the studio and `report` look for it.
+  for (const [i, arm] of setting.arms.entries())
+    writeWholeFile(join(folder, arm.folder, 'eval.json'), `${JSON.stringify(comparison.evaluations[i + 1])}\n`);
   const report = join(folder, REPORT);
   await stage.run('Report', async (say) => {
     await writePage(folder, report, setting, comparison, commandOf(text, out));
     say(report);
   });
-  process.stdout.write(`\n${startTables(comparison, process.stdout.isTTY ?? false)}\n\nreport: ${report}\n`);
+  process.stdout.write(
+    `\n${startTables(comparison, process.stdout.isTTY ?? false)}\n\nreport: ${report}\nlook closer: npx looprpt studio ${folder}\n`,
+  );
 }
 
 function commandOf(text: StartOptions['text'], out: string): string {

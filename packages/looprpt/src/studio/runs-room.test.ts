@@ -65,7 +65,13 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     expect(await row(tab, 'a').textContent()).toContain('finished');
     expect(await row(tab, 'a').textContent()).toContain('step 300 of 300');
     const titles = await tab.locator('.panel h2').allTextContents();
-    expect(titles.slice(0, 3)).toEqual(['Loss', `Loss part: ${HOSTILE}`, 'Mean loops']);
+    expect(titles.slice(0, 5)).toEqual([
+      'Loss',
+      'Mean loops',
+      'Exits by loop: a',
+      'Exits by loop: b',
+      `Loss part: ${HOSTILE}`,
+    ]);
     expect(titles).toEqual(expect.arrayContaining(['Exits by loop: a', 'Reward after loop 4', 'Gradient norm']));
     // The same step in every panel.
     await tab.getByLabel('Read at step').fill('100');

@@ -6,6 +6,7 @@ import type { Settings } from '../base/settings/assign.js';
 import { UserError } from '../base/user-error.js';
 import type { Documents } from '../data/documents/document.js';
 import { type CustomObjective, customObjective, type LossFunction } from '../objectives/custom.js';
+import { flatMetrics } from './metrics/flat.js';
 import type { MetricsRecord } from './metrics/record.js';
 import type { PresetName } from './presets.js';
 import { resolveRun } from './resolve.js';
@@ -48,6 +49,11 @@ export interface TrainOptions extends RunHooks {
    */
   data?: Documents | undefined;
   logger?: Logger | undefined;
+  /**
+   * After every step, its measurements as numbers by flat names, as dashboards take them: `loss`, `parts.crossEntropy`,
+   * `exitHistogram.1` … `exitHistogram.K`. What was not measured, and what is not finite, is left out.
+   */
+  onMetrics?: ((metrics: Record<string, number>, step: number) => void) | undefined;
 }
 
 /** A run that has ended. */
@@ -67,7 +73,7 @@ export interface TrainedRun extends RunOutcome {
  * );
  */
 export async function train(config: TrainConfig, options: TrainOptions = {}): Promise<TrainedRun> {
-  const { resume = false, extend = false, logger, onStep, onMessage, onCheckpoint, signal } = options;
+  const { resume = false, extend = false, logger, onStep, onMetrics, onMessage, onCheckpoint, signal } = options;
   const { settings, given } = withGiven(config, options);
   const say = (text: string): void => {
     onMessage?.(text);
@@ -79,6 +85,7 @@ export async function train(config: TrainConfig, options: TrainOptions = {}): Pr
     onMessage: say,
     onStep: (record, totalSteps) => {
       onStep?.(record, totalSteps);
+      onMetrics?.(flatMetrics(record), record.step);
       logger?.({ kind: 'step', record, totalSteps });
     },
     onCheckpoint: (timing) => {

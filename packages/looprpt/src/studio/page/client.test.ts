@@ -11,7 +11,7 @@ describe('quantities', () => {
       ...['exitHistogram.1', 'exitHistogram.10', 'exitHistogram.2', 'meanLoops', 'klTeacher', 'parts.klTeacher'],
     ]);
     expect(quantitiesOf(columns).map(({ title }) => title)).toEqual([
-      ...['Loss', 'Loss part: gate', 'Mean loops', 'Reward after loop 1', 'Reward after loop 2'],
+      ...['Loss', 'Mean loops', 'Loss part: gate', 'Reward after loop 1', 'Reward after loop 2'],
       ...['KL to the teacher (nats)', 'Memory (GiB)', 'own'],
     ]);
     expect(exitColumns(columns)).toEqual(['exitHistogram.1', 'exitHistogram.2', 'exitHistogram.10']);

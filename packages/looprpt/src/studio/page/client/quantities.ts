@@ -15,8 +15,8 @@ export interface Quantity {
 /** Quantities of fixed names, first to last; those of loops and parts are put in where they belong. */
 const KNOWN: readonly [column: string, title: string, scale?: number][] = [
   ['loss', 'Loss'],
-  ['parts', 'Loss part'],
   ['meanLoops', 'Mean loops'],
+  ['parts', 'Loss part'],
   ['exitEntropy', 'Exit entropy (nats)'],
   ['rewardByLoop', 'Reward after loop'],
   ['advantageSpread', 'Advantage spread (nats)'],
