@@ -20,7 +20,7 @@ import { loopbackOnly } from './host-name.js';
 import { chatJob, completionJob, wantsOf } from './job.js';
 import { type RequestIdVariables, requestId } from './request-id.js';
 import * as routes from './routes.js';
-import { chatRequest } from './schemas/chat.js';
+import { chatChunk, chatRequest } from './schemas/chat.js';
 import { completionRequest } from './schemas/completions.js';
 import { detokenizeRequest, tokenizeRequest } from './schemas/tokens.js';
 import { detokenize, tokenize, tokenizerInfoOf } from './tokens.js';
@@ -123,6 +123,7 @@ export function createApp(context: AppContext): OpenAPIHono<{ Variables: Request
     c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
   );
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.register('ChatCompletionChunk', chatChunk);
   app.openAPIRegistry.registerPath(routes.descriptionRoute);
   app.get(routes.descriptionRoute.path, (c) => c.json(describe(app, apiKey !== null)));
   for (const route of [routes.pageRoute, routes.pagePartRoute]) app.openAPIRegistry.registerPath(route);
@@ -132,6 +133,7 @@ export function createApp(context: AppContext): OpenAPIHono<{ Variables: Request
     return c.body(file.body, 200, { ...file.headers });
   });
 
+  for (const [path, methods] of methodsOf(app)) app.all(path, (c) => notAllowed(c.req.method, methods).response());
   app.notFound((c) => notFound(c.req.method, c.req.path).response());
   app.onError((error, c) => {
     const told = ApiError.of(error);
@@ -207,6 +209,22 @@ function notFound(method: string, path: string): ApiError {
   const instead = /^\/v1\/responses(\/|$)/.test(path) ? '; chats are answered at POST /v1/chat/completions' : '';
   const message = `there is no ${method} ${brief(path)}${instead}`;
   return new ApiError(404, 'invalid_request_error', message, { code: 'unknown_url' });
+}
+
+/** @returns for each path with a route the methods that it has */
+function methodsOf({ routes: all }: OpenAPIHono<{ Variables: RequestIdVariables }>): Map<string, string[]> {
+  const methods = new Map<string, string[]>();
+  for (const { method, path } of all) {
+    // A GET route answers HEAD too; ALL is middleware.
+    const names = method === 'GET' ? ['GET', 'HEAD'] : method === 'ALL' ? [] : [method];
+    if (names.length > 0) methods.set(path, [...new Set([...(methods.get(path) ?? []), ...names])]);
+  }
+  return methods;
+}
+
+function notAllowed(method: string, allow: readonly string[]): ApiError {
+  const message = `${brief(method)} is not for this path; it answers ${allow.join(' and ')}`;
+  return new ApiError(405, 'invalid_request_error', message, { code: 'method_not_allowed', allow });
 }
 
 function described(id: string, created: number, served: ServedModel) {

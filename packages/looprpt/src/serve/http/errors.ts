@@ -34,12 +34,14 @@ export class ApiError extends Error {
   readonly body: ErrorBody;
   /** Seconds after which to try again. */
   readonly retryAfter: number | undefined;
+  /** Methods that the path has. */
+  readonly #allow: readonly string[] | undefined;
 
   constructor(
     status: number,
     type: ErrorType,
     message: string,
-    more: { param?: string | null; code?: string; retryAfter?: number } = {},
+    more: { param?: string | null; code?: string; retryAfter?: number; allow?: readonly string[] } = {},
   ) {
     super(message);
     this.status = status;
@@ -48,6 +50,7 @@ export class ApiError extends Error {
       error: { message: brief(message, LONGEST), type, param: more.param ?? null, code: more.code ?? null },
     };
     this.retryAfter = more.retryAfter;
+    this.#allow = more.allow;
   }
 
   static invalid(message: string, param: string | null = null, code = 'invalid_value'): ApiError {
@@ -55,7 +58,9 @@ export class ApiError extends Error {
   }
 
   response(): Response {
-    const headers = this.retryAfter === undefined ? {} : { 'retry-after': String(this.retryAfter) };
+    const headers = new Headers();
+    if (this.retryAfter !== undefined) headers.set('retry-after', String(this.retryAfter));
+    if (this.#allow !== undefined) headers.set('allow', this.#allow.join(', '));
     return Response.json(this.body, { status: this.status, headers });
   }
 

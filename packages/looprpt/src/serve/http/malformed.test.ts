@@ -38,6 +38,17 @@ async function expectRefusal(response: Response): Promise<void> {
   expect(error.message).not.toContain('\n');
 }
 
+it('of a method that the path does not have are 405 and name those that it has', async () => {
+  const allowed = { '/v1/completions': 'POST', '/tokenize': 'POST', '/v1/models/tiny': 'GET, HEAD', '/': 'GET, HEAD' };
+  for (const [path, allow] of Object.entries(allowed))
+    for (const method of ['DELETE', 'PUT', 'OPTIONS', allow === 'POST' ? 'GET' : 'POST']) {
+      const response = await fetch(served.url + path, { method });
+      expect([path, method, response.status, response.headers.get('allow')]).toEqual([path, method, 405, allow]);
+      await expectRefusal(response);
+    }
+  expect((await fetch(`${served.url}/v1/models`, { method: 'HEAD' })).status).toBe(200);
+});
+
 async function expectAlive(): Promise<void> {
   for (const [path, , body] of ROUTES) expect((await send(path, JSON.stringify(body))).status).toBe(200);
   const { pool, prefixPages, running } = served.decoder.core;

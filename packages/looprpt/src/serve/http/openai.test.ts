@@ -416,6 +416,8 @@ describe('errors', () => {
       param: 'max_tokens',
       type: 'invalid_request_error',
     });
+    // litellm tells this case from others by these words.
+    await expect(failing({ max_tokens: 1000 })).rejects.toThrow(/this model's maximum context length is 128 tokens/);
     await expect(failing({ prompt: 'word '.repeat(200) })).rejects.toMatchObject({
       code: 'context_length_exceeded',
       param: 'prompt',

@@ -1,7 +1,7 @@
 /** Every route with what it takes and gives: the code is typed by these, and `/openapi.json` is written from them. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { errorBody } from './errors.js';
-import { chatChunk, chatCompletion, chatRequest } from './schemas/chat.js';
+import { chatCompletion, chatRequest } from './schemas/chat.js';
 import { completion, completionRequest } from './schemas/completions.js';
 import { health, model, modelList, readiness } from './schemas/models.js';
 import { detokenized, detokenizeRequest, tokenized, tokenizeRequest, tokenizerInfo } from './schemas/tokens.js';
@@ -9,6 +9,13 @@ import { detokenized, detokenizeRequest, tokenized, tokenizeRequest, tokenizerIn
 const json = <S extends z.ZodType>(schema: S) => ({ 'application/json': { schema } });
 const error = (description: string) => ({ description, content: json(errorBody) });
 const text = (type: string, description: string) => ({ description, content: { [type]: { schema: z.string() } } });
+
+/** One server-sent event; the last one's data is `[DONE]`. @param chunk the component that the others' data is */
+const events = (chunk: string) => {
+  const contentSchema = { $ref: `#/components/schemas/${chunk}` };
+  const told = { contentMediaType: 'application/json', contentSchema, description: 'a chunk, an error, or [DONE]' };
+  return { 'text/event-stream': { schema: z.object({ data: z.string().openapi(told as object) }) } };
+};
 
 const KEY = [{ bearer: [] }];
 const needsKey = { 401: error('no API key, or a wrong one') };
@@ -33,7 +40,7 @@ export const completionsRoute = createRoute({
   responses: {
     200: {
       description: 'the texts; with `stream`, chunks of the same shape as server-sent events',
-      content: { ...json(completion), 'text/event-stream': { schema: completion } },
+      content: { ...json(completion), ...events('Completion') },
     },
     ...generationErrors,
   },
@@ -48,7 +55,7 @@ export const chatRoute = createRoute({
   responses: {
     200: {
       description: 'the answers; with `stream`, chunks as server-sent events',
-      content: { ...json(chatCompletion), 'text/event-stream': { schema: chatChunk } },
+      content: { ...json(chatCompletion), ...events('ChatCompletionChunk') },
     },
     ...generationErrors,
   },

@@ -271,9 +271,6 @@ function mostTokens({ maxTokens, minTokens }: Job, { prompt, length, maxLength }
   if (maxTokens !== null && maxTokens <= fit) return maxTokens;
   if (maxTokens === null && fit > 0 && minTokens <= fit) return fit;
   const asked = maxTokens === null ? '' : ` and max_tokens is ${maxTokens}`;
-  throw new Refused({
-    message: `this server takes ${maxLength} tokens, prompt and text together; the prompt has ${length}${asked}`,
-    param: maxTokens !== null && fit > 0 ? 'max_tokens' : fieldOf(prompt),
-    code: 'context_length_exceeded',
-  });
+  const field = maxTokens !== null && fit > 0 ? 'max_tokens' : fieldOf(prompt);
+  throw Refused.tooLong(maxLength, `the prompt has ${length}${asked}`, field);
 }

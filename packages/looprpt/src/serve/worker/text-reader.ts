@@ -32,12 +32,7 @@ export class TextReader {
   /** @param param the request's field, for refusals @throws Refused, UserError */
   async read(text: string, param: string): Promise<Int32Array> {
     const bytes = Buffer.byteLength(text);
-    if (bytes > this.mostBytes)
-      throw new Refused({
-        message: `this server takes ${this.#maxLength} tokens, prompt and text together; the text is longer than so many can be`,
-        param,
-        code: 'context_length_exceeded',
-      });
+    if (bytes > this.mostBytes) throw Refused.tooLong(this.#maxLength, 'the text is longer than so many can be', param);
     const turnstile = bytes > LONG_BYTES ? this.#long : this.#short;
     return turnstile.run(() => this.#tokenizer.encode(text));
   }

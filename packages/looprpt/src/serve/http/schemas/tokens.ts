@@ -17,7 +17,12 @@ export const tokenizeRequest = z
     return_token_strs: z.boolean().nullish().describe('the text of each token too'),
   })
   .refine(({ prompt, messages }) => (prompt == null) !== (messages == null), 'give either prompt or messages')
-  .openapi('TokenizeRequest');
+  .openapi('TokenizeRequest', {
+    oneOf: [
+      { required: ['prompt'], properties: { prompt: { type: 'string' } } },
+      { required: ['messages'], properties: { messages: { type: 'array' } } },
+    ],
+  });
 
 export type TokenizeRequest = z.output<typeof tokenizeRequest>;
 
