@@ -5,7 +5,9 @@ import { APICallError, generateText, streamText } from 'ai';
 const { BASE_URL, MODEL: model } = process.env;
 const provider = createOpenAICompatible({ name: 'looprpt', baseURL: `${BASE_URL}/v1`, includeUsage: true });
 const common = { maxOutputTokens: 8, seed: 1, maxRetries: 0 };
-const chat = { ...common, model: provider(model), prompt: 'map ad bf | b' };
+// The model would end most answers at once.
+const providerOptions = { looprpt: { min_tokens: 8 } };
+const chat = { ...common, model: provider(model), prompt: 'map ad bf | b', providerOptions };
 
 async function tried(what, work) {
   const [saw, ok] = await work().catch((error) => [`${error.constructor.name}: ${error.message}`, false]);
@@ -18,7 +20,10 @@ await tried('generateText, streamText', async () => {
   let text = '';
   for await (const part of stream.textStream) text += part;
   const { outputTokens } = await stream.usage;
-  return [`${outputTokens} tokens, streamed the same`, text === whole.text && outputTokens === whole.usage.outputTokens];
+  return [
+    `${outputTokens} tokens, streamed the same`,
+    text === whole.text && outputTokens === whole.usage.outputTokens,
+  ];
 });
 
 await tried('completionModel', async () => {
@@ -27,8 +32,9 @@ await tried('completionModel', async () => {
 });
 
 await tried('providerOptions with loop', async () => {
-  const { response } = await generateText({ ...chat, providerOptions: { looprpt: { loop: { exit_threshold: 0.5 } } } });
-  const { loops } = response.body.usage;
+  const loop = { exit_threshold: 0.5 };
+  const asked = { ...chat, providerOptions: { looprpt: { ...providerOptions.looprpt, loop } } };
+  const { loops } = (await generateText(asked)).usage.raw;
   return [`usage.loops ${loops.toFixed(2)}`, loops >= 1 && loops <= 4];
 });
 
@@ -42,5 +48,8 @@ await tried('a stream that is aborted', async () => {
 
 await tried('more tokens than fit', async () => {
   const error = await generateText({ ...chat, maxOutputTokens: 100000 }).catch((caught) => caught);
-  return [`${error.name} ${error.statusCode}: ${error.message}`, APICallError.isInstance(error) && error.statusCode === 400];
+  return [
+    `${error.name} ${error.statusCode}: ${error.message}`,
+    APICallError.isInstance(error) && error.statusCode === 400,
+  ];
 });

@@ -10,7 +10,8 @@ from langchain_openai import ChatOpenAI, OpenAI
 
 URL, MODEL = os.environ["BASE_URL"], os.environ["MODEL"]
 settings = {"base_url": f"{URL}/v1", "api_key": "none", "model": MODEL, "max_retries": 0, "seed": 1}
-chat = ChatOpenAI(**settings, max_tokens=8)
+# The model would end most answers at once.
+chat = ChatOpenAI(**settings, max_tokens=8, extra_body={"min_tokens": 8})
 
 
 def tried(what, work):

@@ -4,7 +4,9 @@ import OpenAI from 'openai';
 const { BASE_URL, MODEL: model } = process.env;
 const client = new OpenAI({ baseURL: `${BASE_URL}/v1`, apiKey: 'none', maxRetries: 0 });
 const prompt = { model, prompt: 'map ad bf ce | b 2', max_tokens: 8, seed: 1 };
-const chat = { model, messages: [{ role: 'user', content: 'map ad bf | b' }], max_tokens: 8, seed: 1 };
+// The model would end most answers at once.
+const more = { max_tokens: 8, min_tokens: 8, seed: 1 };
+const chat = { model, messages: [{ role: 'user', content: 'map ad bf | b' }], ...more };
 
 async function tried(what, work) {
   const [saw, ok] = await work().catch((error) => [`${error.constructor.name}: ${error.message}`, false]);
