@@ -3,6 +3,7 @@ import { intervalsTable } from './claims-markdown.js';
 import { facts } from './facts.js';
 import { FIGURES } from './figures/study-figures.js';
 import { folded, markdownTable } from './markdown-pieces.js';
+import { paperTable } from './paper-points.js';
 import type { StudyResult } from './result.js';
 import { shownArms } from './shown.js';
 import { armTable, budgetsOf, detailTable, narrow, ruleTable, type Table, tuningTable } from './table.js';
@@ -24,6 +25,7 @@ export function studyMarkdown(result: StudyResult): string {
     `# ${study.title}`,
     `**Verdict.** ${verdict(result)}`,
     ...budgets.map((budget) => tableSection(narrow(armTable(result, budget)))),
+    ...(study.regime === 'd' ? [tableSection(paperTable(result))] : []),
     ...shown(false),
     `## What was compared\n\n${facts(result)
       .map(({ what, text }) => `- **${what}.** ${text}`)

@@ -13,11 +13,13 @@ import {
 import { transferLeads, transferTextLeads } from './leads.js';
 import { math, mathConfirm, mathLarge } from './math.js';
 import { modes } from './modes.js';
-import { transfer, transferText } from './transfer.js';
+import { transfer, transferLarge, transferMild, transferText } from './transfer.js';
 
 export const STUDIES: readonly Study[] = [
   transfer,
+  transferMild,
   transferText,
+  transferLarge,
   hopShort,
   hopEndlessConfirm,
   hopFiniteConfirm,
