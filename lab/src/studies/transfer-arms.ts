@@ -53,6 +53,10 @@ export const TRANSFER_ARMS: readonly ArmInput[] = [
   allTokensArm({ name: 'all-tokens', title: 'LoopRPT on all tokens', role: 'variant' }),
   allTokensArm({ name: 'all-tokens-plain', title: 'the same, w = π', role: 'variant' }, { kappa: 0 }),
   allTokensArm(
+    { name: 'first-loop', title: 'the same, labels at loop 1 alone', role: 'ablation' },
+    { kappa: 0, weights: 'first' },
+  ),
+  allTokensArm(
     { name: 'stage1-policy', title: 'stage I, gate by policy gradient too', role: 'variant' },
     { gamma: 0.1, kappa: 0, lambdaBase: 0.02, weightGradient: 'backbone', entropyGradient: 'backbone' },
   ),

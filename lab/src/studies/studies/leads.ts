@@ -26,6 +26,7 @@ const LEADS: readonly ArmInput[] = [
   lead('uniform-06', { uniformShare: 0.6 }),
   lead('uniform', { weights: 'uniform' }),
   lead('uniform-no-kappa', { weights: 'uniform', kappa: 0 }),
+  lead('first', { weights: 'first', kappa: 0 }),
   lead('depth', { weights: 'depth' }),
   lead('uniform-hardest', { weights: 'uniform', ...HARDEST }),
   lead('stage1-hardest', { ...STAGE1, ...HARDEST }),

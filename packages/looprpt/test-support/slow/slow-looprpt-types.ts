@@ -41,8 +41,8 @@ export interface SlowLoopRptSettings extends TeacherSettings, AdvantageSettings 
   stepAdvantage: 'token' | 'batch' | 'none' | null;
   /** Share of the last loop in it; null: all loops alike. */
   distillAnchor: number | null;
-  /** The distribution over loops in w_k: π, 1/K, or k in proportion. */
-  weights: 'policy' | 'uniform' | 'depth';
+  /** The distribution over loops in w_k: π, 1/K, k in proportion, or loop 1 alone. */
+  weights: 'policy' | 'uniform' | 'depth' | 'first';
   /** Share of 1/K beside π in it. */
   uniformShare: number;
 }

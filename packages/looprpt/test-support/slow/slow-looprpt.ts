@@ -204,6 +204,7 @@ function weightDistribution(
 ): number[] {
   const K = exitPdf.length;
   if (weights === 'uniform') return exitPdf.map(() => 1 / K);
+  if (weights === 'first') return exitPdf.map((_, k) => (k === 0 ? 1 : 0));
   if (weights === 'depth') return exitPdf.map((_, k) => (2 * (k + 1)) / (K * (K + 1)));
   const own = weightGradient === 'none' ? exitPdf : pdfReaching(weightGradient);
   return own.map((p) => (1 - uniformShare) * p + uniformShare / K);

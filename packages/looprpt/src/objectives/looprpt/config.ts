@@ -98,9 +98,11 @@ export const loopRptConfigSchema = z
       .describe('how far L_PG reaches: the gate alone, or the backbone too, where nothing in the paper stops it'),
     entropyGradient: reach.default('gate').describe('how far the entropy bonus reaches'),
     weights: z
-      .enum(['policy', 'uniform', 'depth'])
+      .enum(['policy', 'uniform', 'depth', 'first'])
       .default('policy')
-      .describe('distribution over loops in w_k: π (as in the paper), the same for every loop, or in proportion to k'),
+      .describe(
+        'distribution over loops in w_k: π (as in the paper), the same for every loop, in proportion to k, or loop 1 alone',
+      ),
     uniformShare: z
       .number()
       .min(0)

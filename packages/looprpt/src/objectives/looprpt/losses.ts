@@ -15,10 +15,11 @@ export function closedPolicyLoss(pdfKM: Tensor, advantagesKM: Tensor): Tensor {
   return pdfKM.mul(advantagesKM).sum(0).mean().neg();
 }
 
-/** A distribution over loops that is the same for every token, [K, 1] beside π [K, M]: uniform, or in proportion to k. */
-export function loopProfile(kind: 'uniform' | 'depth', pdfKM: Tensor): Tensor {
+/** A distribution over loops that is the same for every token, [K, 1] beside π [K, M]: uniform, in proportion to k, or loop 1 alone. */
+export function loopProfile(kind: 'uniform' | 'depth' | 'first', pdfKM: Tensor): Tensor {
   const K = pdfKM.size(0);
-  const heights = Array.from({ length: K }, (_, k) => (kind === 'depth' ? k + 1 : 1));
+  const height = { uniform: () => 1, depth: (k: number) => k + 1, first: (k: number) => Number(k === 0) }[kind];
+  const heights = Array.from({ length: K }, (_, k) => height(k));
   const total = heights.reduce((sum, height) => sum + height, 0);
   return tensor(heights, { dtype: pdfKM.dtype, device: pdfKM.device }).div(total).view(K, 1);
 }

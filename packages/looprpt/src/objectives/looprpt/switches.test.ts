@@ -37,6 +37,7 @@ describe('a component that is off', () => {
     { rho: 1, policy: 'closed' },
     { alpha: 0, klFrom: 'noisy', rollouts: 'full' },
     { uniformShare: 0.4 },
+    { weights: 'first' },
     { uniformShare: 0.3, weightGradient: 'backbone' },
     { ...none, delta: 1, klFrom: 'noisy', rollouts: 'full' },
     { delta: 0, klFrom: 'noisy', rollouts: 'full' },
