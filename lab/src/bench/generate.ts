@@ -22,6 +22,7 @@ function numbers(min: number): (text: string) => number[] {
 const known = MODELS.map(({ name }) => name);
 
 function models(text: string): string[] {
+  if (text === 'none') return [];
   const names = text.split(',');
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' is none of ${known.join(', ')}.`);
@@ -31,10 +32,13 @@ function models(text: string): string[] {
 const {
   out,
   models: names,
+  trained,
   ...options
 } = new Command('bench:generate')
-  .description('Times batched decoding at full depth and with early exits. About ten minutes on idle cores.')
-  .option('--models <names>', `of ${known.join(', ')}`, models, ['0.1M', '2M', '12M'])
+  .description(
+    'Times batched decoding at full depth, with early exits and with speculation over depth. About ten minutes on idle cores.',
+  )
+  .option('--models <names>', `of ${known.join(', ')}, or none`, models, ['0.1M', '2M', '12M'])
   .option('--batches <list>', 'sequences at once', numbers(1), [1, 8, 32])
   .option('--thresholds <list>', 'of the exit gate', numbers(0), [0.4, 0.6, 0.8, 0.95])
   .option('--prompt <n>', 'tokens of a prompt', integer(1), 32)
@@ -43,6 +47,9 @@ const {
   .option('--temperature <t>', '0 is greedy', Number, 0.8)
   .option('--threads <n>', 'of each side', integer(1), defaultThreads(process.env))
   .option('--device <device>', 'of ours; the peer is measured on the CPU only', 'cpu')
+  .option('--trained <folders>', 'trained models, for speculation and both caches; none: leave them out', (text) =>
+    text.split(','),
+  )
   .option('--no-peer', 'leave the PyTorch peer out')
   .option('--python <path>', 'the Python for the peer (default: one that has PyTorch)')
   .option('--out <file>', 'write the JSON there, too')
@@ -54,7 +61,11 @@ try {
   // Before the engine is loaded.
   prepareThreads(process.env, options.threads);
   const { benchGenerate } = await import('./generate/run.js');
-  const result = await benchGenerate({ ...options, models: MODELS.filter(({ name }) => names.includes(name)) });
+  const result = await benchGenerate({
+    ...options,
+    models: MODELS.filter(({ name }) => names.includes(name)),
+    trained: trained?.join() === 'none' ? [] : trained,
+  });
   if (out !== undefined) writeWholeFile(out, `${JSON.stringify(result)}\n`);
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

@@ -14,9 +14,12 @@ import { median } from '../statistics.js';
 import { callersStretch, type DecodingShape, decoderStretch, type Stretch } from './decoding.js';
 import { type PeerRound, peerRound } from './peer-decoding.js';
 import { type Row, summarize, tokensPerSecond } from './summary.js';
+import { benchTrained, TRAINED, trainedTable } from './trained.js';
 
 export interface GenerateBenchOptions {
   models: readonly BenchModel[];
+  /** Folders; default: those of the repository. */
+  trained?: readonly string[] | undefined;
   batches: readonly number[];
   thresholds: readonly number[];
   prompt: number;
@@ -32,7 +35,7 @@ export interface GenerateBenchOptions {
 }
 
 /** The benchmark of one model. */
-interface Settings extends Omit<GenerateBenchOptions, 'models' | 'python'> {
+interface Settings extends Omit<GenerateBenchOptions, 'models' | 'trained' | 'python'> {
   model: BenchModel;
   tokens: number;
   reps: number;
@@ -63,7 +66,7 @@ export interface ModelResult {
 
 /** @returns what the JSON holds, too */
 export async function benchGenerate(options: GenerateBenchOptions): Promise<object> {
-  const { models, python, ...common } = options;
+  const { models, trained = TRAINED, python, ...common } = options;
   const peer = options.peer && options.device === 'cpu';
   setThreads(options.threads);
   const libtorch = engineBuild().libtorch.version;
@@ -77,11 +80,16 @@ export async function benchGenerate(options: GenerateBenchOptions): Promise<obje
     print(`${model.name}\n\n${tableOf(rows)}\n`);
     results.push({ model, tokens: settings.tokens, reps: settings.reps, rows });
   }
+  const { batches, thresholds, prompt, temperature, threads, device } = options;
+  const trainedRows = await benchTrained(
+    { models: trained, batches, tokens: options.tokens ?? 96, reps: options.reps ?? 9, temperature, threads },
+    say,
+  );
+  if (trainedRows.length > 0) print(`${trainedTable(trainedRows)}\n`);
   const machine = { cpu: cpus()[0]?.model ?? null, cores: availableParallelism() };
   const software = { libtorch, pytorch: found?.version ?? null, node: process.versions.node };
-  const { batches, thresholds, prompt, temperature, threads, device } = options;
   const settings = { loops: LOOPS, batches, thresholds, prompt, temperature, threads, device };
-  const json = { bench: 'generate', machine, software, settings, results };
+  const json = { bench: 'generate', machine, software, settings, results, trained: trainedRows };
   print(JSON.stringify(json));
   return json;
 }

@@ -22,7 +22,7 @@ import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
 import type { DecodeRequest, TokenEvent } from './request.js';
-import { type PassRow, Scheduler } from './scheduler.js';
+import { type PassRow, type Plan, Scheduler } from './scheduler.js';
 import { Sequence } from './sequence.js';
 import { SequenceSlots } from './sequence-slots.js';
 import { type DraftCounts, Speculation, speculateConfig } from './speculation.js';
@@ -148,7 +148,7 @@ export class DecoderCore implements Disposable {
     const started = this.#clock();
     const { rows, kept } = this.#scheduler.plan();
     if (rows.length === 0) return null;
-    for (const { job, position, row } of kept) this.#keep(job, position, row);
+    if (kept.length > 0) this.#keep(kept);
     const speculates = beginDrafts(rows, this.#speculation);
     const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
     this.#stateNE?.dispose();
@@ -239,10 +239,14 @@ export class DecoderCore implements Disposable {
     return new Drafts(settings.data, this.#speculation, ids.length);
   }
 
-  #keep(sequence: Sequence, position: number, row: number): void {
-    const [place] = this.#kept.keep(this.#stateNE!, [row]);
-    const places = this.#places.get(sequence) ?? new Map<number, number>();
-    this.#places.set(sequence, places.set(position, place!));
+  #keep(kept: Plan<Sequence>['kept']): void {
+    const rows = kept.map(({ row }) => row);
+    for (const [k, place] of this.#kept.keep(this.#stateNE!, rows).entries()) {
+      const { job, position } = kept[k]!;
+      const places = this.#places.get(job);
+      if (places) places.set(position, place);
+      else this.#places.set(job, new Map([[position, place]]));
+    }
   }
 
   #drop(sequence: Sequence, position: number): void {

@@ -9,9 +9,15 @@
 /** Least probability of being right, the boldest first; the last drafts nothing. */
 const BOUNDS = [0.3, 0.55, 0.75, 0.9, Number.POSITIVE_INFINITY];
 const FIRST = 1;
-/** Passes of a try, and those at its beginning that still belong to the one before. */
-const PASSES = 20;
+/** Of a try, at least: passes, and milliseconds up to so many passes. Those at its beginning still belong to the one before. */
+const PASSES = 12;
+const MILLISECONDS = 15;
+const MOST_PASSES = 80;
 const SETTLING = 4;
+/** Tries of each bound before one is chosen; the first finds the code cold and is forgotten. */
+const FIRST_TRIES = 2;
+/** How much cheaper than none drafts must be. */
+const GAIN = 0.98;
 /** Of so many tries of the cheapest one goes to a neighbour. */
 const AGAIN = 12;
 /** How much a try counts. */
@@ -44,17 +50,18 @@ export class Pace {
     return BOUNDS[this.#batch.current]!;
   }
 
-  /** What the pass that was begun took. @param tokens that became certain in it */
+  /** What the pass that was begun took. @param time in milliseconds @param tokens that became certain in it */
   record(time: number, tokens: number): void {
     if (++this.#passes > SETTLING) {
       this.#time += time;
       this.#tokens += tokens;
     }
-    if (this.#passes < SETTLING + PASSES || this.#tokens === 0) return;
+    const passes = this.#passes - SETTLING;
+    if (this.#tokens === 0 || passes < PASSES || (this.#time < MILLISECONDS && passes < MOST_PASSES)) return;
     const batch = this.#batch;
     const tried = batch.bounds[batch.current]!;
     const cost = this.#time / this.#tokens;
-    tried.cost += (tried.tries === 0 ? 1 : NEWS) * (cost - tried.cost);
+    tried.cost += (tried.tries < FIRST_TRIES ? 1 : NEWS) * (cost - tried.cost);
     tried.tries++;
     batch.tries++;
     batch.current = nextOf(batch);
@@ -79,14 +86,15 @@ export class Pace {
 
 function nextOf({ bounds, tries }: Batch): number {
   const last = bounds.length - 1;
+  const leastTried = (some: readonly number[]): number =>
+    some.reduce((a, b) => (bounds[b]!.tries < bounds[a]!.tries ? b : a));
   // Without drafts first: what all others are to beat.
   if (bounds[last]!.tries === 0) return last;
-  const untried = bounds.findIndex((tried) => tried.tries === 0);
-  if (untried >= 0) return untried;
-  const best = bounds.reduce((least, { cost }, b) => (cost < bounds[least]!.cost ? b : least), 0);
+  if (bounds.some((tried) => tried.tries < FIRST_TRIES)) return leastTried([...bounds.keys()]);
+  const cheapest = bounds.reduce((least, { cost }, b) => (cost < bounds[least]!.cost ? b : least), 0);
+  const best = bounds[cheapest]!.cost < GAIN * bounds[last]!.cost ? cheapest : last;
   if (tries % AGAIN !== 0) return best;
-  const neighbours = [best - 1, best + 1].filter((b) => b >= 0 && b <= last);
-  return neighbours.reduce((a, b) => (bounds[b]!.tries < bounds[a]!.tries ? b : a));
+  return leastTried([best - 1, best + 1, last].filter((b) => b >= 0 && b <= last && b !== best));
 }
 
 /** Numbers of sequences that are alike. */
