@@ -30,6 +30,10 @@ def arguments():
     p.add_argument('--foreach', type=int, default=1, help='AdamW(foreach=...)')
     p.add_argument('--share-first-loop', type=int, default=1, help='full rollouts start after loop 1 (exact)')
     p.add_argument('--plain-env', action='store_true', help='only thread counts and the passive wait policy')
+    p.add_argument('--autocast', action='store_true', help='bfloat16 autocast: float32 weights, products in bfloat16')
+    p.add_argument('--compile', action='store_true', help='torch.compile of a layer and of the head')
+    p.add_argument('--attention', choices=('sdpa', 'products'), default='sdpa',
+                   help='PyTorch 2: the fused operator or plain products and a softmax')
     p.add_argument('--model', help='checkpoint folder instead of a random model of the given shape')
     p.add_argument('--tokens', help='file of int32, steps x batch x (seq + 1) token ids, instead of random ones')
     p.add_argument('--worker', help='be the process of one mode: a step for each line on stdin, a line of JSON for each step')
@@ -74,8 +78,12 @@ def worker(a):
             reply(gflops=benchenv.sgemm_gflops(shapes), torch=torch.__version__, threads=torch.get_num_threads(),
                   env=benchenv.shown())
         return
+    import looprpt
+    import ouro
     from looprpt import Trainer
     from ouro import OuroConfig, OuroForCausalLM
+    if a.attention == 'products':
+        ouro.HAS_SDPA = False
     before = peak_mb()
     torch.manual_seed(a.seed)
     model = OuroForCausalLM.load(a.model) if a.model else OuroForCausalLM(OuroConfig(
@@ -83,10 +91,18 @@ def worker(a):
         num_attention_heads=a.heads, total_ut_steps=a.loops))
     trainer = Trainer(model, a.worker, foreach=bool(a.foreach), rho=a.rho, G=a.rollouts,
                       share_first_loop=bool(a.share_first_loop))
+    if a.compile:
+        for m in (model, trainer.teacher):
+            for layer in m.model.layers if m is not None else ():
+                layer.forward = torch.compile(layer.forward)
+        looprpt.token_logp = torch.compile(looprpt.token_logp)
+    def step(ids, target):
+        with torch.autocast('cpu', torch.bfloat16, enabled=a.autocast):
+            return trainer.step(ids, target)
     for _, batch in zip(sys.stdin, batches(a)):                  # one line, one step
         ids, target = batch[:, :-1].contiguous(), batch[:, 1:].contiguous()
         t, c, b = time.perf_counter(), time.process_time(), busy()
-        loss, parts = trainer.step(ids, target)
+        loss, parts = step(ids, target)
         t, c, b = time.perf_counter() - t, time.process_time() - c, busy() - b
         reply(seconds=t, cpu=c, others=max(0.0, (b - c) / t), loss=loss, parts=parts, rss=peak_mb(), rss_import=before,
               parameters=sum(p.numel() for p in model.parameters()))

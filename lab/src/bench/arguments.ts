@@ -20,6 +20,8 @@ export interface WorkerArguments {
   shape: BatchShape;
   threads: number;
   files: CaseFiles;
+  /** Of ours. */
+  dtype?: 'float32' | 'bfloat16' | undefined;
 }
 
 export function toArgv({ worker, model, shape, threads, files }: WorkerArguments): string[] {
@@ -43,6 +45,7 @@ const schema = z.strictObject({
   batch: size,
   seq: size,
   threads: size,
+  dtype: z.enum(['float32', 'bfloat16']).default('float32'),
 });
 
 /** The inverse, for our worker. @throws if anything is missing or unknown */
@@ -55,8 +58,16 @@ export function fromArgv(argv: string[]): WorkerArguments {
     batch: B,
     seq: T,
     threads,
+    dtype,
     ...shape
   } = schema.parse(parseArgs({ args: argv, options }).values);
   const { hidden, layers, heads, ffn, vocab } = shape;
-  return { worker, model: { hidden, layers, heads, ffn, vocab }, shape: { B, T }, threads, files: { model, tokens } };
+  return {
+    worker,
+    model: { hidden, layers, heads, ffn, vocab },
+    shape: { B, T },
+    threads,
+    files: { model, tokens },
+    dtype,
+  };
 }

@@ -37,7 +37,7 @@ async function answers(worker: StepWorker, lines: string): Promise<unknown[]> {
 describe('a worker of ours', () => {
   it('takes the arguments that it is given', async () => {
     const args = await prepared('stage1');
-    expect(fromArgv(toArgv(args))).toEqual(args);
+    expect(fromArgv(toArgv(args))).toEqual({ ...args, dtype: 'float32' });
     expect(() => fromArgv(toArgv(args).slice(2))).toThrow();
     expect(() => fromArgv([...toArgv(args), '--other', '1'])).toThrow();
   });

@@ -23,12 +23,12 @@ export class StepWorker implements Disposable {
   readonly #rssBefore = peakMB();
   #steps = 0;
 
-  constructor({ worker, shape, files }: Pick<WorkerArguments, 'worker' | 'shape' | 'files'>) {
+  constructor({ worker, shape, files, dtype }: Pick<WorkerArguments, 'worker' | 'shape' | 'files' | 'dtype'>) {
     const { objective, recomputeLoops } = MODES.find(({ name }) => name === worker)!;
     const { optimizer, teacherDecay, seed } = runConfig(objective, shape);
     this.#learningRate = optimizer.learningRate;
     this.#batches = readBatches(files.tokens, shape);
-    const student = Object.assign(loadModel(files.model), { recomputeLoops });
+    const student = Object.assign(loadModel(files.model, { dtype }), { recomputeLoops });
     this.#trainer = new Trainer({ student, objective: objectiveOf(objective), optimizer, teacherDecay, seed });
   }
 
