@@ -10,8 +10,8 @@ import { HOP_BASE } from '../../checkpoint/shipped.js';
 import type { ChoiceResult, TasksResult } from './task-result.js';
 
 const RECORDS = 40;
-/** Whose tokenizer the harness counts with: the server's. */
-const REMOTE = ['tokenizer_backend=remote', 'num_concurrent=2'];
+/** The harness counts with the server's tokenizer and sends texts, so that all three of its routes have their part. */
+const REMOTE = ['tokenizer_backend=remote', 'tokenized_requests=False', 'num_concurrent=2'];
 
 it('lm-evaluation-harness has the same scores, to the digit', { timeout: 300_000 }, async ({ skip }) => {
   const harness = findHarness();
