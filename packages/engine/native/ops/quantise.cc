@@ -113,13 +113,22 @@ struct Coder {
     if (g.scale == 0) return g.zero;
     return std::min(highest, std::max(lowest, static_cast<int>(std::lrintf(w / g.scale)) + g.zero));
   }
-  double error(const float* w, int64_t count, const GroupCode& g) const {
-    double sum = 0;
-    for (int64_t k = 0; k < count; ++k) {
-      const float off = g.scale * static_cast<float>(code(w[k], g) - g.zero) - w[k];
+  // The squared error of a group, a vector at a time; only candidates are compared by it.
+  float error(const float* w, int64_t count, const GroupCode& g) const {
+    constexpr float kRound = 12582912.0f;  // adding and subtracting it rounds to a whole number
+    const float inverse = 1.0f / g.scale;
+    const simd::Vec low = simd::splat(static_cast<float>(lowest - g.zero));
+    const simd::Vec high = simd::splat(static_cast<float>(highest - g.zero));
+    simd::Vec sum{};
+    for (int64_t k = 0; k < count; k += simd::kLanes) {
+      const simd::Vec value = k + simd::kLanes <= count ? simd::load(w + k) : simd::loadPart(w + k, count - k);
+      simd::Vec whole = (value * inverse + kRound) - kRound;
+      whole = simd::select(whole < low, low, whole);
+      whole = simd::select(whole > high, high, whole);
+      const simd::Vec off = whole * g.scale - value;
       sum += off * off;
     }
-    return sum;
+    return simd::sum(sum);
   }
   // The best of a few ranges: the whole one, and shrunken ones; without zeros with either sign at the longer end.
   GroupCode best(const float* w, int64_t count) const {
@@ -130,11 +139,11 @@ struct Coder {
     }
     GroupCode best{0, withZeros ? lowest : (lowest + highest + 1) / 2};
     if (least == 0 && most == 0) return best;
-    double smallest = std::numeric_limits<double>::infinity();
+    float smallest = std::numeric_limits<float>::infinity();
     const int middle = (lowest + highest + 1) / 2, steps = highest - lowest;
     const auto consider = [&](GroupCode g) {
       if (!std::isfinite(g.scale) || g.scale == 0) return;
-      const double e = error(w, count, g);
+      const float e = error(w, count, g);
       if (e < smallest) smallest = e, best = g;
     };
     const int candidates = steps > 15 ? 3 : 9;

@@ -12,6 +12,7 @@ import { type LoopLMConfig, parseOuroConfig } from '../model/config.js';
 import { LoopLM } from '../model/loop-lm.js';
 import { emptyWeights, upstreamTensors, type Weights } from '../model/weights.js';
 import { parseJson } from '../text/tokenizer-config.js';
+import { quantisationName, storedQuantisation } from './quantisation.js';
 import { quoted } from './safetensors/header.js';
 import { type CheckpointTensor, CONFIG_FILE, StoredModel } from './stored-model.js';
 
@@ -39,6 +40,11 @@ export function readModelConfig(dir: string): LoopLMConfig {
  */
 export function loadModel(dir: string, options: LoadOptions = {}): LoopLM {
   const config = readModelConfig(dir);
+  const quantisation = storedQuantisation(dir);
+  if (quantisation)
+    throw new UserError(
+      `${dir}: its weights are ${quantisationName(quantisation)}, which are only read, on the CPU; train the model that they were made from`,
+    );
   using stored = new StoredModel(dir);
   checkTensors(config, stored.tensors, dir);
   const dtype = options.dtype ?? commonDType(stored.tensors.values());
@@ -64,7 +70,7 @@ function fill(weights: Weights, config: LoopLMConfig, tensors: ReadonlyMap<strin
     });
 }
 
-function checkFinite(values: Tensor, { name, path }: CheckpointTensor, problem: string): void {
+export function checkFinite(values: Tensor, { name, path }: CheckpointTensor, problem: string): void {
   const at = firstNonFinite(values);
   if (at !== null) throw new UserError(`${path}: tensor ${quoted(name)}: the element at [${at.join(', ')}] ${problem}`);
 }
@@ -74,7 +80,7 @@ const TIED_HEAD = 'lm_head.weight';
 /** Buffers of older transformers, which follow from the configuration. */
 const RECOMPUTED = /(^|\.)rotary_emb\.inv_freq$/;
 
-function checkTensors(config: LoopLMConfig, tensors: ReadonlyMap<string, CheckpointTensor>, dir: string): void {
+export function checkTensors(config: LoopLMConfig, tensors: ReadonlyMap<string, CheckpointTensor>, dir: string): void {
   const expected = new Map(upstreamTensors(config).map((tensor) => [tensor.name, tensor]));
   const missing = [...expected.keys()].filter((name) => !tensors.has(name));
   if (missing.length > 0) throw new UserError(`${dir}: ${few(missing, 'is missing', 'are missing')}`);
@@ -112,7 +118,7 @@ function few(names: readonly string[], one: string, many: string): string {
   return `tensor${names.length > 1 ? 's' : ''} ${shown}${rest} ${names.length > 1 ? many : one}`;
 }
 
-function commonDType(tensors: Iterable<CheckpointTensor>): DType {
+export function commonDType(tensors: Iterable<CheckpointTensor>): DType {
   const dtypes = new Set(Array.from(tensors, ({ dtype }) => dtype));
   const [first] = dtypes;
   if (dtypes.size === 1) return first!;

@@ -14,6 +14,7 @@ import { generateCommand } from './commands/generate.js';
 import { launchCommand } from './commands/launch.js';
 import { lensCommand } from './commands/lens.js';
 import { pretrainCommand } from './commands/pretrain.js';
+import { quantizeCommand } from './commands/quantize.js';
 import { reportCommand } from './commands/report.js';
 import { serveCommand } from './commands/serve.js';
 import { setupCommand } from './commands/setup.js';
@@ -59,6 +60,7 @@ export function program(cli: Cli): CommandUnknownOpts {
     .addCommand(lensCommand(cli))
     .addCommand(generateCommand(cli))
     .addCommand(serveCommand(cli))
+    .addCommand(quantizeCommand(cli))
     .addCommand(reportCommand(cli))
     .addCommand(studioCommand(cli))
     .addCommand(launchCommand(cli));

@@ -13,7 +13,7 @@ const HARMLESS = new Set(
   no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids remove_invalid_values exponential_decay_length_penalty
   suppress_tokens begin_suppress_tokens forced_bos_token_id forced_eos_token_id sep_token_id unk_token_id decoder_start_token_id
   attn_implementation _attn_implementation _attn_implementation_autoset _attn_implementation_internal _commit_hash pretraining_tp
-  tf_legacy_loss looprpt`.split(/\s+/),
+  tf_legacy_loss looprpt quantization_config`.split(/\s+/),
 );
 
 /** Harmless with these values only. */

@@ -3,7 +3,7 @@
  * that is theirs. Nothing here loads libtorch.
  */
 import { z } from 'zod';
-import { MODEL_DTYPES } from '../base/dtypes.js';
+import { MODEL_DTYPES, WEIGHT_FORMATS } from '../base/dtypes.js';
 import { cachePolicyConfig } from '../decode/cache-policy.js';
 
 /** The settings of a server as a zod schema. Strict: an unknown key is an error. */
@@ -32,6 +32,12 @@ export const serveSettings = z.strictObject({
     .describe('origins whose pages may use the server from a browser, such as http://localhost:3000; * is any'),
   device: z.string().optional().describe('cpu, cuda or cuda:N (default: CUDA when there is one)'),
   dtype: z.enum(MODEL_DTYPES).optional().describe("of weights and activations (default: the model's own)"),
+  weights: z
+    .enum(WEIGHT_FORMATS)
+    .optional()
+    .describe(
+      'numbers in which matrices are held, on the CPU: int8 and int4 are made while loading (default: as stored)',
+    ),
   threads: z.int().min(1).optional().describe('CPU threads (default: one for each physical core)'),
   exitThreshold: z
     .number()
@@ -83,6 +89,7 @@ export const servedModelConfig = serveSettings.pick({
   model: true,
   device: true,
   dtype: true,
+  weights: true,
   threads: true,
   exitThreshold: true,
   maxLoops: true,

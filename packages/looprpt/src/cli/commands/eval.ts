@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { loadingLine } from '../../base/terminal/loading.js';
 import { UserError } from '../../base/user-error.js';
 import { assertWritable, writeWholeFile } from '../../base/write-file.js';
 import { isRunFolder, startOfRun } from '../../train/state/model-folder.js';
 import { newCommand } from '../command.js';
 import { documentOptions } from '../document-options.js';
 import { integer, numbers, repeated } from '../values.js';
+import { weightsOption } from '../weights-option.js';
 
 /** The evaluation that lies in a run folder, where `report` finds it. */
 const EVAL_FILE = 'eval.json';
@@ -66,7 +68,10 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
     .addOption(documentOptions.wholeLoss)
     .addOption(documentOptions.textSplit)
     .addOption(documentOptions.onBroken)
-    .action(async (options) => {
+    .addOption(weightsOption())
+    .action(async (given) => {
+      const onLoad = loadingLine({ stream: cli.stderr, quiet: given.quiet ?? false });
+      const options = { ...given, readOnly: true, onLoad };
       const { data, tasks, out } = options;
       if ((data === undefined) === (tasks === undefined)) throw new UserError('eval: give either --data or --tasks');
       if (out !== undefined) assertWritable(out);

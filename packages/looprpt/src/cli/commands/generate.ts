@@ -2,12 +2,14 @@
 import { type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { loadingLine } from '../../base/terminal/loading.js';
 import { UserError } from '../../base/user-error.js';
 import { CACHES, cachePolicyConfig } from '../../decode/cache-policy.js';
 import type { GeneratedToken } from '../../decode/generation.js';
 import { EXIT_RULES, exitRuleOf } from '../../model/exit-rule.js';
 import { newCommand } from '../command.js';
 import { integer, real } from '../values.js';
+import { weightsOption } from '../weights-option.js';
 
 export function generateCommand(cli: Cli): CommandUnknownOpts {
   return newCommand(
@@ -52,6 +54,7 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
     .option('--repetition-penalty <x>', 'above 1 makes tokens that are there already less likely', real(0), 1)
     .option('--chat', "put the prompt into the model's chat template")
     .option('--stream', 'print the text as it is made')
+    .addOption(weightsOption())
     .action(async ({ prompt, maxTokens, chat = false, stream = false, json = false, seed = 0, ...options }) => {
       const { topP, repetitionPenalty } = options;
       const { speculate = false, exitRule, exitThreshold } = options;
@@ -65,7 +68,12 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       requireEngine();
       const { openModel } = await import('../../train/state/open-model.js');
       const { generateText } = await import('../../decode/generate.js');
-      using opened = await openModel(options.model, { ...options, onMessage: say });
+      using opened = await openModel(options.model, {
+        ...options,
+        readOnly: true,
+        onLoad: loadingLine({ stream: cli.stderr, quiet: options.quiet ?? false }),
+        onMessage: say,
+      });
       const generation = await generateText(opened, {
         prompt: chat ? await chatPrompt(opened.folder, prompt) : prompt,
         maxTokens,

@@ -4,10 +4,12 @@ import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { z } from 'zod';
 import { requireEngine } from '../../base/prepare-engine.js';
 import { type Cli, printJson, printLine, sayer } from '../../base/terminal/cli.js';
+import { loadingLine } from '../../base/terminal/loading.js';
 import { UserError } from '../../base/user-error.js';
 import type { Tokenizer } from '../../text/tokenizer.js';
 import { newCommand } from '../command.js';
 import { integer, repeated } from '../values.js';
+import { weightsOption } from '../weights-option.js';
 
 const idsSchema = z.array(z.array(z.int().nonnegative()));
 
@@ -27,6 +29,7 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
     .option('--tau <τ>', 'a threshold of the exit rule (repeatable)', repeated)
     .option('--top <n>', 'likeliest next tokens of each position and loop', integer(0), 5)
     .option('--logits', 'all logits, with --json')
+    .addOption(weightsOption())
     .action(async ({ text, ids, tau = [], top, logits = false, json = false, ...options }) => {
       if ((text === undefined) === (ids === undefined)) throw new UserError('lens: give either --text or --ids');
       if (logits && !json) throw new UserError('lens: --logits are for --json; without it only a table is shown');
@@ -35,7 +38,12 @@ export function lensCommand(cli: Cli): CommandUnknownOpts {
       requireEngine();
       const { openModel } = await import('../../train/state/open-model.js');
       const { lens } = await import('../../eval/lens.js');
-      using opened = await openModel(options.model, { ...options, onMessage: say });
+      using opened = await openModel(options.model, {
+        ...options,
+        readOnly: true,
+        onLoad: loadingLine({ stream: cli.stderr, quiet: options.quiet ?? false }),
+        onMessage: say,
+      });
       const tokenizer = opened.tokenizerIfAny;
       const tokenText = tokenizer === null ? undefined : (id: number): string => tokenizer.decode([id]);
       const result = lens(opened.lm, rows ?? [await encoded(text!, tokenizer, options.model)], {

@@ -16,6 +16,7 @@ const SPELLING = {
   port: '--port <n>',
   allowWithoutKey: '--allow-without-key',
   allowOrigins: '--allow-origin <origin>',
+  weights: '--weights <format>',
   exitThreshold: '--exit-threshold <τ>',
   maxLoops: '--max-loops <k>',
   speculate: '--speculate',

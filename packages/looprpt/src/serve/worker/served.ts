@@ -6,6 +6,7 @@ import { elementBytes } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
 import { type DecodeRequest, Decoder } from '../../decode/index.js';
 import { KVMemory } from '../../decode/kv-memory.js';
+import { parameterCount } from '../../model/config.js';
 import { type ExitRule, type ExitWish, exitRuleOf, lastLoop } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
@@ -57,7 +58,7 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
     reproducible,
     pages: Math.max(perToken * Math.ceil(tokens / PAGE), model.config.loops * Math.ceil(maxLength / PAGE)),
   });
-  const parameters = model.parameters().reduce((sum, { tensor }) => sum + tensor.numel, 0);
+  const parameters = parameterCount(model.config);
   return {
     decoder,
     model,

@@ -23,11 +23,15 @@ async function run(): Promise<void> {
   const config = servedModelConfig.parse(workerData);
   requireEngine();
   const { openModel } = await import('../../train/state/open-model.js');
+  const { loadRemarks } = await import('../../base/terminal/loading.js');
   const { serveModel } = await import('./served.js');
   using opened = await openModel(config.model, {
     device: config.device,
     dtype: config.dtype,
     threads: config.threads,
+    weights: config.weights,
+    readOnly: true,
+    onLoad: loadRemarks((line) => post({ kind: 'remark', line })),
     onMessage: (line) => post({ kind: 'remark', line }),
   });
   using served = await serveModel(opened.lm, opened.folder, config);

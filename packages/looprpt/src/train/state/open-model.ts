@@ -1,10 +1,11 @@
 /** A model opened for reading: its folder, its weights on a device, its tokenizer. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelDType } from '../../base/dtypes.js';
+import type { ModelDType, WeightFormat } from '../../base/dtypes.js';
 import { prepareEngine } from '../../base/prepare-engine.js';
 import { UserError } from '../../base/user-error.js';
 import { loadModel } from '../../checkpoint/load-model.js';
+import { isReadableInPlace, loadReadOnly } from '../../checkpoint/load-read-only.js';
 import { CONFIG_FILE } from '../../checkpoint/stored-model.js';
 import type { LoopLMConfig } from '../../model/config.js';
 import type { LoopLM } from '../../model/loop-lm.js';
@@ -20,6 +21,15 @@ export interface OpenOptions {
   dtype?: ModelDType | 'auto' | undefined;
   /** CPU threads of this process; default: `OMP_NUM_THREADS`, else one for each physical core. */
   threads?: number | undefined;
+  /**
+   * The weights will only be read. On the CPU bfloat16 then stays in the mapped file, beside float32 activations, and `weights` may
+   * name another format.
+   */
+  readOnly?: boolean | undefined;
+  /** In which numbers matrices are held; default: as stored. With `readOnly`, on the CPU. */
+  weights?: WeightFormat | undefined;
+  /** Told of bytes of weights that were read, and of all; with `readOnly`. */
+  onLoad?: ((bytes: number, all: number) => void) | undefined;
   /** Told in a sentence of downloads, damaged checkpoints, settings without effect and a dtype that this machine cannot compute with. */
   onMessage?: ((line: string) => void) | undefined;
 }
@@ -81,6 +91,11 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
   const device = await prepareEngine(options);
   const folder = await modelFolder(name, onMessage);
   const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? await Tokenizer.load(folder) : null;
+  const readOnly = readOnlyModel(name, folder, { ...options, dtype, device });
+  if (readOnly) {
+    for (const remark of readOnly.config.remarks ?? []) onMessage(`${join(folder, CONFIG_FILE)}: ${remark}`);
+    return new Model(name, folder, readOnly, tokenizer);
+  }
   let lm = loadModel(folder, { dtype, device });
   for (const remark of lm.config.remarks ?? []) onMessage(`${join(folder, CONFIG_FILE)}: ${remark}`);
   const usable = usableDType(lm.dtype, device);
@@ -90,4 +105,21 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
     lm = loadModel(folder, { dtype: usable, device });
   }
   return new Model(name, folder, lm, tokenizer);
+}
+
+/** Null where the weights are to be loaded as those of a model that can be trained. */
+function readOnlyModel(
+  name: string,
+  folder: string,
+  { weights, readOnly = false, dtype, device, onLoad }: OpenOptions & { device: string },
+): LoopLM | null {
+  const loaded = (): LoopLM => loadReadOnly(folder, { format: weights, onLoad });
+  if (weights !== undefined) {
+    if (device !== 'cpu') throw new UserError(`${name}: weights as ${weights} are for the CPU, not for ${device}`);
+    if (dtype !== undefined) throw new UserError(`${name}: give either a dtype or the format of the weights`);
+    return loaded();
+  }
+  if (!readOnly || device !== 'cpu' || dtype === 'float32' || dtype === 'float16') return null;
+  if (!existsSync(join(folder, CONFIG_FILE)) || !isReadableInPlace(folder)) return null;
+  return loaded();
 }

@@ -1,0 +1,170 @@
+/** Models that are only read: mapped, made whole numbers while loading, or stored as such; all against the same numbers in float32. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dequantise, Generator, liveTensors, noGrad, quantise, scope, type Tensor, tensor } from '@looprpt/engine';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseOuroConfig } from '../model/config.js';
+import { LoopLM } from '../model/loop-lm.js';
+import { loadModel } from './load-model.js';
+import { isReadableInPlace, loadReadOnly } from './load-read-only.js';
+import { quantisationOf } from './quantisation.js';
+import { quantiseModel } from './quantise-model.js';
+import { saveModel } from './save-model.js';
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'looprpt-test-'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const IDS = [[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]];
+
+function modelOf(overrides = {}, dtype: 'float32' | 'bfloat16' = 'bfloat16'): LoopLM {
+  const config = parseOuroConfig(
+    {
+      model_type: 'ouro',
+      vocab_size: 48,
+      hidden_size: 64,
+      intermediate_size: 160,
+      num_hidden_layers: 2,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      total_ut_steps: 2,
+      ...overrides,
+    },
+    'the test',
+  );
+  return LoopLM.create(config, new Generator(2), { dtype });
+}
+
+async function saved(name: string, overrides = {}, dtype: 'float32' | 'bfloat16' = 'bfloat16'): Promise<string> {
+  const dir = join(root, name);
+  const model = modelOf(overrides, dtype);
+  await saveModel(model, dir);
+  model.dispose();
+  return dir;
+}
+
+/** Logits of the last loop and its gate, and what the matrices are replaced by in a float32 model of the same folder. */
+function outcome(model: LoopLM): { logits: Float64Array; gates: Float64Array } {
+  return noGrad(() =>
+    scope(() => {
+      const states = model.states({ idsBT: tensor(IDS, { dtype: 'int64' }) });
+      return { logits: model.logits(states.at(-1)!).toNumbers(), gates: model.gateLogits(states.at(-1)!).toNumbers() };
+    }),
+  );
+}
+
+/** The folder in float32, each matrix replaced. */
+function reference(dir: string, replaced: (matrix: Tensor) => Tensor): ReturnType<typeof outcome> {
+  const model = loadModel(dir, { dtype: 'float32' });
+  const { layers, head, embedding } = model.weights;
+  scope(() =>
+    noGrad(() => {
+      // A tied head has numbers of its own, so it is compared by an untied folder.
+      const matrices = layers.flatMap(({ qkv, out, gateUp, down }) => [qkv, out, gateUp, down]);
+      for (const matrix of [...matrices, ...(head === embedding ? [] : [head])]) matrix.copy_(replaced(matrix));
+    }),
+  );
+  const result = outcome(model);
+  model.dispose();
+  return result;
+}
+
+function expectNear(actual: ReturnType<typeof outcome>, expected: ReturnType<typeof outcome>): void {
+  for (const key of ['logits', 'gates'] as const) {
+    const size = Math.hypot(...expected[key]);
+    expect(Math.hypot(...actual[key].map((value, i) => value - expected[key][i]!)) / size).toBeLessThan(0.02);
+  }
+}
+
+describe.each([
+  ['untied', {}],
+  ['tied', { tie_word_embeddings: true }],
+])('%s', (name, overrides) => {
+  test('bfloat16 stays where it lies, and says what float32 says', async () => {
+    const dir = await saved(`mapped-${name}`, overrides);
+    const before = liveTensors();
+    expect(isReadableInPlace(dir)).toBe(true);
+    const model = loadReadOnly(dir);
+    expect([model.dtype, model.weightFormat, model.cacheDType]).toEqual(['float32', 'bfloat16', 'bfloat16']);
+    expectNear(
+      outcome(model),
+      reference(dir, (matrix) => matrix),
+    );
+    model.dispose();
+    expect(liveTensors()).toBe(before);
+  });
+
+  test.each(['int8', 'int4'] as const)('%s made while loading and stored are the same bits', async (format) => {
+    const dir = await saved(`${name}-${format}`, overrides);
+    const stored = join(root, `stored-${name}-${format}`);
+    const settings = quantisationOf(format);
+    const before = liveTensors();
+    const { from, to } = await quantiseModel(dir, stored, settings);
+    expect(to).toBeLessThan(from * (format === 'int8' ? 0.8 : 0.6) + (name === 'tied' ? 8192 : 0));
+    const [made, read] = [loadReadOnly(dir, { format }), loadReadOnly(stored)];
+    expect(read.weightFormat).toBe(format === 'int8' ? 'int8 in groups of 64' : 'int4 in groups of 32');
+    expect(outcome(read)).toEqual(outcome(made));
+    if (name === 'untied')
+      expectNear(
+        outcome(made),
+        reference(dir, (matrix) => dequantise(quantise(matrix, settings), matrix.size(1))),
+      );
+    made.dispose();
+    read.dispose();
+    expect(liveTensors()).toBe(before);
+  });
+});
+
+test('float32 is made bfloat16 only where that is asked for', async () => {
+  const dir = await saved('float32', {}, 'float32');
+  expect(isReadableInPlace(dir)).toBe(false);
+  const model = loadReadOnly(dir, { format: 'bfloat16' });
+  expectNear(
+    outcome(model),
+    reference(dir, (matrix) => matrix),
+  );
+  model.dispose();
+});
+
+describe('one line where it cannot be', () => {
+  test('whole numbers are not trained, not made anew, and none but ours are read', async () => {
+    const dir = await saved('plain');
+    const stored = join(root, 'int4');
+    await quantiseModel(dir, stored, quantisationOf('int4'));
+    expect(() => loadModel(stored)).toThrow('its weights are int4 in groups of 32, which are only read');
+    expect(() => loadReadOnly(stored, { format: 'int8' })).toThrow('already; for int8 take the model');
+    await expect(quantiseModel(stored, join(root, 'twice'), quantisationOf('int8'))).rejects.toThrow('already');
+    expect(existsSync(join(root, 'twice'))).toBe(false);
+    const other = join(root, 'other');
+    await cp(dir, other, { recursive: true });
+    const path = join(other, 'config.json');
+    const json = JSON.parse(readFileSync(path, 'utf8')) as object;
+    writeFileSync(path, JSON.stringify({ ...json, quantization_config: { quant_method: 'gptq', bits: 4 } }));
+    expect(() => loadModel(other)).toThrow('quantization_config: quant_method');
+  });
+
+  test('parts that are missing or of another shape are named', async () => {
+    const dir = await saved('whole');
+    const stored = join(root, 'other-groups');
+    await quantiseModel(dir, stored, quantisationOf('int4'));
+    const path = join(stored, 'config.json');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('"group_size": 32', '"group_size": 64'));
+    const before = liveTensors();
+    expect(() => loadReadOnly(stored)).toThrow('q_proj.weight.scales" is bfloat16 [64,2], config.json asks for');
+    writeFileSync(path, text.replace('"zero_point": false', '"zero_point": true'));
+    expect(() => loadReadOnly(stored)).toThrow('q_proj.weight.zeros" is missing');
+    expect(liveTensors()).toBe(before);
+  });
+
+  test('a model that is only read has no gradients and no copy', async () => {
+    const model = loadReadOnly(await saved('read'));
+    expect(() => model.setRequiresGrad(true)).toThrow('no gradients');
+    expect(() => model.clone()).toThrow('no copy');
+    model.dispose();
+  });
+});
