@@ -25,8 +25,9 @@ export interface ReadOnlyOptions {
   onLoad?: ((bytes: number, all: number) => void) | undefined;
 }
 
-/** Whether a folder's matrices can stay as they are: whole numbers, or bfloat16 throughout. */
+/** Whether a folder's matrices can stay as they are: whole numbers, or bfloat16 throughout. @throws UserError where it is no model */
 export function isReadableInPlace(dir: string): boolean {
+  readModelConfig(dir);
   if (storedQuantisation(dir) !== null) return true;
   using stored = new StoredModel(dir);
   return commonDType(stored.tensors.values()) === 'bfloat16';
