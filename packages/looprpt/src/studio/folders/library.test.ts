@@ -153,12 +153,12 @@ describe('the library of runs', () => {
   it('shows single steps of a long file until it is read, and all of it then', () => {
     const { path } = temporaryFolder();
     writeRun(path, 5000).close();
-    const series = sampled(join(path, 'metrics.jsonl'), 1000)!;
+    const series = sampled(join(path, 'metrics.jsonl'), { shortest: 1000 })!;
     expect(series.lastStep).toBe(5000);
     const { steps, columns } = series.read(['loss'], { points: 1000 });
     expect(steps.length).toBeGreaterThan(100);
     for (const [i, step] of steps.entries()) expect(columns.loss!.max[i]).toBe(1 / step);
-    expect(sampled(join(path, 'metrics.jsonl'), 1e9)).toBe(null);
+    expect(sampled(join(path, 'metrics.jsonl'), { shortest: 1e9 })).toBe(null);
   });
 
   it('does not mind a folder that goes away while it is looked at', () => {

@@ -56,6 +56,7 @@ export class WatchedRun {
   #series = new Series();
   /** What a first look at a long file gave, until the file has been read. */
   #preview: Series | null = null;
+  #ends: Series | null = null;
   #plan: RunPlan;
   #last: LooseRecord | null = null;
   #left = Number.POSITIVE_INFINITY;
@@ -87,7 +88,10 @@ export class WatchedRun {
     const left = news?.left ?? 0;
     const changed = this.#tail.offset !== before || left !== this.#left || news?.restarted === true;
     this.#left = left;
-    if (this.isRead) this.#preview = null;
+    if (this.isRead) {
+      this.#preview = null;
+      this.#ends = null;
+    }
     return changed;
   }
 
@@ -134,7 +138,7 @@ export class WatchedRun {
       checkpoints: this.#checkpoints.all.map(({ step: at, damage }) => ({ step: at, damage })),
       evaluated: existsSync(join(this.path, 'eval.json')),
       read: this.isRead ? 1 : this.#tail.offset / Math.max(1, this.#tail.size),
-      columns: this.#shown.columnNames,
+      columns: this.#glance.columnNames,
       lines: this.#lines,
     };
   }
@@ -146,8 +150,15 @@ export class WatchedRun {
     return this.#preview.lastStep > this.#series.lastStep ? this.#preview : this.#series;
   }
 
+  /** What the list says of a file that has not been read: from its first and last lines. */
+  get #glance(): Series {
+    if (this.isRead || this.#series.lastStep > 0) return this.#series;
+    this.#ends ??= sampled(this.#tail.path, { lines: 1 }) ?? this.#series;
+    return this.#ends;
+  }
+
   get #step(): number {
-    return Math.max(this.#series.lastStep, this.isRead ? 0 : this.#shown.lastStep);
+    return Math.max(this.#series.lastStep, this.isRead ? 0 : (this.#ends?.lastStep ?? this.#glance.lastStep));
   }
 
   get #changed(): number {
@@ -185,6 +196,7 @@ export class WatchedRun {
     this.#badLines = [];
     this.#warnings = [];
     this.#preview = null;
+    this.#ends = null;
   }
 
   /** The steps of a range, read again from the file, where the thinned ones are too coarse for it. */

@@ -11,8 +11,8 @@ const LINES = 200;
 /** Enough for the rest of one record and the whole of the next. */
 const PIECE = 4096;
 
-/** @returns null where the file is short enough to be read at once, or cannot be read */
-export function sampled(path: string, shortest = LINES * PIECE): Series | null {
+/** @param options.lines beside the last one @returns null where the file is short enough to be read at once, or cannot be read */
+export function sampled(path: string, { lines = LINES, shortest = LINES * PIECE } = {}): Series | null {
   const descriptor = opened(path);
   if (descriptor === null) return null;
   try {
@@ -20,10 +20,10 @@ export function sampled(path: string, shortest = LINES * PIECE): Series | null {
     if (size <= shortest) return null;
     const series = new Series();
     const piece = Buffer.allocUnsafe(PIECE);
-    for (let i = 0; i <= LINES; i++) {
-      const offset = Math.floor(((size - PIECE) * i) / LINES);
+    for (let i = 0; i <= lines; i++) {
+      const offset = Math.floor(((size - PIECE) * i) / lines);
       const length = readSync(descriptor, piece, 0, PIECE, offset);
-      const record = lineWithin(piece.toString('utf8', 0, length), i === 0, i === LINES);
+      const record = lineWithin(piece.toString('utf8', 0, length), i === 0, i === lines);
       if (record) series.add(record, 0);
     }
     return series;

@@ -9,7 +9,8 @@ import { RunLibrary } from './library.js';
 import type { RunList, RunsAnswers, RunsNews } from './protocol.js';
 
 const REST_MS = 400;
-const NEWS_MS = 400;
+/** While files are being read, which is what there is to tell. */
+const NEWS_MS = 1000;
 
 const library = new RunLibrary(workerData as string[]);
 const list = (): RunList => ({ runs: library.summaries, lines: [...library.lines] });

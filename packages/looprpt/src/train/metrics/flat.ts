@@ -16,12 +16,25 @@ export function eachNumber(
     if (NOT_MEASURED.has(key)) continue;
     const value = record[key];
     if (typeof value === 'number') takeFinite(key, value, take);
-    else if (typeof value === 'object' && value !== null) {
-      const isByLoop = Array.isArray(value);
-      for (const part in value)
-        takeFinite(`${key}.${isByLoop ? Number(part) + 1 : part}`, value[part as keyof typeof value], take);
-    }
+    else if (Array.isArray(value)) {
+      const names = namesByLoop(key, value.length);
+      for (let k = 0; k < value.length; k++) takeFinite(names[k]!, value[k], take);
+    } else if (typeof value === 'object' && value !== null)
+      for (const part in value) takeFinite(`${key}.${part}`, value[part as keyof typeof value], take);
   }
+}
+
+/** Names that are made once: a long run has them in every line. Of few keys and loops, whatever a foreign file holds. */
+const madeNames = new Map<string, readonly string[]>();
+const MOST_MADE = 16;
+const MOST_LOOPS = 64;
+
+function namesByLoop(key: string, loops: number): readonly string[] {
+  const known = madeNames.get(key);
+  if (known && known.length >= loops) return known;
+  const names = Array.from({ length: Math.max(loops, 4) }, (_, k) => `${key}.${k + 1}`);
+  if (loops <= MOST_LOOPS && (known || madeNames.size < MOST_MADE)) madeNames.set(key, names);
+  return names;
 }
 
 /** The measurements of one step under flat names, for a logger of a dashboard: `{ loss: 3.2, 'parts.crossEntropy': 3.1, … }`. */
