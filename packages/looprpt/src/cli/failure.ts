@@ -13,6 +13,7 @@ const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
   EPERM: 'no permission',
   EROFS: 'the disk cannot be written to',
   EISDIR: 'is a folder; a file is needed',
+  EEXIST: 'a file lies there, where a folder is needed',
   ENOTDIR: 'a part of this path is not a folder',
   ENOSPC: 'the disk is full',
   EMFILE: 'too many open files; raise the limit (ulimit -n)',

@@ -114,6 +114,8 @@ const MISTAKES: [command: string, message: RegExp][] = [
   ['tokenizer train --input empty.jsonl --vocab 300 --out t', /the input holds no text/],
   ['tokenizer train --input hop.jsonl --vocab 300 --out tokenizer', /tokenizer: exists and is not empty/],
   ['pretrain', /pretrain needs --config FILE/],
+  ['pretrain base.json', /pretrain takes its configuration by name: --config base\.json/],
+  ['pretrain --config base.json --out empty.jsonl', /empty\.jsonl: a file lies there, where a folder is needed/],
   ['pretrain --config nowhere.yaml', /nowhere\.yaml: no such file/],
   ['pretrain --config broken.yaml', /broken\.yaml:\d+:\d+: not YAML/],
   ['pretrain --config list.yaml', /list\.yaml: must be keys with values/],

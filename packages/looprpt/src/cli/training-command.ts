@@ -1,6 +1,7 @@
 /** The options that `pretrain` and `train` have in common. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Cli } from '../base/terminal/cli.js';
+import { UserError } from '../base/user-error.js';
 import { restartCount } from '../train/launch/environment.js';
 import { newCommand } from './command.js';
 import type { TrainingKind } from './training-config.js';
@@ -23,7 +24,10 @@ export function newTrainingCommand(
       integer(1),
     )
     .option('--dry-run', 'print the resolved configuration, parameters, memory and FLOPs, and stop')
-    .action(async (options) => {
+    .allowExcessArguments()
+    .action(async (options, command) => {
+      const [given] = command.args;
+      if (given !== undefined) throw new UserError(`${kind} takes its configuration by name: --config ${given}`);
       const { trainingCommand } = await import('./training.js');
       // A launcher that starts all ranks again cannot change their command line.
       const resumed = restartCount(process.env) > 0 ? ({ resume: true } as const) : {};

@@ -95,7 +95,9 @@ describe('a run that is interrupted and resumed', () => {
     const out = join(path, 'run');
     await run(config(out, { steps: 1 }), false);
     await expect(run(config(out, { steps: 1 }), false)).rejects.toThrow('holds a run already');
-    await expect(run(config(out, { steps: 2, seed: 6 }), true)).rejects.toThrow('another steps, seed');
+    await expect(run(config(out, { steps: 2, seed: 6 }), true)).rejects.toThrow(
+      'the run there is another one (seed: 5 there, 6 here; steps: 1 there, 2 here); resume with the same configuration, or',
+    );
   });
 });
 

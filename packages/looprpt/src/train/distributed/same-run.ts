@@ -12,6 +12,7 @@ import { UserError } from '../../base/user-error.js';
 import { looprptVersion } from '../../base/versions.js';
 import { MANIFEST } from '../../data/shards/manifest.js';
 import type { Peers } from '../../objectives/peers.js';
+import { differingPaths, flatConfig, shownValue } from '../flat-config.js';
 import type { RunConfig } from '../run-config.js';
 
 /** Keys that may differ: what each machine has, and paths, which are compared by what lies there. */
@@ -25,10 +26,9 @@ export function assertSameRun(config: RunConfig, tokenizer: string, peers: Peers
   if (peers.size === 1) return;
   const [first, ...others] = peers.exchange(identityOf(config, tokenizer));
   others.forEach((other, i) => {
-    const keys = [...new Set([...Object.keys(first!), ...Object.keys(other)])].sort();
-    const key = keys.find((name) => first![name] !== other[name]);
+    const [key] = differingPaths(first!, other);
     if (key === undefined) return;
-    const shown = (identity: Identity): string => (identity[key] === undefined ? 'not set' : short(identity[key]));
+    const shown = (identity: Identity): string => shownValue(identity[key]);
     throw new UserError(
       `rank ${i + 1} is not started like rank 0: ${key} is ${shown(other)} there and ${shown(first!)} on rank 0; start all ranks with the same recipe, data and version`,
     );
@@ -36,7 +36,7 @@ export function assertSameRun(config: RunConfig, tokenizer: string, peers: Peers
 }
 
 function identityOf(config: RunConfig, tokenizer: string): Identity {
-  const settings = Object.entries(flat(config, '')).filter(([key]) => !OWN.has(key));
+  const settings = Object.entries(flatConfig(config)).filter(([key]) => !OWN.has(key));
   return {
     ...Object.fromEntries(settings),
     'the version of looprpt': looprptVersion(),
@@ -49,17 +49,4 @@ function identityOf(config: RunConfig, tokenizer: string): Identity {
 function manifestHash(folder: string): string {
   const path = join(folder, MANIFEST);
   return existsSync(path) ? createHash('sha256').update(readFileSync(path)).digest('hex') : 'missing';
-}
-
-function flat(value: unknown, key: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { [key]: JSON.stringify(value) ?? '' };
-  return Object.assign(
-    {},
-    ...Object.entries(value).map(([name, inner]) => flat(inner, key === '' ? name : `${key}.${name}`)),
-  ) as Record<string, string>;
-}
-
-function short(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 24)}…` : text;
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../../base/user-error.js';
+import { differingPaths, flatConfig, shownValue } from '../flat-config.js';
 import { type RunConfig, runConfigSchema } from '../run-config.js';
 import { parseJson } from './folder.js';
 
@@ -34,7 +35,7 @@ export function holdsRun(config: RunConfig, resume: Resume): boolean {
     );
   if (changed.length > 0)
     throw new UserError(
-      `${config.out}: the run there has another ${changed.join(', ')}; resume with the same configuration, or give another folder with out=`,
+      `${config.out}: the run there is another one (${changes(stored.data, config, changed)}); resume with the same configuration, or give another folder with out=`,
     );
   return true;
 }
@@ -58,4 +59,16 @@ function differingKeys(a: RunConfig, b: RunConfig): string[] {
   return Object.keys(b).filter(
     (key) => !FREE.has(key) && !isDeepStrictEqual(a[key as keyof RunConfig], b[key as keyof RunConfig]),
   );
+}
+
+/** Where they differ, with both values; the first three. */
+function changes(stored: RunConfig, asked: RunConfig, keys: readonly string[]): string {
+  const [there, here] = [stored, asked].map((config) =>
+    flatConfig(Object.fromEntries(Object.entries(config).filter(([key]) => keys.includes(key)))),
+  ) as [Record<string, string>, Record<string, string>];
+  const paths = differingPaths(there, here);
+  const named = paths
+    .slice(0, 3)
+    .map((key) => `${key}: ${shownValue(there[key])} there, ${shownValue(here[key])} here`);
+  return [...named, ...(paths.length > 3 ? [`${paths.length - 3} more`] : [])].join('; ');
 }
