@@ -42,6 +42,7 @@ describe('the page', () => {
       day,
     );
     expect(page).toContain('1 of 2 went wrong.');
+    expect(clientsPage([{ client: client('Y'), seen: { skipped: 'no index' } }], day)).toContain('Nothing was tried.');
     expect(page.split('\n').filter((line) => line.startsWith('| '))).toEqual([
       '| client | version | tried | seen |',
       '| X | 1.2.3, @b/c 4.5.6 | one | a \\| b |',

@@ -3,7 +3,7 @@
  * `npm run clients`: the clients of OpenAI's API that people use, from their registries, against `looprpt serve`. Writes what their
  * users see to docs/reference/clients.md. Ends with code 1 where something went wrong; a client that cannot be had is skipped.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +61,7 @@ function told(seen: readonly { ok: boolean }[]): string {
   return `${seen.filter(({ ok }) => ok).length} of ${seen.length} as they should be`;
 }
 
-const python = execFileSync('python3', ['--version'], { encoding: 'utf8' }).trim().split(' ')[1]!;
+const python = spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout?.trim().split(' ')[1] ?? 'none';
 const page = clientsPage(outcomes, { node: process.versions.node, python, day: new Date().toISOString().slice(0, 10) });
 if (only === undefined) writeFileSync(PAGE, page);
 else process.stdout.write(page);

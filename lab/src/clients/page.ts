@@ -8,7 +8,8 @@ export function clientsPage(
 ): string {
   const seen = outcomes.flatMap((outcome) => ('skipped' in outcome.seen ? [] : outcome.seen));
   const wrong = seen.filter(({ ok }) => !ok).length;
-  const verdict = wrong === 0 ? 'All of it works.' : `${wrong} of ${seen.length} went wrong.`;
+  const works = seen.length === 0 ? 'Nothing was tried.' : 'All of it works.';
+  const verdict = wrong === 0 ? works : `${wrong} of ${seen.length} went wrong.`;
   const rows = outcomes.flatMap(rowsOf);
   return `<!-- Written by \`npm run clients\`; changes belong in lab/src/clients. -->
 
