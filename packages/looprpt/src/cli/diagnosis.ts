@@ -1,6 +1,7 @@
 /** What `doctor` finds out about the machine and the engine. Works when the engine is not built. */
 import { availableParallelism, cpus } from 'node:os';
 import type { EngineReport } from '@looprpt/engine/setup';
+import { bfloat16Instructions } from '../base/processor.js';
 import { defaultThreads, physicalCores } from '../base/threads.js';
 import { looprptVersion } from '../base/versions.js';
 
@@ -135,12 +136,22 @@ export function doctorFacts(diagnosis: Diagnosis): [string, string][] {
     ['BLAS', blasFact(diagnosis)],
     ['CUDA', cudaFact(diagnosis)],
     ['bfloat16', runtime ? devicesFact(runtime.bfloat16) : 'unknown until the engine is built'],
+    ['dtype auto', autoFact()],
     ['float16', runtime ? devicesFact(runtime.float16) : 'unknown until the engine is built'],
     ['distributed', diagnosis.distributed.note],
     ...diagnosis.notes.map((note): [string, string] => ['passed over', note]),
     ...missing.map(({ what, command }): [string, string] => ['missing', `${what}: ${command}`]),
     ['verdict', diagnosis.ok ? 'ready' : 'not ready: run `npx looprpt setup`'],
   ];
+}
+
+/** What training's `dtype: auto` can become here. */
+function autoFact(): string {
+  const instructions = bfloat16Instructions();
+  if (instructions === null)
+    return 'bfloat16 where a few measured steps say that it pays; this system does not name its instructions';
+  if (instructions.length === 0) return 'float32: the processor has no products in bfloat16';
+  return `bfloat16 (${instructions.join(', ')}) where a few measured steps say that it pays, else float32`;
 }
 
 function blasFact({ blas, blasFit }: Diagnosis): string {
