@@ -228,7 +228,7 @@ function notAllowed(method: string, allow: readonly string[]): ApiError {
 }
 
 function described(id: string, created: number, served: ServedModel) {
-  const { loops, parameters, dtype, device, maxLength, hasChat, exitThreshold, maxLoops } = served;
+  const { loops, parameters, dtype, device, maxLength, hasChat, example, exitThreshold, maxLoops } = served;
   return {
     id,
     object: 'model' as const,
@@ -241,6 +241,7 @@ function described(id: string, created: number, served: ServedModel) {
       device,
       max_length: maxLength,
       chat: hasChat,
+      example,
       exit_threshold: exitThreshold,
       max_loops: maxLoops,
     },

@@ -175,7 +175,11 @@ describe.skipIf(executable === null)(`the page in a browser${WHY}`, () => {
       sent.push(route.request().postDataJSON().messages);
       await route.continue();
     });
+    expect(await tab.getByLabel('Text to continue').inputValue()).toContain('map');
+    await tab.getByLabel('Complete', { exact: true }).focus();
+    await tab.keyboard.press('ArrowLeft');
     await tab.getByLabel('Most tokens').fill('8');
+    expect(await tab.getByLabel('Message').inputValue()).toBe('');
     await tab.getByLabel('Message').focus();
     for (const text of ['one', 'two']) {
       await tab.keyboard.type(text);

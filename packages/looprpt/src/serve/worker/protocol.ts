@@ -177,6 +177,8 @@ export interface ServedModel {
   cacheTokens: number;
   cacheBytes: number;
   hasChat: boolean;
+  /** A text that the model can go on with, of the task that it was trained on; null where it names none. */
+  example: string | null;
   tokenizer: ServedTokenizer;
   /** Exit rule of requests that name none. */
   exitThreshold: number | null;

@@ -4,6 +4,8 @@
  */
 import { elementBytes } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
+import { documentAt } from '../../data/tasks/index.js';
+import { readTrainedOn } from '../../data/tasks/trained-on.js';
 import { type DecodeRequest, Decoder } from '../../decode/index.js';
 import { KVMemory } from '../../decode/kv-memory.js';
 import { parameterCount } from '../../model/config.js';
@@ -84,6 +86,7 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
       cacheTokens: Math.floor((decoder.core.pool.pages * PAGE) / perToken),
       cacheBytes: decoder.core.cacheBytes,
       hasChat: renderer.state.source !== null,
+      example: exampleOf(folder),
       tokenizer: { vocabSize: tokenizer.vocabSize, names: tokenizer.names, chatTemplate: renderer.state.source },
       exitThreshold: rule.rule === 'gate' && !speculate ? rule.threshold : null,
       speculates: speculate,
@@ -94,6 +97,14 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
       renderer[Symbol.dispose]();
     },
   };
+}
+
+/** The beginning of a held-out document, up to its last answer. */
+function exampleOf(folder: string): string | null {
+  const task = readTrainedOn(folder);
+  if (task === null) return null;
+  const { text, loss } = documentAt(task, 0, 'heldout', 0);
+  return text.slice(0, loss?.at(-1)?.[0] ?? text.length / 2).trimEnd();
 }
 
 function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }: ServedModelConfig): number {

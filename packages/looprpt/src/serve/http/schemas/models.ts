@@ -15,6 +15,7 @@ export const model = z
         device: z.string(),
         max_length: z.int().describe('most tokens of a text with its prompt'),
         chat: z.boolean().describe('whether it has a chat template'),
+        example: z.string().nullable().describe('a text of the task that the model was trained on, to be continued'),
         exit_threshold: z.number().nullable().describe('of requests that name none; null: always max_loops'),
         max_loops: z.int().describe('of requests that name none'),
       })

@@ -53,7 +53,7 @@ export class Controls {
   }
 
   /** Fits the controls to what the model can do. */
-  fit({ looprpt: { loops, chat, max_loops: maxLoops, exit_threshold: threshold } }: Model): void {
+  fit({ looprpt: { loops, chat, example, max_loops: maxLoops, exit_threshold: threshold } }: Model): void {
     this.#maxLoops.max = String(loops);
     if (!this.#chosen.has(this.#maxLoops)) this.#maxLoops.value = String(maxLoops);
     // A server that exits early says where; at 1 nothing would be seen of it.
@@ -63,7 +63,8 @@ export class Controls {
     const keepsMode = [...this.#modes].some((radio) => radio.checked && this.#chosen.has(radio));
     for (const radio of this.#modes) {
       const isChat = radio.value === 'chat';
-      if (!chat || !keepsMode) radio.checked = isChat === chat;
+      // A model of a task goes on with texts of it; it has learnt no conversation.
+      if (!chat || !keepsMode) radio.checked = isChat === (chat && example === null);
       radio.disabled = isChat && !chat;
     }
     byId('no-chat', HTMLElement).hidden = chat;

@@ -17,6 +17,9 @@ const ENDINGS: Readonly<Record<string, string>> = {
   length: 'Cut off at the most tokens that were allowed.',
 };
 
+const EMPTY =
+  'The model ended the text at once: its first token was an end token. A model that was not trained on chats often does; try Complete.';
+
 export class Conversation {
   readonly #log = byId('log', HTMLElement);
   readonly #empty = byId('empty', HTMLElement);
@@ -58,7 +61,7 @@ export class Conversation {
 
   /** @param finish the server's reason, or words for the reader */
   end(answer: Answer, finish: string): void {
-    answer.end(finish === 'stop' ? '' : (ENDINGS[finish] ?? finish));
+    answer.end(finish === 'stop' ? (answer.text.trim() === '' ? EMPTY : '') : (ENDINGS[finish] ?? finish));
     this.#log.setAttribute('aria-busy', 'false');
   }
 

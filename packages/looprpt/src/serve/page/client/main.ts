@@ -31,6 +31,10 @@ function nameInput(mode: Prompt['mode']): void {
   byId('input-label', HTMLElement).textContent = isChat ? 'Message' : 'Text to continue';
   input.placeholder = isChat ? 'Say something to the model' : 'Begin a text; the model goes on';
   sendButton.textContent = isChat ? 'Send' : 'Continue';
+  // An example is for a text to continue, where the reader has written nothing.
+  const example = model?.looprpt.example ?? '';
+  if (isChat && input.value === example) input.value = '';
+  if (!isChat && input.value === '') input.value = example;
 }
 
 async function connect(): Promise<void> {

@@ -1,8 +1,12 @@
-/** Light or dark: what the reader's system prefers, until the button says otherwise. */
+/** Light or dark: what the reader's system prefers, until the button says otherwise; that is kept. */
 import { byId } from './elements.js';
+
+const STORED = 'looprpt-theme';
 
 export function startTheme(): void {
   const root = document.documentElement;
+  const stored = localStorage.getItem(STORED);
+  if (stored === 'dark' || stored === 'light') root.dataset.theme = stored;
   const button = byId('theme', HTMLButtonElement);
   const system = matchMedia('(prefers-color-scheme: dark)');
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : system.matches);
@@ -12,6 +16,7 @@ export function startTheme(): void {
   };
   button.addEventListener('click', () => {
     root.dataset.theme = isDark() ? 'light' : 'dark';
+    localStorage.setItem(STORED, root.dataset.theme);
     label();
   });
   system.addEventListener('change', label);
