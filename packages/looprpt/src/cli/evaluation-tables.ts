@@ -2,7 +2,7 @@
 
 import { renderTable } from '../base/terminal/table.js';
 import { aboutIntervals, fixed, intervalText, percent, signed } from '../eval/report/format.js';
-import { type Breakdown, BUCKETS, type ComparisonResult, type EvalResult } from '../eval/result.js';
+import { type Breakdown, BUCKETS, type ComparisonResult, type DraftScore, type EvalResult } from '../eval/result.js';
 
 /** The thresholds worth a line each; the whole sweep is in the JSON. */
 const MOST_TAUS = 6;
@@ -17,6 +17,7 @@ export function evaluationTables(result: EvalResult & { comparisons?: Comparison
     `${result.model} on ${result.data}: ${result.tokens} tokens, ${result.loops} loops`,
     perLoopTable(sets, color),
     adaptiveTable(result, color),
+    ...(result.drafts ? [draftLine(result.drafts)] : []),
     ...(result.comparisons ? [comparisonTable(result.comparisons, color)] : []),
     `difficulty: entropy of ${result.reference}, easy to ${fixed(easy, 3)} nats, medium to ${fixed(medium, 3)}`,
   ];
@@ -35,6 +36,11 @@ function perLoopTable(sets: readonly [string, Breakdown][], color: boolean): str
     tokens === 0 ? '–' : fixed(peak.crossEntropy, 3),
   ]);
   return renderTable(columns, rows, { color });
+}
+
+function draftLine({ acceptance, passes }: DraftScore): string {
+  const shares = acceptance.map((share, k) => `${percent(share, 1)} % after loop ${k + 1}`).join(', ');
+  return `drafts: full depth's token is likeliest for ${shares}; ${fixed(passes, 2)} passes a token at best`;
 }
 
 function adaptiveTable({ adaptive, loops }: EvalResult, color: boolean): string {

@@ -17,7 +17,7 @@ const SETTLING = 4;
 /** Tries of each bound before one is chosen; the first finds the code cold and is forgotten. */
 const FIRST_TRIES = 2;
 /** How much cheaper than none drafts must be. */
-const GAIN = 0.98;
+const GAIN = 0.95;
 /** Of so many tries of the cheapest one goes to a neighbour. */
 const AGAIN = 12;
 /** How much a try counts. */

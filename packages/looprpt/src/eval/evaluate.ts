@@ -7,6 +7,7 @@ import { scoreAdaptive } from './adaptive.js';
 import { areaUnder } from './area.js';
 import { splitByDifficulty, type Thresholds, tercileThresholds } from './buckets.js';
 import { exitCalibration } from './calibration.js';
+import { scoreDrafts } from './draft-acceptance.js';
 import { crossFittedCredit } from './frontier.js';
 import { peakOf, scorePerLoop } from './per-loop.js';
 import type { Breakdown, CurveRule, EvalResult } from './result.js';
@@ -73,6 +74,7 @@ function breakDown(
       Record<CurveRule, number>
     >,
     frontier: frontierOf(table),
+    drafts: scoreDrafts(table),
   };
 }
 

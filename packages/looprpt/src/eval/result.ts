@@ -43,6 +43,12 @@ export const RulePointSchema = ScoreSchema.extend({
 export const RuleCurveSchema = z.object({ rule: CurveRuleSchema, points: z.array(RulePointSchema) });
 
 /**
+ * Early loops as drafts of full depth: for loops 1..K−1 the share of tokens whose prediction is that of loop K, and the mean of the
+ * first loop from which on it is: the passes that a token takes with drafts that are never started wrongly.
+ */
+export const DraftScoreSchema = z.object({ acceptance: z.array(share), passes: z.number() });
+
+/**
  * Scores over one set of tokens. An empty set (`tokens` 0) has empty lists and zeros in `peak`.
  *
  * `peak` is full depth: loop K forced for every token. `area` is the mean height of a rule's accuracy curve over mean
@@ -57,6 +63,7 @@ const BreakdownSchema = z.object({
   rules: z.array(RuleCurveSchema).optional(),
   area: z.partialRecord(CurveRuleSchema, z.number()).optional(),
   frontier: z.object({ area: share, within: z.array(z.object({ loops: z.number(), accuracy: share })) }).optional(),
+  drafts: DraftScoreSchema.optional(),
 });
 
 /** The gate's CDF before loop K as a forecast that the answer is ready; one bin of CDF values in [from, to). */
@@ -123,6 +130,7 @@ export const ComparisonResultSchema = z.object({
 export type Score = z.infer<typeof ScoreSchema>;
 export type LoopScore = z.infer<typeof LoopScoreSchema>;
 export type AdaptiveScore = z.infer<typeof AdaptiveScoreSchema>;
+export type DraftScore = z.infer<typeof DraftScoreSchema>;
 export type CurveRule = z.infer<typeof CurveRuleSchema>;
 export type RulePoint = z.infer<typeof RulePointSchema>;
 export type RuleCurve = z.infer<typeof RuleCurveSchema>;

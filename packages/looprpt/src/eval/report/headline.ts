@@ -68,6 +68,16 @@ function columnPlans(models: readonly ModelSummary[], tau: number): ColumnPlan[]
     { title: 'frontier', digits: 2, scale: 100, better: 'more', value: (part) => part.frontier?.area },
     ...within,
     { title: 'area', digits: 2, scale: 100, better: 'more', value: (part) => part.area.gate },
+    ...(models[0]?.all.drafts?.acceptance ?? []).map(
+      (_, index): ColumnPlan => ({
+        title: `drafts right, loop ${index + 1}`,
+        digits: 1,
+        scale: 100,
+        better: 'more',
+        value: (part) => part.drafts?.acceptance[index],
+      }),
+    ),
+    { title: 'passes with drafts', digits: 2, scale: 1, better: 'less', value: (part) => part.drafts?.passes },
     {
       title: 'cross-entropy',
       digits: 3,

@@ -50,6 +50,8 @@ export interface BreakdownSummary {
   area: Partial<Record<CurveRule, Spread>>;
   /** Of the gate; older evaluations have none. */
   frontier?: { area: Spread; within: { loops: number; accuracy: Spread }[] };
+  /** Early loops as drafts of full depth; older evaluations have none. */
+  drafts?: { acceptance: Spread[]; passes: Spread };
 }
 
 export interface ModelSummary {
@@ -111,6 +113,12 @@ function summariseBreakdown(parts: Breakdown[], flops: EvalResult['flops']): Bre
           loops,
           accuracy: over((part) => part.frontier?.within[index]?.accuracy),
         })),
+      },
+    }),
+    ...(first.drafts && {
+      drafts: {
+        acceptance: first.drafts.acceptance.map((_, k) => over((part) => part.drafts?.acceptance[k])),
+        passes: over((part) => part.drafts?.passes),
       },
     }),
   };
