@@ -10,12 +10,15 @@ import {
   cat,
   type DType,
   fusedAttention,
+  fusedNextTokenEntropy,
   fusedQueryAttention,
   fusedResidualNorm,
   fusedRmsNorm,
   fusedSwiglu,
+  fusedTargetLogProb,
   Generator,
   getThreads,
+  linear,
   liveTensors,
   randn,
   scope,
@@ -252,3 +255,70 @@ test('values that are not finite stay so', () =>
     expect(rows(Number.POSITIVE_INFINITY)).toEqual([Number.POSITIVE_INFINITY]);
     expect(rows(Number.NEGATIVE_INFINITY)).toEqual([Number.NEGATIVE_INFINITY]);
   }));
+
+/**
+ * Logits below 4 that are rounded are off by up to 4 half units, absolutely: so is a log-probability, and by so much relatively a
+ * probability in a gradient.
+ */
+describe('read-outs against float64', () => {
+  // One block of words, several with a part, rows of several pieces, and words that are not whole vectors.
+  test.each([
+    [3, 11],
+    [200, 77],
+    [9000, 1100],
+  ])('%i rows of a vocabulary of %i', (N, V) =>
+    scope(() => {
+      const E = 16;
+      const rows = held(N, E).mul(0.25);
+      const words = held(V, E).mul(0.5);
+      const int64 = { dtype: 'int64' } as const;
+      const targets = tensor(
+        Int32Array.from({ length: N }, (_, i) => (i * 7919) % V),
+        int64,
+      );
+      holds(
+        [rows, words],
+        ([h, w]) => [fusedTargetLogProb(h!, w!, targets)],
+        ([h, w]) => [linear(h!, w!).logSoftmax(-1).gather(1, targets.unsqueeze(1)).squeeze(1)],
+        4,
+      );
+      const logProbs = linear(rows, words).logSoftmax(-1);
+      const wanted = logProbs.exp().mul(logProbs).sum(-1).neg().toNumbers();
+      const half = { dtype: 'bfloat16' } as const;
+      const entropy = (): Float64Array => fusedNextTokenEntropy(rows.to(half), words.to(half)).toNumbers();
+      const got = entropy();
+      const apart = got.reduce((size, value, i) => Math.max(size, Math.abs(value - wanted[i]!)), 0);
+      expect(apart).toBeLessThan(4 * HALF_UNIT);
+      setThreads(1);
+      expect(entropy()).toEqual(got);
+    }),
+  );
+
+  test('more logits than are kept are made again, to the same gradients as in two parts', () =>
+    scope(() => {
+      const [N, V, E] = [2200, 62_000, 2];
+      const half = { dtype: 'bfloat16' } as const;
+      const [rows, words] = [held(N, E).to(half), held(V, E).to(half)];
+      const targets = tensor(
+        Int32Array.from({ length: N }, (_, i) => (i * 7919) % V),
+        { dtype: 'int64' },
+      );
+      const gradients = (parts: number): number[][] => {
+        const [h, w] = [rows.clone(), words.clone()];
+        h.requiresGrad = true;
+        w.requiresGrad = true;
+        const size = N / parts;
+        const sums = Array.from({ length: parts }, (_, i) =>
+          fusedTargetLogProb(h.slice(0, i * size, (i + 1) * size), w, targets.slice(0, i * size, (i + 1) * size)).sum(),
+        );
+        backward(sums.reduce((a, b) => a.add(b)));
+        return [h, w].map((x) => [...x.grad!.toNumbers()]);
+      };
+      const [whole, parted] = [gradients(1), gradients(2)];
+      whole.forEach((values, i) => {
+        const most = values.reduce((size, value) => Math.max(size, Math.abs(value)), 0);
+        const apart = values.reduce((size, value, j) => Math.max(size, Math.abs(value - parted[i]![j]!)), 0);
+        expect(apart / most).toBeLessThan(2 * HALF_UNIT);
+      });
+    }));
+});

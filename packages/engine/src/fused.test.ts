@@ -470,4 +470,24 @@ describe('adamw_', () => {
         });
       }),
     ));
+
+  // Of pieces of 1,024 and of parts of threads: whole ones, several and a rest.
+  it.each([40, 1024, 70_001])(
+    'of %i elements by a bfloat16 gradient: the bits of float32, and a rounded copy',
+    (size) =>
+      scope(() =>
+        noGrad(() => {
+          const half = { dtype: 'bfloat16' } as const;
+          const [p, g, m, v] = [normal(size), normal(size).to(half), normal(size), normal(size).square()];
+          const s = { scale: 0.5, beta1: 0.9, beta2: 0.95, keep: 0.99, step: 0.01, varianceScale: 3, epsilon: 1e-8 };
+          const wide = [p, m, v].map((x) => x.clone()) as [Tensor, Tensor, Tensor];
+          fusedAdamW_(wide[0], g.to({ dtype: 'float32' }), wide[1], wide[2], s);
+          const copy = zeros([size], half);
+          fusedAdamW_(p, g, m, v, s, copy);
+          expect([p, m, v].map((x) => x.toNumbers())).toEqual(wide.map((x) => x.toNumbers()));
+          expect(copy.toNumbers()).toEqual(p.to(half).toNumbers());
+          expect(() => fusedAdamW_(p, g, m, v, s, p)).toThrow('the copy must be bfloat16');
+        }),
+      ),
+  );
 });

@@ -1,7 +1,7 @@
 /**
  * Fused operators of the addon, each with its own gradient: one pass over memory where plain operators take several.
  *
- * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`), those of norms, SwiGLU and attention bfloat16 too. For
+ * Kernels of our own take contiguous float32 tensors on the CPU (`fusable`), those of norms, SwiGLU, attention and read-outs bfloat16 too. For
  * other dtypes and devices, norms, SwiGLU, products and read-outs are made of libtorch's operators, with gradients that keep little
  * (`fusedSupports`); attention is not, and `fusedSplitRotate` prepares its heads. Everything can be had from plain operators too, and tests hold the two against each other.
  *
@@ -178,8 +178,25 @@ export interface AdamWStep {
   epsilon: number;
 }
 
-/** m ← β1 m + (1 − β1) g, v ← β2 v + (1 − β2) g², θ ← keep·θ − step·m / (√(v·varianceScale) + ε), in place. */
-export function fusedAdamW_(parameter: Tensor, gradient: Tensor, mean: Tensor, variance: Tensor, s: AdamWStep): void {
-  const tensors = [parameter.handle, gradient.handle, mean.handle, variance.handle] as const;
+/**
+ * m ← β1 m + (1 − β1) g, v ← β2 v + (1 − β2) g², θ ← keep·θ − step·m / (√(v·varianceScale) + ε), in place.
+ * @param parameter float32, as are `mean` and `variance` @param gradient float32 or bfloat16
+ * @param copy bfloat16, takes the stepped parameter too; null for none
+ */
+export function fusedAdamW_(
+  parameter: Tensor,
+  gradient: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  s: AdamWStep,
+  copy: Tensor | null = null,
+): void {
+  const tensors = [
+    parameter.handle,
+    gradient.handle,
+    mean.handle,
+    variance.handle,
+    copy === null ? null : copy.handle,
+  ] as const;
   native.call(OP.adamw, ...tensors, s.scale, s.beta1, s.beta2, s.keep, s.step, s.varianceScale, s.epsilon);
 }

@@ -12,14 +12,16 @@
 // f e). That matrix is never made: −g f of a row goes onto the rows of H in d(W) = eᵀ (−g f H) and onto those of e W in
 // d(H), and the one-hot part adds a row to each. So after the exponentials nothing walks over N·V numbers but products.
 //
-// Here: float32 on the CPU; anything else goes through lean.h.
+// Here: float32 on the CPU; bfloat16 there goes to half_readout.h, anything else through lean.h.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "gemm.h"
+#include "half_readout.h"
 #include "lean.h"
 #include "operator.h"
+#include "readout_rows.h"
 #include "simd.h"
 
 namespace looprpt {
@@ -80,20 +82,11 @@ struct RowSums {
 
 // Turns a row of logits into e^(logit − max); the largest logit and the sum of the row.
 RowSums exponentiateRow(float* row, int64_t V) {
-  float most = row[0];
+  const float most = largest(row, V);
   int64_t j = 0;
-  if (V >= simd::kLanes) {
-    Vec largest = simd::load(row);
-    for (; j + simd::kLanes <= V; j += simd::kLanes) {
-      const Vec v = simd::load(row + j);
-      largest = simd::select(v > largest, v, largest);
-    }
-    most = simd::max(largest);
-  }
-  for (; j < V; ++j) most = std::max(most, row[j]);
   Vec sums{};
   float total = 0;
-  for (j = 0; j + simd::kLanes <= V; j += simd::kLanes) {
+  for (; j + simd::kLanes <= V; j += simd::kLanes) {
     const Vec e = simd::exp(simd::load(row + j) - most);
     simd::store(row + j, e);
     sums += e;
@@ -211,33 +204,10 @@ struct TargetLogProb : Function<TargetLogProb> {
 };
 
 Tensor targetLogProb(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {
+  if (half::readsOut(hidden, weight)) return half::targetLogProb(hidden, weight, targets);
   if (!hasKernels(hidden)) return lean::targetLogProb(hidden, weight, targets);
   const bool differentiable = at::GradMode::is_enabled() && (hidden.requires_grad() || weight.requires_grad());
   return TargetLogProb::apply(hidden.contiguous(), weight.contiguous(), targets, differentiable);
-}
-
-// Of a row in a block, with its largest logit m: Σ e^(l − m) and Σ e^(l − m) (l − m).
-struct EntropySums {
-  float most, total, weighted;
-};
-
-EntropySums entropySums(const float* row, int64_t V) {
-  float most = row[0];
-  for (int64_t j = 1; j < V; ++j) most = std::max(most, row[j]);
-  Vec totals{}, weighted{};
-  float total = 0, sum = 0;
-  int64_t j = 0;
-  for (; j + simd::kLanes <= V; j += simd::kLanes) {
-    const Vec below = simd::load(row + j) - most, e = simd::exp(below);
-    totals += e;
-    weighted += e * below;
-  }
-  for (; j < V; ++j) {
-    const float below = row[j] - most, e = std::exp(below);
-    total += e;
-    sum += e * below;
-  }
-  return {most, total + simd::sum(totals), sum + simd::sum(weighted)};
 }
 
 // Two blocks of a row as one.
@@ -247,8 +217,8 @@ EntropySums join(const EntropySums& a, const EntropySums& b) {
   return {most, p * a.total + q * b.total, p * (a.weighted + down * a.total) + q * (b.weighted + up * b.total)};
 }
 
-// H = log Σ e^(l − m) − Σ e^(l − m) (l − m) / Σ e^(l − m)
 Tensor nextTokenEntropy(const Tensor& hidden, const Tensor& weight) {
+  if (half::readsOut(hidden, weight)) return half::nextTokenEntropy(hidden, weight);
   if (!hasKernels(hidden)) return lean::nextTokenEntropy(hidden, weight);
   const at::NoGradGuard guard;
   check(hidden, weight);
@@ -262,7 +232,7 @@ Tensor nextTokenEntropy(const Tensor& hidden, const Tensor& weight) {
       sums[i] = block == 0 ? found : join(sums[i], found);
     });
   float* to = entropy.data_ptr<float>();
-  for (int64_t i = 0; i < head.N; ++i) to[i] = std::log(sums[i].total) - sums[i].weighted / sums[i].total;
+  for (int64_t i = 0; i < head.N; ++i) to[i] = entropyOf(sums[i]);
   return entropy;
 }
 

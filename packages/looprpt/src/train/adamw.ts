@@ -106,8 +106,9 @@ export class AdamW implements Disposable {
     const gradient = slot.gradient();
     if (gradient === null || gradient.numel === 0) return;
     const { beta1, beta2, epsilon, weightDecay } = this.#config;
-    if (master === value && gradient.isContiguous && fusable(master)) {
-      fusedAdamW_(master, gradient, mean, variance, {
+    const fits = master === value || (value.dtype === 'bfloat16' && value.isContiguous);
+    if (fits && gradient.isContiguous && gradient.dtype !== 'float16' && fusable(master)) {
+      const step = {
         scale,
         beta1,
         beta2,
@@ -115,7 +116,8 @@ export class AdamW implements Disposable {
         keep: parameter.decays ? 1 - rate * weightDecay : 1,
         step: rate / (1 - beta1 ** this.updates),
         varianceScale: 1 / (1 - beta2 ** this.updates),
-      });
+      };
+      fusedAdamW_(master, gradient, mean, variance, step, master === value ? null : value);
       return;
     }
     const wide = gradient.to({ dtype: master.dtype });
