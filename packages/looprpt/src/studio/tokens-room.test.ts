@@ -95,7 +95,7 @@ describe.skipIf(executable === null)(`the room of tokens${WHY}`, () => {
     const expected = lens(model.lm, [ids], { name: '', taus, tokenText: (id) => model.tokenizer.decode([id]) });
     expect(await tab.locator('.strip .tokens').textContent()).toBe(TEXT);
     for (const tau of taus) {
-      await tab.getByLabel('Exit threshold').fill(tau);
+      await tab.locator('#tokens-threshold').fill(tau);
       const shown = await tab
         .locator('.strip .token[data-loops]')
         .evaluateAll((tokens) => tokens.map((token) => Number((token as HTMLElement).dataset.loops)));
