@@ -315,7 +315,7 @@ describe('eval', () => {
   it('prints tables for people', async () => {
     const { code, stdout } = await runCli('eval', '--model', 'runs/base', ...TASK);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/tokens +count +loop 1 +loop 2 +loop 3 +gate area +cross-entropy/);
+    expect(stdout).toMatch(/tokens +count +loop 1 +loop 2 +loop 3 +frontier +gate area +cross-entropy/);
     expect(stdout).toMatch(/mean loops +exit 1/);
   });
 
