@@ -33,8 +33,17 @@ export function settingsNote(arms: readonly Arm[]): string | undefined {
   return [
     `“${method.title}” has (α, β, γ, δ) = (${[alpha, beta, gamma, delta].join(', ')}), ρ = ${rho}, ${passes}.`,
     `L_KL is read from ${klFrom(objective)}, and the policy gradient ${reach}.`,
-    `${PAPER.text}.`,
+    ...(isPapers(objective) ? [] : [`${PAPER.text}.`]),
+    ...(delta === 0.005
+      ? ['Without the KL term (δ = 0) the tables come out the same to two digits; the log has them.']
+      : []),
   ].join(' ');
+}
+
+/** Whether all that is known of the paper is as it has it. */
+function isPapers({ alpha, beta, gamma, delta, rollouts, policy, policyGradient, klFrom }: LoopRpt): boolean {
+  const same = JSON.stringify([alpha, beta, gamma, delta]) === JSON.stringify(PAPER.coefficients);
+  return same && policy === 'rollouts' && rollouts === 'full' && policyGradient === 'backbone' && klFrom === 'noisy';
 }
 
 /** Outcomes from before there was a choice have the clean pass. */

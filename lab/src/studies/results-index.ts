@@ -9,11 +9,7 @@ import { verdict } from './verdict.js';
 
 const HEAD = `# Results
 
-**Verdict.** At the scale of a laptop LoopRPT has not beaten plain training.
-
-- **LoopRPT.** Its area is nowhere above the best baseline's. Against its own base it is worse or level, with one exception: a larger base of text that plain training has not saturated. That one it improves at every loop, and gains a third of what stage I gains. In no study can its area be told from that of plain cross-entropy on the tokens that it selects.
-- **The preset \`tethered\`.** For the same CPU time it is above the best baseline on a finite corpus (+0.15) and on text (+0.11). Elsewhere it is level; on a saturated base stage I is ahead by 0.03 to 0.06. It gains at loop 1, gives up at most 0.2 at the last loops, and stops 0.1 to 0.4 loops sooner at the same threshold. Its gain in area is mostly that of weight interpolation, which helps plain stage I as much or more.
-- **Not tried yet.** The paper's own setting is a general base that goes on to a new domain. A [first trial](../../lab/LOG.md#2026-11-28-a-trial-of-the-papers-setting) of it, with one seed, ranks the arms otherwise.
+@@HEAD@@
 
 Every number is drawn from a file in [lab/results/studies](../../lab/results/studies) that the study's command wrote. \`npm run evidence -- figures\` draws all pages again. What was tried on the way, failures included, is in the [log](../../lab/LOG.md). Speed has [a page of its own](performance.md).`;
 

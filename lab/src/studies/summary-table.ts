@@ -14,10 +14,10 @@ const ARMS = ['looprpt', PRESET] as const;
 const NOTE =
   'Points of accuracy, mean over 1 to all mean loops. In brackets: 95 % intervals, paired bootstrap over seeds and held-out documents.';
 
-/** The studies whose word counts: those with claims that no other study confirms. */
+/** The studies whose word counts where the base knows the kind of data: those with claims that no other study confirms. */
 export function decisive(results: readonly StudyResult[]): StudyResult[] {
   const confirmed = new Set(results.flatMap(({ study }) => study.confirms ?? []));
-  return results.filter(({ study }) => study.claims !== false && !confirmed.has(study.name));
+  return results.filter(({ study }) => study.claims !== false && study.regime !== 'd' && !confirmed.has(study.name));
 }
 
 /** A study in a line short enough for the README. @param folder where the studies' pages are */

@@ -110,7 +110,7 @@ export const PRESETS = {
   },
   tethered: {
     about:
-      'no rollouts, all tokens, early loops learn from the last, and the weights are interpolated towards the start',
+      'for a base that has learnt its kind of text, and a small corpus; in a domain new to the base it does harm. No rollouts, all tokens, early loops learn from the last, weights interpolated towards the start',
     objective: TETHERED,
     gateLearningRateScale: 0.5,
     teacherDecay: 0,
