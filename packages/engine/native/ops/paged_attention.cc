@@ -19,6 +19,10 @@
 #include <cmath>
 #include <vector>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "bfloat.h"
 #include "lane_sums.h"
 #include "rotation.h"
@@ -40,7 +44,14 @@ constexpr int kTileKeys = 4, kTileRows = kLanes / kTileKeys;
 
 inline Vec loadFrom(const float* from) { return load(from); }
 inline Vec loadFrom(const uint16_t* from) { return loadBfloat(from); }
-inline Vec loadFrom(const float* from, int64_t count) { return loadPart(from, count); }
+// A head's last numbers; a copy of a number of bytes that is not known would cost more than the product.
+inline Vec loadFrom(const float* from, int64_t count) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#else
+  return loadPart(from, count);
+#endif
+}
 inline Vec loadFrom(const uint16_t* from, int64_t count) { return loadBfloatPart(from, count); }
 inline void put(float value, float* to) { *to = value; }
 inline void put(float value, uint16_t* to) { *to = toBfloat(value); }
@@ -110,7 +121,7 @@ void scoreTile(const float* queries, int64_t D, const Head<E>& keys, int64_t s, 
   if (d < D)
     for (int k = 0; k < K; ++k) {
       const Vec of = loadFrom(key[k] + d, D - d);
-      for (int m = 0; m < M; ++m) sums[m * K + k] += loadPart(queries + m * D + d, D - d) * of;
+      for (int m = 0; m < M; ++m) sums[m * K + k] += loadFrom(queries + m * D + d, D - d) * of;
     }
   const Vec all = laneSums(sums);
   for (int m = 0; m < M; ++m)
@@ -148,7 +159,7 @@ void mixHead(const float* weights, int64_t weightStride, const Head<E>& values, 
   for (; d + kLanes <= D; d += kLanes) mixTile<M, 1>(weights, weightStride, values, from, to, d, out, outStride);
   if (d == D) return;
   for (int m = 0; m < M; ++m) {
-    Vec sum = loadPart(out + m * outStride + d, D - d);
+    Vec sum = loadFrom(out + m * outStride + d, D - d);
     for (int64_t s = from; s < to; ++s) sum += splat(weights[m * weightStride + s]) * loadFrom(values.at(s) + d, D - d);
     std::memcpy(out + m * outStride + d, &sum, (D - d) * sizeof(float));
   }

@@ -1,5 +1,5 @@
 /** Writes a model folder with its matrices as whole numbers, tensor by tensor: one matrix's floats are in memory at a time. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noGrad, type Quantisation, type QuantisedWeight, quantise, scope } from '@looprpt/engine';
@@ -13,6 +13,9 @@ import { quantisationName, quantisedParts, storedQuantisation, toQuantizationCon
 import { storedBytes, type TensorToWrite, writeSafetensors } from './safetensors/write.js';
 import { companionsIn } from './save-model.js';
 import { type CheckpointTensor, CONFIG_FILE, StoredModel, WEIGHTS_FILE } from './stored-model.js';
+
+/** Which task's settings a base was trained on; `eval --data task:NAME` asks for them. */
+const TRAINED_ON = 'trained-on.json';
 
 /** What became of a model's bytes. */
 export interface QuantisedFolder {
@@ -67,7 +70,8 @@ export async function quantiseModel(
       const json = { ...toOuroConfig(config, dtype), quantization_config: toQuantizationConfig(quantisation) };
       writeFileSync(join(partial, CONFIG_FILE), `${JSON.stringify(json, null, 2)}\n`, { flush: true });
       // Modelling code would not read these weights.
-      for (const name of companionsIn(from).filter((file) => !file.endsWith('.py')))
+      const companions = companionsIn(from).filter((file) => !file.endsWith('.py'));
+      for (const name of [...companions, ...(existsSync(join(from, TRAINED_ON)) ? [TRAINED_ON] : [])])
         await copyFile(join(from, name), join(partial, name));
     });
     return { from: all, to: written.reduce((sum, tensor) => sum + storedBytes(tensor), 0) };
