@@ -42,7 +42,10 @@ describe('one seed', () => {
           ]),
           { resamples: RESAMPLES },
         );
-        for (const { metric, delta, low, high } of expected) {
+        // The frontier's thresholds are chosen crosswise there, and on the tuning split here.
+        const alike = expected.filter(({ metric }) => metric !== 'frontier');
+        expect(alike.length).toBe(expected.length - 1);
+        for (const { metric, delta, low, high } of alike) {
           const found = resampled.difference('a', 'b', metric);
           expect(found.mean).toBeCloseTo(delta, 10);
           expect(found.low).toBeCloseTo(low!, 10);

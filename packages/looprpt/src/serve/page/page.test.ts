@@ -279,7 +279,7 @@ describe.skipIf(executable === null)(`the page in a browser${WHY}`, () => {
     expect(await field.evaluate((element) => element === document.activeElement)).toBe(true);
     await field.fill('sesame');
     await field.press('Enter');
-    await tab.getByLabel('Message').waitFor();
+    await tab.getByLabel('Text to continue').waitFor();
     await ask(tab);
     await ended(tab);
     expect(await tab.getByRole('alert').isVisible()).toBe(false);
