@@ -14,9 +14,9 @@ export const PAPER = {
   text: 'The paper has (1, 1, 0.01, 0.0001), whole noisy passes, L_KL read from them, and a policy gradient that does not stop at the gate',
 } as const;
 
-/** `LoopRPT, hard rollouts, δ = 0.005`: the title of an arm that is the method. */
-export function methodTitle({ rollouts, delta }: Pick<LoopRptSettings, 'rollouts' | 'delta'>): string {
-  return `LoopRPT, ${rollouts} rollouts, δ = ${delta}`;
+/** The title of an arm that is the method: `LoopRPT, paper` where all is as the paper has it, else `LoopRPT, hard rollouts, δ = 0.005`. */
+export function methodTitle(settings: LoopRptSettings): string {
+  return isPapers(settings) ? 'LoopRPT, paper' : `LoopRPT, ${settings.rollouts} rollouts, δ = ${settings.delta}`;
 }
 
 /** The settings of the study's first method, beside the paper's; nothing where it has none. */
@@ -41,7 +41,7 @@ export function settingsNote(arms: readonly Arm[]): string | undefined {
 }
 
 /** Whether all that is known of the paper is as it has it. */
-function isPapers({ alpha, beta, gamma, delta, rollouts, policy, policyGradient, klFrom }: LoopRpt): boolean {
+function isPapers({ alpha, beta, gamma, delta, rollouts, policy, policyGradient, klFrom }: LoopRptSettings): boolean {
   const same = JSON.stringify([alpha, beta, gamma, delta]) === JSON.stringify(PAPER.coefficients);
   return same && policy === 'rollouts' && rollouts === 'full' && policyGradient === 'backbone' && klFrom === 'noisy';
 }
