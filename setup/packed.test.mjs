@@ -8,7 +8,7 @@ import { compileExamples, lendBuild, PUBLISHED, pack, root, run, unpackWithLinks
 /** Bytes, without the base model. */
 const MOST = 2_000_000;
 const PLACES =
-  /^(README\.md|LICENSE|package\.json|dist\/.+\.(js|d\.ts)|native\/.+\.(cc|h)|setup\/[^/]+\.m?ts|setup\/[^/]+\.(mjs|py)|bin\/looprpt\.js|recipes\/[^/]+\.yaml|models\/hop-base\/[^/]+|src\/serve\/page\/(index\.html|style\/[^/]+\.css))$/;
+  /^(README\.md|LICENSE|package\.json|dist\/.+\.(js|d\.ts)|native\/.+\.(cc|h)|setup\/[^/]+\.m?ts|setup\/[^/]+\.(mjs|py)|bin\/looprpt\.js|recipes\/[^/]+\.yaml|models\/hop-base\/[^/]+|src\/(serve|studio)\/page\/(index\.html|style\/[^/]+\.css))$/;
 const NOT_PUBLISHED = /\.test\.|(^|\/)(test-support|testing|fixtures|lab|fake-[^/]*)(\/|$)/;
 
 describe.each(PUBLISHED)('%s', (folder) => {
