@@ -32,6 +32,7 @@ export async function setUp({ yes = process.env.LOOPRPT_YES === '1' } = {}) {
     say(error.message);
     return error.exitCode;
   }
+  /** @param {string[]} more */
   const compile = (...more) =>
     runChild(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-b', ...more], { cwd: root });
   let status = await compile();
