@@ -21,7 +21,7 @@ import { hopSetting } from './hop-setting.js';
 import type { Setting } from './setting.js';
 import { startTables } from './tables.js';
 import { type TextOptions, textSetting } from './text-setting.js';
-import { topicName } from './text-source.js';
+import { textSource, topicName } from './text-source.js';
 import { verdictOf } from './verdict.js';
 
 export interface StartOptions {
@@ -36,6 +36,8 @@ export interface StartOptions {
 }
 
 export async function runStart({ out, quiet, threads, seed, signal, text }: StartOptions): Promise<void> {
+  // Before the job has a folder: text that cannot be used leaves nothing behind.
+  const source = text ? await textSource(text.topic) : null;
   const folder = jobFolder(out, { threads, seed, ...(text ?? { topic: 'hop' }) });
   const arms = text ? TEXT_ARMS : HOP_ARMS;
   const stage = stages(arms.length + (text ? 3 : 2), { quiet });
@@ -46,7 +48,16 @@ export async function runStart({ out, quiet, threads, seed, signal, text }: Star
   };
   const setting = text
     ? await stage.run(`${topicName(text.topic)}: ${text.model ?? 'tokenizer, shards, plan, base'}`, () =>
-        textSetting({ ...text, folder, threads, seed, signal, say, train: (config) => train('base', config) }),
+        textSetting({
+          ...text,
+          source: source!,
+          folder,
+          threads,
+          seed,
+          signal,
+          say,
+          train: (config) => train('base', config),
+        }),
       )
     : hopSetting({ out: folder, threads, seed });
   if (setting === null) return;

@@ -19,7 +19,7 @@ import { type Arm, armConfig, TEXT_ARMS } from './arms.js';
 import { type Measured, SIZES, type Size } from './budget.js';
 import { batchesOf, type Setting } from './setting.js';
 import { type TextPlan, textPlan } from './text-plan.js';
-import { type TextSource, type TextTopic, textSource } from './text-source.js';
+import type { TextSource, TextTopic } from './text-source.js';
 
 const SHAPE = { batchSize: 8, sequenceLength: 256, pack: 'greedy' } as const;
 const BATCH = { rows: SHAPE.batchSize, sequenceLength: SHAPE.sequenceLength };
@@ -44,6 +44,8 @@ export interface TextOptions {
   /** A model to start from, instead of a base of its own: a folder, a run or a Hub id. */
   model?: string | undefined;
   minutes: number;
+  /** The topic's text, opened. */
+  source: TextSource;
   /** The job's folder. */
   folder: string;
   threads: number;
@@ -57,8 +59,7 @@ export interface TextOptions {
 /** @returns null when the job was interrupted before the base was there */
 export async function textSetting(options: TextOptions): Promise<Setting | null> {
   const began = performance.now();
-  const { folder, say } = options;
-  const source = await textSource(options.topic);
+  const { folder, say, source } = options;
   for (const remark of source.remarks) say(remark);
   const given = options.model === undefined ? null : await resolveModel(options.model);
   const tokenizerFrom = given ?? (await ownTokenizer(source, folder));

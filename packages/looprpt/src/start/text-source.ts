@@ -2,6 +2,7 @@
  * The text of a first-contact job, in two parts: a data set known by name has a held-out split of its own; of files a share of the
  * documents is held out, by a hash of their text. A few long documents are cut into sections first, and the job says so.
  */
+import { UserError } from '../base/user-error.js';
 import type { Documents } from '../data/documents/document.js';
 import { documentsOf, type Part } from '../data/documents/hold-out.js';
 import { type NamedSource, namedSourceSchema } from '../data/documents/named.js';
@@ -24,6 +25,8 @@ export interface TextSource {
   open(part: Part): Documents;
 }
 
+/** Below this nothing can be held out that tells models apart. */
+const FEWEST = 40;
 /** Documents enough for intervals, and for a mixture at every step. */
 const ENOUGH = 400;
 const SECTION = { least: 1000, most: 3000, wanted: 1000 };
@@ -33,7 +36,14 @@ const SHARE = { least: 0.05, most: 0.2 };
 
 /** @throws UserError when the text cannot be read */
 export async function textSource(topic: TextTopic): Promise<TextSource> {
-  return topic.kind === 'named' ? named(topic) : files(topic);
+  const source = await (topic.kind === 'named' ? named(topic) : files(topic));
+  const { documents, characters } = source.survey;
+  if (characters === 0) throw new UserError(`${source.name}: holds no text`);
+  if (documents < FEWEST)
+    throw new UserError(
+      `${source.name}: ${documents} documents or sections are too few to hold some out; give ${FEWEST} at least`,
+    );
+  return source;
 }
 
 export function topicName(topic: TextTopic): string {

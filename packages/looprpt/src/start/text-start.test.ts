@@ -36,6 +36,25 @@ it('takes documents as they are where there are enough', async () => {
   expect(remarks.join(' ')).not.toContain('sections');
 });
 
+it('refuses too little text by name, and leaves no folder', async () => {
+  const folder = temporaryFolder();
+  const out = join(folder.path, 'job');
+  const start = (path: string) =>
+    runStart({
+      out,
+      quiet: true,
+      threads: 1,
+      seed: 0,
+      signal: new AbortController().signal,
+      text: { topic: { kind: 'files', paths: [path] }, minutes: 1 },
+    });
+  await expect(start(folder.write('empty.txt', ''))).rejects.toThrow(/empty\.txt: holds no text/);
+  await expect(start(folder.write('short.txt', 'hi'))).rejects.toThrow(
+    /short\.txt: 1 documents or sections are too few/,
+  );
+  expect(existsSync(out)).toBe(false);
+});
+
 it('goes from text to a verdict, interrupted at its first step and gone on with', async () => {
   const folder = temporaryFolder();
   folder.write('own.jsonl', Array.from({ length: 600 }, (_, i) => JSON.stringify({ text: story(i) })).join('\n'));
