@@ -51,8 +51,9 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
   const poll = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 45_000 });
   const panel = (tab: Page, quantity: string) => tab.locator(`.panel[data-quantity="${quantity}"]`);
   const row = (tab: Page, name: string) => tab.locator('.run').filter({ has: tab.getByText(name, { exact: true }) });
-  /** Only these. */
+  /** Only these. The page's own first choice comes with the list, and would undo what was chosen before it. */
   async function choose(tab: Page, ...names: string[]): Promise<void> {
+    await tab.locator('.run').first().waitFor();
     await tab.getByRole('button', { name: 'None' }).click();
     for (const name of names) await tab.getByRole('checkbox', { name, exact: true }).check();
     await panel(tab, 'loss').locator('svg').waitFor();
