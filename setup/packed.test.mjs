@@ -32,6 +32,29 @@ describe.each(PUBLISHED)('%s', (folder) => {
   });
 });
 
+it('publishes the declarations that its page of exports reaches, and no others', () => {
+  const folder = 'packages/looprpt';
+  const published = pack(folder, ['--dry-run'])
+    .files.map((file) => file.path)
+    .filter((name) => name.endsWith('.d.ts'));
+  expect(published.toSorted()).toEqual(reached('dist/index.d.ts', path.join(root, folder)).toSorted());
+});
+
+/**
+ * @param {string} entry a declaration file, relative to the package
+ * @param {string} folder of the package
+ * @returns {string[]} it and all that it takes types from
+ */
+function reached(entry, folder) {
+  const seen = new Set([entry]);
+  for (const file of seen) {
+    const text = readFileSync(path.join(folder, file), 'utf8');
+    for (const [, name = ''] of text.matchAll(/(?:from|import\() *['"](\.[^'"]+)\.js['"]/g))
+      seen.add(path.join(path.dirname(file), `${name}.d.ts`));
+  }
+  return [...seen];
+}
+
 it('is used in a folder that has nothing else of this repository', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'packed-'));
   unpackWithLinks(folder);

@@ -1,7 +1,9 @@
 /** Every `npx looprpt …` and `npm run …` in a page or in the head of a recipe is a line that the real commands take. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLines, shellWords, wrong } from './command-lines.js';
-import { codeOf, filesBelow, read } from './pages.js';
+import { codeOf, filesBelow, REPOSITORY, read } from './pages.js';
 
 /** The log tells of commands as they were. */
 const PAGES = filesBelow('', ['.md']).filter((path) => !/(^|\/)(LOG|CHANGELOG)\.md$/.test(path));
@@ -34,6 +36,15 @@ describe('the command lines', () => {
     expect(PAGES.flatMap(ofPage).length).toBeGreaterThan(60);
     expect(RECIPES.flatMap(ofRecipe).length).toBeGreaterThan(15);
   });
+});
+
+/** npx takes a name that is not installed from the registry, whoever holds it there. */
+it('no page has npx run what is not ours or among the packages of the lock file', () => {
+  const names = PAGES.flatMap((path) =>
+    [...read(path).matchAll(/\bnpx +((?:-\S+ +)*)([\w@/.-]+)/g)].map(([, , name]) => name!),
+  );
+  expect(names.length).toBeGreaterThan(60);
+  expect([...new Set(names)].filter((name) => !existsSync(join(REPOSITORY, 'node_modules/.bin', name)))).toEqual([]);
 });
 
 describe('a wrong line', () => {
