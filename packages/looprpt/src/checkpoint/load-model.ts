@@ -21,7 +21,12 @@ export interface LoadOptions {
   dtype?: DType | undefined;
   /** Default 'cpu'. */
   device?: string | undefined;
+  /** Told of bytes read so far, and of all. */
+  onLoad?: OnLoad | undefined;
 }
+
+/** Told of bytes of weights that were read, and of all. */
+export type OnLoad = (bytes: number, all: number) => void;
 
 /** The architecture of a checkpoint folder. @throws UserError when `config.json` is missing or not Ouro's */
 export function readModelConfig(dir: string): LoopLMConfig {
@@ -39,18 +44,12 @@ export function readModelConfig(dir: string): LoopLMConfig {
  * @throws UserError when anything is missing, malformed, of another shape, not finite or not part of the architecture
  */
 export function loadModel(dir: string, options: LoadOptions = {}): LoopLM {
-  const config = readModelConfig(dir);
-  const quantisation = storedQuantisation(dir);
-  if (quantisation)
-    throw new UserError(
-      `${dir}: its weights are ${quantisationName(quantisation)}, which are only read, on the CPU; train the model that they were made from`,
-    );
-  using stored = new StoredModel(dir);
-  checkTensors(config, stored.tensors, dir);
+  const { config, stored } = openFloating(dir);
+  using _ = stored;
   const dtype = options.dtype ?? commonDType(stored.tensors.values());
   const model = new LoopLM(config, emptyWeights(config, { dtype, device: options.device ?? 'cpu' }));
   try {
-    scope(() => noGrad(() => fill(model.weights, config, stored.tensors)));
+    scope(() => noGrad(() => fill(model.weights, config, stored.tensors, loaded(stored, options.onLoad))));
   } catch (error) {
     model.dispose();
     throw error;
@@ -58,16 +57,35 @@ export function loadModel(dir: string, options: LoadOptions = {}): LoopLM {
   return model;
 }
 
-function fill(weights: Weights, config: LoopLMConfig, tensors: ReadonlyMap<string, CheckpointTensor>): void {
-  for (const { name, stored, rows } of upstreamTensors(config))
-    scope(() => {
-      const from = tensors.get(name)!;
-      const source = from.load();
-      checkFinite(source, from, 'is NaN or infinite');
-      const own = stored(weights).slice(0, ...rows);
-      own.copy_(source);
-      if (own.dtype !== from.dtype) checkFinite(own, from, `has no place in ${own.dtype}: it is too large`);
-    });
+function fill(
+  weights: Weights,
+  config: LoopLMConfig,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  done: (tensor: CheckpointTensor) => void,
+): void {
+  for (const { name, stored, rows } of upstreamTensors(config)) {
+    const from = tensors.get(name)!;
+    scope(() => fillRows(stored(weights).slice(0, ...rows), from));
+    done(from);
+  }
+}
+
+/** Copies a tensor into rows of its own, checked. @throws UserError for numbers that are not finite, there or here */
+export function fillRows(own: Tensor, from: CheckpointTensor): void {
+  const source = from.load();
+  checkFinite(source, from, 'is NaN or infinite');
+  own.copy_(source);
+  if (own.dtype !== from.dtype) checkFinite(own, from, `has no place in ${own.dtype}: it is too large`);
+}
+
+/** Counts the bytes of tensors that were read. */
+export function loaded({ tensors }: StoredModel, onLoad: OnLoad = () => {}): (tensor: CheckpointTensor) => void {
+  const all = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  let bytes = 0;
+  return ({ byteLength }) => {
+    bytes += byteLength;
+    onLoad(bytes, all);
+  };
 }
 
 export function checkFinite(values: Tensor, { name, path }: CheckpointTensor, problem: string): void {
@@ -116,6 +134,30 @@ function few(names: readonly string[], one: string, many: string): string {
   const shown = names.slice(0, 3).map(quoted).join(', ');
   const rest = names.length > 3 ? ` and ${names.length - 3} more` : '';
   return `tensor${names.length > 1 ? 's' : ''} ${shown}${rest} ${names.length > 1 ? many : one}`;
+}
+
+/** Of a folder's weights; where they differ, the narrowest that holds them all. @throws UserError where it is no model */
+export function storedDType(dir: string): DType {
+  using stored = openFloating(dir).stored;
+  return commonDType(stored.tensors.values());
+}
+
+/** A folder's configuration and tensors, checked against each other. @throws UserError where it is no model, or one of whole numbers */
+export function openFloating(dir: string): { config: LoopLMConfig; stored: StoredModel } {
+  const config = readModelConfig(dir);
+  const quantisation = storedQuantisation(dir);
+  if (quantisation)
+    throw new UserError(
+      `${dir}: its weights are ${quantisationName(quantisation)}, which are only read, on the CPU; train the model that they were made from`,
+    );
+  const stored = new StoredModel(dir);
+  try {
+    checkTensors(config, stored.tensors, dir);
+  } catch (error) {
+    stored.close();
+    throw error;
+  }
+  return { config, stored };
 }
 
 export function commonDType(tensors: Iterable<CheckpointTensor>): DType {

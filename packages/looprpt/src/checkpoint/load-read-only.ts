@@ -11,7 +11,7 @@ import type { LoopLMConfig } from '../model/config.js';
 import { LoopLM } from '../model/loop-lm.js';
 import { StoredMatrices, type StoredMatrix } from '../model/stored-matrices.js';
 import { upstreamTensors, type Weights } from '../model/weights.js';
-import { checkFinite, checkTensors, commonDType, readModelConfig } from './load-model.js';
+import { checkFinite, checkTensors, commonDType, loaded, type OnLoad, readModelConfig } from './load-model.js';
 import { quantisationName, quantisationOf, quantisedParts, storedQuantisation } from './quantisation.js';
 import { quoted } from './safetensors/header.js';
 import { type CheckpointTensor, StoredModel } from './stored-model.js';
@@ -22,7 +22,7 @@ export interface ReadOnlyOptions {
   /** Or its settings, for whole numbers. */
   quantisation?: Quantisation | undefined;
   /** Told of bytes read so far, and of all. */
-  onLoad?: ((bytes: number, all: number) => void) | undefined;
+  onLoad?: OnLoad | undefined;
 }
 
 /** Whether a folder's matrices can stay as they are: whole numbers, or bfloat16 throughout. @throws UserError where it is no model */
@@ -46,7 +46,7 @@ export function loadReadOnly(dir: string, options: ReadOnlyOptions = {}): LoopLM
   using stored = new StoredModel(dir);
   const { weights, owned } = namedWeights(config);
   try {
-    const loader = { config, stored, weights, owned, dir, progress: progressOf(stored, options) };
+    const loader = { config, stored, weights, owned, dir, progress: loaded(stored, options.onLoad) };
     const matrices = scope(() => noGrad(() => (ofFolder ? loadCodes(loader, ofFolder) : loadNumbers(loader, wanted))));
     const quantisation = ofFolder ?? wanted;
     const name = quantisation ? quantisationName(quantisation) : 'bfloat16';
@@ -68,15 +68,6 @@ interface Loader {
 }
 
 type Matrices = ReadonlyMap<Tensor, StoredMatrix>;
-
-function progressOf({ tensors }: StoredModel, { onLoad }: ReadOnlyOptions): Loader['progress'] {
-  const all = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  let bytes = 0;
-  return ({ byteLength }) => {
-    bytes += byteLength;
-    onLoad?.(bytes, all);
-  };
-}
 
 /** Floating-point matrices, as bfloat16 where they lie if that is what they are, or made whole numbers. */
 function loadNumbers(loader: Loader, wanted: Quantisation | null): Matrices {

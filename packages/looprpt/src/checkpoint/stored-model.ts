@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import type { Tensor } from '@looprpt/engine';
+import { elementBytes, type Tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
 import { parseJson } from '../text/tokenizer-config.js';
@@ -40,6 +40,15 @@ export class StoredModel implements Disposable {
       this.close();
       throw error;
     }
+  }
+
+  /** Tensors that `follow` each other as one, their rows below each other, without a copy. */
+  joined(parts: readonly CheckpointTensor[]): Tensor {
+    const [first] = parts as [CheckpointTensor];
+    const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
+    const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    const file = this.#files.find(({ path }) => path === first.path)!;
+    return file.load({ ...first, shape: [rows, ...first.shape.slice(1)], byteLength });
   }
 
   close(): void {
@@ -80,6 +89,18 @@ export class StoredModel implements Disposable {
       if (!weightMap.has(name)) throw new UserError(`${path}: tensor ${quoted(name)} is missing in ${INDEX_FILE}`);
     return found;
   }
+}
+
+/** Whether tensors stand one behind the other in one file, in one dtype, where that can be read as it lies. */
+export function follow(parts: readonly CheckpointTensor[]): boolean {
+  const [first] = parts as [CheckpointTensor];
+  let end = first.byteOffset;
+  if (end % elementBytes(first.dtype) !== 0) return false;
+  return parts.every(({ path, dtype, byteOffset, byteLength }) => {
+    const isNext = path === first.path && dtype === first.dtype && byteOffset === end;
+    end += byteLength;
+    return isNext;
+  });
 }
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });

@@ -145,17 +145,23 @@ export function initialWeights(
 
 /** A copy with its own memory. */
 export function cloneWeights(weights: Weights): Weights {
-  const copy = (tensor: Tensor): Tensor => scope(() => tensor.detach().clone().persist());
-  const table = copy(weights.embedding);
+  return mapWeights(weights, (tensor) => scope(() => tensor.detach().clone().persist()));
+}
+
+/** Every tensor replaced by another; one that stands in two places, as a tied head does, is replaced once. */
+export function mapWeights(weights: Weights, replacement: (tensor: Tensor) => Tensor): Weights {
+  const embedding = replacement(weights.embedding);
   return {
-    embedding: table,
+    embedding,
     layers: weights.layers.map(
       (layer) =>
-        Object.fromEntries(Object.entries(layer).map(([k, t]) => [k, copy(t as Tensor)])) as unknown as LayerWeights,
+        Object.fromEntries(
+          Object.entries(layer).map(([name, tensor]) => [name, replacement(tensor as Tensor)]),
+        ) as unknown as LayerWeights,
     ),
-    finalNorm: copy(weights.finalNorm),
-    gateWeight: copy(weights.gateWeight),
-    gateBias: copy(weights.gateBias),
-    head: weights.head === weights.embedding ? table : copy(weights.head),
+    finalNorm: replacement(weights.finalNorm),
+    gateWeight: replacement(weights.gateWeight),
+    gateBias: replacement(weights.gateBias),
+    head: weights.head === weights.embedding ? embedding : replacement(weights.head),
   };
 }
