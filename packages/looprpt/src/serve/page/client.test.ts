@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readEvents } from './client/event-stream.js';
+import { turnsOf } from './client/remembered.js';
 import { chunkOf, ServerError } from './client/server.js';
 import { Tally } from './client/tally.js';
 
@@ -111,5 +112,33 @@ describe('Tally', () => {
     tally.add([2], 5250);
     tally.add([2, 1, 1], 6000);
     expect(tally.tokensPerSecond).toBe(4);
+  });
+});
+
+describe('turnsOf', () => {
+  const partner = { id: 'model', loops: 4 };
+  const turn = { mode: 'chat', asked: 'a', pieces: [{ text: 'b', loops: 4, drafted: null }], note: '' };
+  const kept = (change: object, changedTurn: object = {}): string =>
+    JSON.stringify({ ...partner, turns: [turn, { ...turn, ...changedTurn }], ...change });
+
+  it('gives back what was kept of this model', () => {
+    expect(turnsOf(kept({}), partner)).toEqual([turn, turn]);
+  });
+
+  it.each([
+    ['nothing', 'null'],
+    ['no JSON', '{"id"'],
+    ['another value', '[1, "a"]'],
+    ['another model', kept({ id: 'other' })],
+    ['other loops', kept({ loops: 3 })],
+    ['no turns', kept({ turns: 'all' })],
+    ['a turn that is none', kept({ turns: [null] })],
+    ['another mode', kept({}, { mode: 'shout' })],
+    ['no note', kept({}, { note: undefined })],
+    ['a loop that the model lacks', kept({}, { pieces: [{ text: 'b', loops: 5, drafted: null }] })],
+    ['a text that is none', kept({}, { pieces: [{ text: 7, loops: 1, drafted: null }] })],
+    ['a piece that is none', kept({}, { pieces: [null] })],
+  ])('takes %s for nothing', (_, text) => {
+    expect(turnsOf(text, partner)).toEqual([]);
   });
 });

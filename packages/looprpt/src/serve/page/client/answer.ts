@@ -16,8 +16,12 @@ const STEPS: Readonly<Record<string, (at: number, last: number) => number>> = {
 /** A token may be a line break, or half a letter whose text comes with the next one: there is something to see all the same. */
 function kindOf(text: string): string {
   if (text === '') return 'part';
-  return text.includes('\n') ? 'break' : '';
+  if (text.includes('\n')) return 'break';
+  return text.trim() === '' ? 'space' : '';
 }
+
+/** Spaces before a word stay unpainted: where the line ends there, they would be a box of their own that says nothing. */
+const SPACES = /^ +(?=\S)/;
 
 export class Answer {
   readonly element: HTMLElement;
@@ -25,7 +29,7 @@ export class Answer {
   readonly #note: HTMLElement;
   readonly #tip: HTMLElement;
   readonly #loops: number;
-  #text = '';
+  #pieces: Piece[] = [];
   #current: HTMLElement | null = null;
 
   /** @param loops the model's K @param tip one for the whole page, filled and moved to the token at hand */
@@ -47,13 +51,31 @@ export class Answer {
   }
 
   get text(): string {
-    return this.#text;
+    return this.#pieces.map(({ text }) => text).join('');
+  }
+
+  get pieces(): readonly Piece[] {
+    return this.#pieces;
+  }
+
+  /** How it ended, where that is worth a word. */
+  get note(): string {
+    return this.#note.textContent;
+  }
+
+  get isBusy(): boolean {
+    return this.element.classList.contains('busy');
   }
 
   add(pieces: readonly Piece[]): void {
-    this.#text += pieces.map(({ text }) => text).join('');
+    this.#pieces.push(...pieces);
     this.#tokens.append(
-      ...pieces.map(({ text, loops, drafted }) => (loops === null ? text : this.#token(text, loops, drafted))),
+      ...pieces.flatMap(({ text, loops, drafted }) => {
+        if (loops === null) return text;
+        const [spaces = ''] = SPACES.exec(text) ?? [];
+        const token = this.#token(text, loops, drafted);
+        return spaces === '' ? token : [spaces, token];
+      }),
     );
   }
 
@@ -65,7 +87,8 @@ export class Answer {
 
   /** A draft is painted by the loop that it was right at. */
   #token(text: string, loop: number, drafted: number | null): HTMLElement {
-    const token = make('span', `token ${kindOf(text)}${drafted === null ? '' : ' drafted'}`, text);
+    const token = make('span', `token ${kindOf(text)}${drafted === null ? '' : ' drafted'}`, text.replace(SPACES, ''));
+    token.dataset.text = text;
     token.dataset.loops = String(drafted ?? loop);
     token.tabIndex = this.#current === null ? 0 : -1;
     this.#current ??= token;
@@ -94,7 +117,7 @@ export class Answer {
     if (!(target instanceof HTMLElement && target.dataset.loops)) return;
     this.#tip.replaceChildren(
       make('strong', '', this.#describe(target)),
-      make('code', '', JSON.stringify(target.textContent)),
+      make('code', '', JSON.stringify(target.dataset.text)),
     );
     this.#tip.hidden = false;
     // The first line of a token that is broken over two.

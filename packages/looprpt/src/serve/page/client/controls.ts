@@ -1,6 +1,9 @@
-/** The settings beside the conversation, read when a request is sent. */
+/** The settings beside the conversation, read when a request is sent. The mode is kept through reloads. */
 import { byId } from './elements.js';
+import { keep, readKept } from './kept.js';
 import type { Model, Prompt, Settings } from './server.js';
+
+const MODE = 'looprpt-mode';
 
 export class Controls {
   readonly #threshold = byId('threshold', HTMLInputElement);
@@ -21,7 +24,16 @@ export class Controls {
       slider.addEventListener('input', () => this.#label(slider));
       this.#label(slider);
     }
-    for (const radio of this.#modes) radio.addEventListener('change', () => onMode(this.mode));
+    const before = readKept(MODE, 'tab');
+    for (const radio of this.#modes) {
+      radio.addEventListener('change', () => {
+        keep(MODE, this.mode, 'tab');
+        onMode(this.mode);
+      });
+      if (radio.value !== before) continue;
+      radio.checked = true;
+      this.#chosen.add(radio);
+    }
     for (const control of [this.#threshold, this.#maxLoops, ...this.#modes])
       control.addEventListener('input', () => this.#chosen.add(control));
     this.#speculate.addEventListener('change', () => {

@@ -4,6 +4,7 @@
  */
 import { Answer } from './answer.js';
 import { byId, make } from './elements.js';
+import type { RememberedTurn } from './remembered.js';
 import type { Message, Piece, Prompt } from './server.js';
 
 interface Turn {
@@ -38,6 +39,29 @@ export class Conversation {
     this.#log.setAttribute('aria-busy', 'true');
     this.#follow();
     return answer;
+  }
+
+  get isEmpty(): boolean {
+    return this.#turns.length === 0;
+  }
+
+  /** All of it, as it stands. @param unfinished the note of an answer that is still being written */
+  turns(unfinished: string): RememberedTurn[] {
+    return this.#turns.map(({ mode, asked, answer }) => {
+      const { pieces, note, isBusy } = answer;
+      return { mode, asked, pieces, note: isBusy ? unfinished : note };
+    });
+  }
+
+  /** Shows turns of before. @param loops the model's K */
+  restore(turns: readonly RememberedTurn[], loops: number): void {
+    for (const { mode, asked, pieces, note } of turns) {
+      const answer = this.begin(mode, asked, loops);
+      answer.add(pieces);
+      answer.end(note);
+    }
+    this.#log.setAttribute('aria-busy', 'false');
+    this.#follow();
   }
 
   /** What to send for the last turn. */

@@ -5,6 +5,7 @@ import { byId, counted } from './elements.js';
 import { Figures } from './figures.js';
 import { legend } from './loop-colours.js';
 import { PerFrame } from './per-frame.js';
+import { recall, remember } from './remembered.js';
 import { type Model, type Piece, type Prompt, readModel, ServerError, stream } from './server.js';
 import { Tally } from './tally.js';
 import { startTheme } from './theme.js';
@@ -18,6 +19,8 @@ const status = byId('status', HTMLElement);
 const alertBox = byId('alert', HTMLElement);
 const controls = new Controls(nameInput);
 const conversation = new Conversation();
+
+const UNFINISHED = 'Not finished.';
 
 let model: Model | null = null;
 let figures: Figures | null = null;
@@ -53,8 +56,31 @@ async function connect(): Promise<void> {
   byId('model', HTMLElement).textContent = `${model.id}, ${counted(loops, 'loop')}`;
   byId('legend', HTMLElement).replaceChildren(...legend(loops));
   document.title = `${model.id} · looprpt`;
+  showBefore(model);
   sendButton.disabled = false;
   input.focus();
+}
+
+/** What was said with this model before a reload. */
+function showBefore({ id, looprpt: { loops } }: Model): void {
+  const turns = recall({ id, loops });
+  const last = turns.at(-1);
+  if (!last || !conversation.isEmpty) return;
+  conversation.restore(turns, loops);
+  const tally = new Tally(loops);
+  tally.add(
+    last.pieces.flatMap((piece) => piece.loops ?? []),
+    performance.now(),
+  );
+  figures?.show(tally);
+  againButton.disabled = false;
+  clearButton.disabled = false;
+}
+
+function keepConversation(): void {
+  if (!model) return;
+  const { id, looprpt } = model;
+  remember({ id, loops: looprpt.loops }, conversation.turns(UNFINISHED));
 }
 
 async function send(mode: Prompt['mode'], asked: string): Promise<void> {
@@ -80,11 +106,12 @@ async function send(mode: Prompt['mode'], asked: string): Promise<void> {
       tally.add(taken, performance.now());
     }
   } catch (error) {
-    finish = request.signal.aborted ? 'Stopped.' : 'Not finished.';
+    finish = request.signal.aborted ? 'Stopped.' : UNFINISHED;
     if (!request.signal.aborted) showError(error, sendAgain);
   }
   drawing.flush();
   conversation.end(answer, finish);
+  keepConversation();
   setRunning(null);
   const mean = tally.meanLoops === null ? '' : `, ${tally.meanLoops.toFixed(2)} loops on average`;
   status.textContent = `${finish === 'Stopped.' ? 'Stopped' : 'Done'}: ${counted(tally.tokens, 'token')}${mean}.`;
@@ -143,6 +170,7 @@ stopButton.addEventListener('click', () => running?.abort());
 againButton.addEventListener('click', () => void sendAgain());
 clearButton.addEventListener('click', () => {
   conversation.clear();
+  keepConversation();
   againButton.disabled = true;
   clearButton.disabled = true;
   hideAlert();
@@ -151,5 +179,9 @@ clearButton.addEventListener('click', () => {
 });
 byId('retry', HTMLButtonElement).addEventListener('click', () => void retry());
 controls.onKey(() => void retry());
+// An answer under way is kept as far as it came.
+addEventListener('pagehide', () => {
+  if (running) keepConversation();
+});
 startTheme();
 void connect();

@@ -1,11 +1,12 @@
 /** Light or dark: what the reader's system prefers, until the button says otherwise; that is kept. */
 import { byId } from './elements.js';
+import { keep, readKept } from './kept.js';
 
 const STORED = 'looprpt-theme';
 
 export function startTheme(): void {
   const root = document.documentElement;
-  const stored = localStorage.getItem(STORED);
+  const stored = readKept(STORED, 'visits');
   if (stored === 'dark' || stored === 'light') root.dataset.theme = stored;
   const button = byId('theme', HTMLButtonElement);
   const system = matchMedia('(prefers-color-scheme: dark)');
@@ -16,7 +17,7 @@ export function startTheme(): void {
   };
   button.addEventListener('click', () => {
     root.dataset.theme = isDark() ? 'light' : 'dark';
-    localStorage.setItem(STORED, root.dataset.theme);
+    keep(STORED, root.dataset.theme, 'visits');
     label();
   });
   system.addEventListener('change', label);
