@@ -3,12 +3,22 @@
  * `npm run bench:studio`: how long the studio takes to open many long runs, and whether its memory stays flat while a fast run goes on. A
  * table first; the last line is one JSON object. Medians; state the processor beside them.
  *
- * Opening is counted from the start of the process to the answer with the loss of all runs, first by single steps (`preview`), then thinned
- * from every step with smallest and largest values (`exact`); `again` is the same answer asked for once more, from the open studio.
+ * Opening is counted from the start of the process: to the list (`listed`), to the loss of the six runs that the page chooses first, from
+ * every step (`six`), and to that of all runs (`all`). `first` has only the metrics to read; `kept` finds what an earlier studio kept of
+ * them; `own` finds the digests that runs keep themselves.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,32 +27,42 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from '@commander-js/extra-typings';
 import { renderTable } from 'looprpt/internal/base/terminal/table.js';
 import { integer } from 'looprpt/internal/cli/values.js';
+import { DIGEST_FILE } from 'looprpt/internal/train/metrics/thinned/digest.js';
+import { ThinnedLog } from 'looprpt/internal/train/metrics/thinned/thinned-log.js';
 
 /** Files that differ; the other runs are links to them, which costs the studio as much and the disk less. */
 const DISTINCT = 8;
 const PIECE = 500;
+/** Runs that the page chooses. */
+const SHOWN_FIRST = 6;
 const PROGRAM = join(dirname(createRequire(import.meta.url).resolve('looprpt/package.json')), 'bin/looprpt.js');
 
-const { runs, steps, minutes, rate } = new Command('bench:studio')
+const { runs, steps, minutes, rate, opening } = new Command('bench:studio')
   .description('Times the studio on synthetic runs, then measures its memory over a live one.')
   .option('--runs <n>', 'runs', integer(1), 200)
   .option('--steps <n>', 'steps of each', integer(1), 20_000)
+  .option('--no-opening', 'memory alone')
   .option('--minutes <n>', 'of the live run; 0 leaves it out', integer(0), 10)
   .option('--rate <n>', 'steps a second of the live run', integer(1), 100)
   .parse()
   .opts();
 
+type Spent = [wall: number, cpu: number];
+
 const folder = mkdtempSync(join(tmpdir(), 'looprpt-bench-studio-'));
+const cache = join(folder, 'cache');
 try {
-  writeRuns(join(folder, 'runs'));
-  const opening = await timeOpening(join(folder, 'runs'));
+  const openings = opening ? await timeOpenings(join(folder, 'runs')) : {};
   const memory = minutes > 0 ? await measureMemory(join(folder, 'live')) : [];
-  process.stdout.write(
-    `${renderTable(
-      ['opening', 'ms', 'ms of CPU'],
-      Object.entries(opening).map(([name, [wall, cpu]]) => [name, Math.round(wall), Math.round(cpu)]),
-    )}\n`,
-  );
+  if (opening)
+    process.stdout.write(
+      `${renderTable(
+        ['opening', 'to', 'ms', 'ms of CPU'],
+        Object.entries(openings).flatMap(([name, times]) =>
+          Object.entries(times).map(([to, [wall, cpu]]) => [name, to, Math.round(wall), Math.round(cpu)]),
+        ),
+      )}\n`,
+    );
   if (memory.length > 0)
     process.stdout.write(
       `\n${renderTable(
@@ -50,7 +70,7 @@ try {
         memory.map(({ minute, step, mib }) => [minute, step, Math.round(mib)]),
       )}\n`,
     );
-  process.stdout.write(`${JSON.stringify({ runs, steps, opening, memory })}\n`);
+  process.stdout.write(`${JSON.stringify({ runs, steps, openings, memory })}\n`);
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -86,27 +106,45 @@ interface Curves {
   runs: { exact: boolean }[];
 }
 
-async function timeOpening(place: string): Promise<Record<string, [wall: number, cpu: number]>> {
+async function timeOpenings(place: string): Promise<Record<string, Record<string, Spent>>> {
+  writeRuns(place);
+  const first = await timeOpening(place);
+  const kept = await timeOpening(place);
+  writeDigests(place);
+  rmSync(cache, { recursive: true, force: true });
+  return { first, kept, own: await timeOpening(place) };
+}
+
+/** As training keeps them. */
+function writeDigests(place: string): void {
+  for (const [i, name] of readdirSync(place).sort().entries()) {
+    if (i < DISTINCT) new ThinnedLog(join(place, name, 'metrics.jsonl')).close();
+    else linkSync(join(place, readdirSync(place).sort()[i % DISTINCT]!, DIGEST_FILE), join(place, name, DIGEST_FILE));
+  }
+}
+
+async function timeOpening(place: string): Promise<Record<string, Spent>> {
   const began = performance.now();
   const { child, url } = await openStudio(place);
-  const since = (): [wall: number, cpu: number] => [performance.now() - began, cpuMs(child.pid!)];
+  const since = (): Spent => [performance.now() - began, cpuMs(child.pid!)];
   const list = (await (await fetch(`${url}/api/runs`)).json()) as { runs: { id: string }[] };
   const listed = since();
-  const body = JSON.stringify({ runs: list.runs.map(({ id }) => id), columns: ['loss'], points: 150 });
-  const curves = async (): Promise<Curves> => {
-    const headers = { 'content-type': 'application/json' };
-    return (await (await fetch(`${url}/api/curves`, { method: 'POST', headers, body })).json()) as Curves;
+  const ids = list.runs.map(({ id }) => id);
+  const exactly = async (some: readonly string[]): Promise<void> => {
+    const body = JSON.stringify({ runs: some, columns: ['loss'], points: 150 });
+    for (;;) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await (await fetch(`${url}/api/curves`, { method: 'POST', headers, body })).json();
+      if ((answer as Curves).runs.every(({ exact }) => exact)) return;
+      await sleep(100);
+    }
   };
-  await curves();
-  const preview = since();
-  while ((await curves()).runs.some(({ exact }) => !exact)) await sleep(100);
-  const exact = since();
-  const [asked, worked] = since();
-  await curves();
-  const [answered, done] = since();
-  const again: [number, number] = [answered - asked, done - worked];
+  await exactly(ids.slice(0, SHOWN_FIRST));
+  const six = since();
+  await exactly(ids);
+  const all = since();
   await end(child);
-  return { listed, preview, exact, again };
+  return { listed, six, all };
 }
 
 /** Resident memory of the studio's process, a reading a minute, while a run is written and its curves are asked for. */
@@ -142,7 +180,8 @@ async function measureMemory(place: string): Promise<{ minute: number; step: num
 
 async function openStudio(place: string): Promise<{ child: ChildProcess; url: string }> {
   const args = [PROGRAM, 'studio', place, '--port', '0', '--json', '--quiet'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...process.env, XDG_CACHE_HOME: cache };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
   return { child, url: (JSON.parse(line) as { url: string }).url };
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CONFIG_FILE } from 'looprpt/internal/train/state/run-folder.js';
+import { CONFIG_FILE } from 'looprpt/internal/train/state/folder.js';
 import type { Setting } from './setting.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../packages/looprpt/bin/looprpt.js', import.meta.url));

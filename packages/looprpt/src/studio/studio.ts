@@ -90,6 +90,8 @@ export class Studio implements AsyncDisposable {
     const parts = [evaluations, folders, thread, figures, ...(talk ? [talk] : [])];
     const studio = new Studio(listener, { parts, loaded: talk?.loaded ?? Promise.resolve() }, config);
     try {
+      // While the socket opens.
+      folders.start();
       await listener.listen(config);
       await runs.load();
     } catch (error) {

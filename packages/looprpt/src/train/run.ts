@@ -33,7 +33,7 @@ import { modelSource } from './student.js';
 import { Trainer } from './trainer.js';
 import { type RunHooks, type RunOutcome, Training } from './training.js';
 
-export { CONFIG_FILE } from './state/run-folder.js';
+export { CONFIG_FILE } from './state/folder.js';
 export type { RunHooks, RunOutcome } from './training.js';
 
 /** What a program gives beside the configuration, which only names it. */

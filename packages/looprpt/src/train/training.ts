@@ -16,6 +16,7 @@ import { MetricWindow } from './metrics/metric-window.js';
 import { METRICS_FILE, MetricsLog, readMetrics } from './metrics/metrics-log.js';
 import { type MetricsRecord, type MetricsSink, stepRecord, teeMetrics } from './metrics/record.js';
 import { TensorBoardLog } from './metrics/tensorboard.js';
+import { ThinnedLog } from './metrics/thinned/thinned-log.js';
 import { reactionTo } from './non-finite.js';
 import type { RunConfig } from './run-config.js';
 import { runBatches } from './run-data.js';
@@ -107,9 +108,9 @@ export class Training implements AsyncDisposable {
   }
 
   #openMetrics(tensorboard: boolean): MetricsSink {
-    const log = new MetricsLog(this.#metricsFile);
-    if (!tensorboard) return log;
-    return teeMetrics([log, new TensorBoardLog(this.#parts.config.out, { firstStep: this.#at.step + 1 })]);
+    const sinks: MetricsSink[] = [new MetricsLog(this.#metricsFile), new ThinnedLog(this.#metricsFile)];
+    if (!tensorboard) return teeMetrics(sinks);
+    return teeMetrics([...sinks, new TensorBoardLog(this.#parts.config.out, { firstStep: this.#at.step + 1 })]);
   }
 
   /** Trains to the last step, the end of the data or the interruption; the last checkpoint is on the disk then. */

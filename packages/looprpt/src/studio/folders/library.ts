@@ -3,9 +3,10 @@
  * meanwhile is answered from what is there.
  */
 import { resolve } from 'node:path';
+import type { ThinRange } from '../../train/metrics/thinned/series.js';
 import { type FoundRuns, findRuns } from './find.js';
+import type { Readers } from './readers.js';
 import { type RunCurves, type RunSummary, WatchedRun } from './run.js';
-import type { ThinRange } from './series.js';
 
 /** Bytes that are read in one go, between which questions are answered. */
 const SLICE = 4 << 20;
@@ -13,15 +14,17 @@ const SEARCH_MS = 2000;
 
 export class RunLibrary {
   readonly #roots: readonly string[];
+  readonly #readers: Readers | null;
   readonly #runs = new Map<string, WatchedRun>();
   readonly #changed = new Set<string>();
   #wanted: readonly string[] = [];
   #lines: string[] = [];
   #searched = 0;
 
-  /** @param roots run folders, and folders with runs below them */
-  constructor(roots: readonly string[]) {
+  /** @param roots run folders, and folders with runs below them @param readers for long files; null: all is read here */
+  constructor(roots: readonly string[], readers: Readers | null = null) {
     this.#roots = roots;
+    this.#readers = readers;
     this.search();
   }
 
@@ -42,7 +45,7 @@ export class RunLibrary {
     this.#searched = Date.now();
     const { paths, lines }: FoundRuns = findRuns(this.#roots);
     const there = new Map([...this.#runs.values()].map((run) => [run.path, run]));
-    const found = paths.map((path) => there.get(resolve(path)) ?? new WatchedRun(path));
+    const found = paths.map((path) => there.get(resolve(path)) ?? this.#watch(path));
     const changed = found.length !== this.#runs.size || found.some(({ id }) => !this.#runs.has(id));
     this.#lines = lines;
     if (!changed) return false;
@@ -54,13 +57,30 @@ export class RunLibrary {
     return true;
   }
 
-  /** Reads a slice of what has not been read. @returns false where all has been */
+  /** Reads a slice of what has not been read, or has it read. @returns false where there is nothing to read that is not being read */
   work(): boolean {
+    const readers = this.#readers;
     const wanted = this.#wanted.flatMap((id) => this.#runs.get(id) ?? []);
-    const next = [...wanted, ...this.#runs.values()].find((run) => !run.isRead);
-    if (!next) return false;
-    if (next.read(SLICE)) this.#changed.add(next.id);
-    return true;
+    for (const run of [...wanted, ...this.#runs.values()]) {
+      if (run.isRead || (readers?.take(run, () => this.#read(run)) ?? false)) continue;
+      this.#read(run);
+      return true;
+    }
+    return false;
+  }
+
+  /** Resolves when a file that is being read by others is done, or its next part is; null where none is being read. */
+  get elsewhere(): Promise<void> | null {
+    return this.#readers?.next ?? null;
+  }
+
+  #read(run: WatchedRun): void {
+    run.read(SLICE);
+    this.#changed.add(run.id);
+  }
+
+  #watch(path: string): WatchedRun {
+    return new WatchedRun(path, (metrics) => this.#readers?.kept.find(metrics) ?? null);
   }
 
   /** Looks at every run once more, for what was written since. @returns whether runs came or went */

@@ -1,6 +1,7 @@
 /** What the thread that reads run folders is asked, and what it tells. */
+
+import type { ThinRange } from '../../train/metrics/thinned/series.js';
 import type { RunSummary } from './run.js';
-import type { ThinRange } from './series.js';
 
 export interface RunsQuestion extends ThinRange {
   ids: readonly string[];

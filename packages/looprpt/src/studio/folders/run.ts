@@ -3,12 +3,14 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { METRICS_FILE } from '../../train/metrics/metrics-log.js';
+import { DIGEST_FILE, type Digest, digestFrom, readDigest } from '../../train/metrics/thinned/digest.js';
+import { MetricsReading } from '../../train/metrics/thinned/reading.js';
+import { numberOf } from '../../train/metrics/thinned/record-line.js';
+import { Series, type ThinRange, type ThinSeries } from '../../train/metrics/thinned/series.js';
+import { MetricsTail, opened, readLines } from '../../train/metrics/thinned/tail.js';
 import { Checkpoints } from './checkpoints.js';
-import { MetricsTail, opened, readLines } from './metrics-tail.js';
-import { type LooseRecord, numberOf, parseLine } from './record-line.js';
 import { sampled } from './sample.js';
-import { Series, type ThinRange, type ThinSeries } from './series.js';
-import { Pace, planOf, type RunPlan, type RunState, stateOf } from './status.js';
+import { planOf, type RunPlan, type RunState, stateOf } from './status.js';
 
 /** A run in the list, as `GET /api/runs` has it. */
 export interface RunSummary {
@@ -45,31 +47,32 @@ export interface RunCurves extends ThinSeries {
 
 /** A zoomed part of the file larger than this is shown as it was thinned. */
 const MOST_ZOOMED = 64 << 20;
-const MOST_LINES = 5;
+const MOST_LINES = 10;
 
 export class WatchedRun {
   readonly id: string;
   readonly path: string;
-  readonly #tail: MetricsTail;
   readonly #checkpoints: Checkpoints;
-  readonly #pace = new Pace();
-  #series = new Series();
+  #tail: MetricsTail;
+  #reading = new MetricsReading();
   /** What a first look at a long file gave, until the file has been read. */
   #preview: Series | null = null;
   #ends: Series | null = null;
   #plan: RunPlan;
-  #last: LooseRecord | null = null;
   #left = Number.POSITIVE_INFINITY;
   #state: RunState = 'stopped';
-  #badLines: string[] = [];
-  #warnings: string[] = [];
 
-  constructor(path: string) {
+  /** @param kept finds a digest of its metrics, where the run keeps none itself */
+  constructor(path: string, kept: (path: string) => Digest | null = () => null) {
     this.path = resolve(path);
     this.id = createHash('sha256').update(this.path).digest('base64url').slice(0, 12);
-    this.#tail = new MetricsTail(join(this.path, METRICS_FILE));
+    const metrics = join(this.path, METRICS_FILE);
+    const digest = readDigest(join(this.path, DIGEST_FILE), metrics) ?? kept(metrics);
+    this.#reading = digest?.reading ?? this.#reading;
+    this.#tail = new MetricsTail(metrics, digest?.covers);
     this.#checkpoints = new Checkpoints(this.path);
     this.#plan = planOf(this.path);
+    if (this.unread === 0) this.read(0);
     this.refresh();
   }
 
@@ -77,11 +80,34 @@ export class WatchedRun {
     return this.#left === 0;
   }
 
+  get metrics(): string {
+    return this.#tail.path;
+  }
+
+  /** Bytes of the metrics that have not been read. */
+  get unread(): number {
+    return Math.max(0, (statSync(this.metrics, { throwIfNoEntry: false })?.size ?? 0) - this.#tail.offset);
+  }
+
+  /** What has been read so far. */
+  get digest(): Digest {
+    return { reading: this.#reading, covers: this.#tail.offset };
+  }
+
+  /** Takes what somebody else has read, where it is more. @param bytes of a digest @returns false where it is none of this run */
+  adopt(bytes: Buffer): boolean {
+    const digest = digestFrom(bytes, this.metrics);
+    if (!digest || digest.covers <= this.#tail.offset) return false;
+    this.#reading = digest.reading;
+    this.#tail = new MetricsTail(this.metrics, digest.covers);
+    return true;
+  }
+
   /** Takes in at most so many bytes. @returns whether there was something new */
   read(most: number): boolean {
     const before = this.#tail.offset;
     const news = this.#tail.read(
-      (line, offset) => this.#take(line, offset),
+      (lines, offset) => this.#reading.take(lines, offset),
       most,
       () => this.#restart(),
     );
@@ -114,12 +140,16 @@ export class WatchedRun {
   curves(columns: readonly string[], range: ThinRange): RunCurves {
     const series = this.#shown;
     const zoomed = this.#zoomed(series, range);
-    return { id: this.id, exact: series === this.#series && this.isRead, ...(zoomed ?? series).read(columns, range) };
+    return {
+      id: this.id,
+      exact: series === this.#reading.series && this.isRead,
+      ...(zoomed ?? series).read(columns, range),
+    };
   }
 
   get summary(): RunSummary {
     const { steps, objective, from } = this.#plan;
-    const last = this.#last;
+    const { last } = this.#reading;
     const step = this.#step;
     return {
       id: this.id,
@@ -130,7 +160,7 @@ export class WatchedRun {
       steps,
       tokens: numberOf(last, 'tokens'),
       seconds: numberOf(last, 'seconds'),
-      secondsLeft: this.#state === 'running' ? this.#pace.left(steps) : null,
+      secondsLeft: this.#state === 'running' ? this.#reading.secondsLeft(steps) : null,
       loss: numberOf(last, 'loss'),
       meanLoops: numberOf(last, 'meanLoops'),
       objective,
@@ -145,20 +175,20 @@ export class WatchedRun {
 
   /** A first look while the file is being read: the better of the two. */
   get #shown(): Series {
-    if (this.isRead) return this.#series;
+    if (this.isRead) return this.#reading.series;
     this.#preview ??= sampled(this.#tail.path) ?? new Series();
-    return this.#preview.lastStep > this.#series.lastStep ? this.#preview : this.#series;
+    return this.#preview.lastStep > this.#reading.series.lastStep ? this.#preview : this.#reading.series;
   }
 
   /** What the list says of a file that has not been read: from its first and last lines. */
   get #glance(): Series {
-    if (this.isRead || this.#series.lastStep > 0) return this.#series;
-    this.#ends ??= sampled(this.#tail.path, { lines: 1 }) ?? this.#series;
+    if (this.isRead || this.#reading.series.lastStep > 0) return this.#reading.series;
+    this.#ends ??= sampled(this.#tail.path, { lines: 1 }) ?? this.#reading.series;
     return this.#ends;
   }
 
   get #step(): number {
-    return Math.max(this.#series.lastStep, this.isRead ? 0 : (this.#ends?.lastStep ?? this.#glance.lastStep));
+    return Math.max(this.#reading.series.lastStep, this.isRead ? 0 : (this.#ends?.lastStep ?? this.#glance.lastStep));
   }
 
   get #changed(): number {
@@ -169,54 +199,31 @@ export class WatchedRun {
     const damaged = this.#checkpoints.all.flatMap(({ step, damage }) =>
       damage === null ? [] : [`checkpoint of step ${step} is damaged and skipped: ${damage}`],
     );
-    return [...damaged, ...this.#badLines, ...this.#warnings].slice(0, 2 * MOST_LINES);
-  }
-
-  #take(line: string, offset: number): void {
-    const record = parseLine(line);
-    if (record === null) {
-      if (this.#badLines.length < MOST_LINES)
-        this.#badLines.push(`${METRICS_FILE}, byte ${offset}: not a record of a run`);
-      return;
-    }
-    if (!this.#series.add(record, offset)) return;
-    this.#last = record;
-    this.#pace.add(record.step, numberOf(record, 'seconds'));
-    if (Array.isArray(record.warnings))
-      for (const warning of record.warnings) {
-        this.#warnings.push(`step ${record.step}: ${String(warning).slice(0, 300)}`);
-        if (this.#warnings.length > MOST_LINES) this.#warnings.shift();
-      }
+    return [...damaged, ...this.#reading.lines].slice(0, MOST_LINES);
   }
 
   #restart(): void {
-    this.#series = new Series();
-    this.#pace.clear();
-    this.#last = null;
-    this.#badLines = [];
-    this.#warnings = [];
+    this.#reading = new MetricsReading();
     this.#preview = null;
     this.#ends = null;
   }
 
   /** The steps of a range, read again from the file, where the thinned ones are too coarse for it. */
   #zoomed(series: Series, { from, to, points }: ThinRange): Series | null {
-    if ((from === undefined && to === undefined) || series !== this.#series || series.width === 1) return null;
+    if ((from === undefined && to === undefined) || series !== this.#reading.series || series.width === 1) return null;
     const bytes = series.bytesOf(from ?? 1, to ?? Number.POSITIVE_INFINITY);
     const end = bytes?.end ?? this.#tail.offset;
     const [first, last] = [from ?? 1, Math.min(to ?? series.lastStep, series.lastStep)];
     if (!bytes || end - bytes.begin > MOST_ZOOMED || (last - first) / series.width >= points) return null;
     const descriptor = opened(this.#tail.path);
     if (descriptor === null) return null;
-    const fine = new Series();
+    const fine = new MetricsReading(undefined, { first, last });
     try {
-      readLines(descriptor, { begin: bytes.begin, end, most: end - bytes.begin }, (line, offset) => {
-        const record = parseLine(line);
-        if (record && record.step >= first && record.step <= last) fine.add(record, offset);
-      });
+      const whole = { begin: bytes.begin, end, most: end - bytes.begin };
+      readLines(descriptor, whole, (lines, offset) => fine.take(lines, offset));
     } finally {
       closeSync(descriptor);
     }
-    return fine;
+    return fine.series;
   }
 }

@@ -3,9 +3,9 @@
  * that is replaced within seconds by what the whole file says.
  */
 import { closeSync, fstatSync, readSync } from 'node:fs';
-import { opened } from './metrics-tail.js';
-import { parseLine } from './record-line.js';
-import { Series } from './series.js';
+import { parseLine } from '../../train/metrics/thinned/record-line.js';
+import { Series } from '../../train/metrics/thinned/series.js';
+import { opened } from '../../train/metrics/thinned/tail.js';
 
 const LINES = 200;
 /** Enough for the rest of one record and the whole of the next. */

@@ -1,17 +1,13 @@
-/** What a run is doing, and how long it still will: from its lock, its configuration and its last records. */
+/** What a run is doing, and how long it is to: from its lock, its configuration and how far it is. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseJson } from '../../train/state/folder.js';
-import { CONFIG_FILE } from '../../train/state/run-folder.js';
+import { CONFIG_FILE, parseJson } from '../../train/state/folder.js';
 import { lockState } from '../../train/state/run-lock.js';
 
 export type RunState = 'running' | 'finished' | 'stopped';
 
 /** Another machine's run that has written nothing for so long is taken for stopped. */
 const SILENCE_MS = 120_000;
-/** Of how many of the last records the speed is. */
-const RECENT = 50;
-
 export interface RunPlan {
   /** Steps that it was started for; null where the configuration does not say. */
   steps: number | null;
@@ -37,29 +33,6 @@ export function stateOf(folder: string, at: { step: number; steps: number | null
   const lock = safely(() => lockState(folder), 'free' as const);
   if (lock === 'held' || (lock === 'elsewhere' && Date.now() - at.changed < SILENCE_MS)) return 'running';
   return at.steps !== null && at.step >= at.steps ? 'finished' : 'stopped';
-}
-
-/** How fast a run is: the last records' steps and seconds of training. */
-export class Pace {
-  readonly #recent: { step: number; seconds: number }[] = [];
-
-  add(step: number, seconds: number | null): void {
-    if (seconds === null) return;
-    this.#recent.push({ step, seconds });
-    if (this.#recent.length > RECENT) this.#recent.shift();
-  }
-
-  clear(): void {
-    this.#recent.length = 0;
-  }
-
-  /** Seconds until `steps`; null where there is nothing to tell from. */
-  left(steps: number | null): number | null {
-    const [first, last] = [this.#recent[0], this.#recent.at(-1)];
-    if (!first || !last || steps === null || last.step <= first.step) return null;
-    const perStep = (last.seconds - first.seconds) / (last.step - first.step);
-    return perStep >= 0 ? Math.max(0, steps - last.step) * perStep : null;
-  }
 }
 
 function jsonIn(path: string): Readonly<Record<string, unknown>> {

@@ -7,12 +7,13 @@ import { workerData } from 'node:worker_threads';
 import { answer } from '../thread/answering.js';
 import { RunLibrary } from './library.js';
 import type { RunList, RunsAnswers, RunsNews } from './protocol.js';
+import { Readers } from './readers.js';
 
 const REST_MS = 400;
 /** While files are being read, which is what there is to tell. */
 const NEWS_MS = 1000;
 
-const library = new RunLibrary(workerData as string[]);
+const library = new RunLibrary(workerData as string[], new Readers());
 const list = (): RunList => ({ runs: library.summaries, lines: [...library.lines] });
 const tell = answer<RunsAnswers, RunsNews>({
   list,
@@ -24,7 +25,11 @@ for (;;) {
   const isBusy = library.work();
   // Other messages have their turn.
   await new Promise((turn) => setImmediate(turn));
-  if (Date.now() - told < NEWS_MS && isBusy) continue;
+  const { elsewhere } = library;
+  if (Date.now() - told < NEWS_MS && (isBusy || elsewhere)) {
+    if (!isBusy) await Promise.race([elsewhere, sleep(REST_MS)]);
+    continue;
+  }
   told = Date.now();
   if (library.refresh()) {
     library.takeChanges();
@@ -33,7 +38,7 @@ for (;;) {
     const runs = library.takeChanges();
     if (runs.length > 0) tell({ all: false, runs });
   }
-  if (!isBusy && !(await library.check())) await sleep(REST_MS);
+  if (!isBusy && !elsewhere && !(await library.check())) await sleep(REST_MS);
 }
 
 /** Six digits are more than a screen shows. */

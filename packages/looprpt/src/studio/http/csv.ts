@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { eachNumber } from '../../train/metrics/flat.js';
-import { parseLine } from '../folders/record-line.js';
+import { parseLine } from '../../train/metrics/thinned/record-line.js';
 
 /** A stretch of lines that is sent together. */
 const PIECE = 1 << 16;

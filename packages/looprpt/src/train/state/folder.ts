@@ -13,6 +13,8 @@ import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
 
+/** Makes a folder a run: its configuration, resolved. */
+export const CONFIG_FILE = 'config.json';
 export const STATE_FILE = 'trainer.json';
 export const TENSORS_FILE = 'trainer.safetensors';
 export const CHECKSUMS_FILE = 'checksums.json';

@@ -5,9 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../../base/user-error.js';
 import { differingPaths, flatConfig, shownValue } from '../flat-config.js';
 import { type RunConfig, runConfigSchema } from '../run-config.js';
-import { parseJson } from './folder.js';
-
-export const CONFIG_FILE = 'config.json';
+import { CONFIG_FILE, parseJson } from './folder.js';
 
 /** Whether a run that is there is gone on with; `longer`: to more steps than it was started for. */
 export type Resume = boolean | 'longer';

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type TaskConfig, taskConfigSchema } from '../../data/tasks/index.js';
 import { readTrainedOn } from '../../data/tasks/trained-on.js';
-import { parseJson } from './folder.js';
+import { CONFIG_FILE, parseJson } from './folder.js';
 import { isRunFolder } from './model-folder.js';
-import { CONFIG_FILE } from './run-folder.js';
 
 const runOnTask = z.object({ data: z.object({ task: taskConfigSchema }) });
 

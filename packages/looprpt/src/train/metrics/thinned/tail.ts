@@ -20,11 +20,13 @@ export interface TailNews {
 export class MetricsTail {
   readonly path: string;
   #identity = '';
-  #offset = 0;
+  #offset: number;
   #size = 0;
 
-  constructor(path: string) {
+  /** @param offset where to begin: behind a line that was read before */
+  constructor(path: string, offset = 0) {
     this.path = path;
+    this.#offset = offset;
   }
 
   /** Bytes of whole lines that were read. */
@@ -37,17 +39,17 @@ export class MetricsTail {
   }
 
   /**
-   * @param take gets each whole line and where it begins, after `onRestart` where there was one
+   * @param take gets whole lines as they are in the file, after `onRestart` where there was one
    * @param most bytes of this call, about
    * @returns null where there is no such file
    */
-  read(take: (line: string, offset: number) => void, most: number, onRestart: () => void = () => {}): TailNews | null {
+  read(take: TakeLines, most: number, onRestart: () => void = () => {}): TailNews | null {
     const descriptor = opened(this.path);
     if (descriptor === null) return null;
     try {
       const { ino, dev, size } = fstatSync(descriptor);
       const identity = `${dev}:${ino}`;
-      const restarted = this.#identity !== '' && (identity !== this.#identity || size < this.#offset);
+      const restarted = (this.#identity !== '' && identity !== this.#identity) || size < this.#offset;
       if (restarted) {
         this.#offset = 0;
         onRestart();
@@ -62,13 +64,10 @@ export class MetricsTail {
       closeSync(descriptor);
     }
   }
-
-  /** The next read starts over. */
-  rewind(): void {
-    this.#identity = '';
-    this.#offset = 0;
-  }
 }
+
+/** @param lines whole ones; empty for a stretch without any, which is none of ours @param offset where they begin */
+export type TakeLines = (lines: Buffer, offset: number) => void;
 
 /**
  * Whole lines of a part of a file.
@@ -77,23 +76,18 @@ export class MetricsTail {
 export function readLines(
   descriptor: number,
   { begin, end, most }: { begin: number; end: number; most: number },
-  take: (line: string, offset: number) => void,
+  take: TakeLines,
 ): { read: number; looked: number } {
   const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(end - begin, Math.max(most, LONGEST_LINE))));
   const length = buffer.length === 0 ? 0 : readSync(descriptor, buffer, 0, buffer.length, begin);
-  let at = 0;
-  for (;;) {
-    const newline = buffer.subarray(0, length).indexOf(NEWLINE, at);
-    if (newline < 0) break;
-    take(buffer.toString('utf8', at, newline), begin + at);
-    at = newline + 1;
-  }
+  const read = buffer.subarray(0, length).lastIndexOf(NEWLINE) + 1;
+  if (read > 0) take(buffer.subarray(0, read), begin);
   // Something without lines: as good as one that cannot be read.
-  if (at === 0 && length >= LONGEST_LINE) {
-    take('', begin);
+  else if (length >= LONGEST_LINE) {
+    take(buffer.subarray(0, 0), begin);
     return { read: length, looked: length };
   }
-  return { read: at, looked: length };
+  return { read, looked: length };
 }
 
 /** Null where there is no such file, or it may not be read. */

@@ -6,18 +6,19 @@
  * Invariants: a bucket holds the steps of [i·width + 1, (i + 1)·width] and width is a power of two, so that what comes out depends on the
  * records alone, not on when they came; smallest and largest values are exact; steps strictly increase.
  */
-import { eachNumber } from '../../train/metrics/flat.js';
+import { eachNumber } from '../flat.js';
 
 export const CAPACITY = 512;
 /** Columns of a run; a file that has more is hardly ours, and the rest of them are not kept. */
 const MOST_COLUMNS = 300;
 const LONGEST_NAME = 100;
 
-interface Column {
-  sum: Float64Array;
-  count: Uint32Array;
-  min: Float64Array;
-  max: Float64Array;
+/** The numbers of one name, a place for each bucket. */
+export interface Column {
+  readonly sum: Float64Array;
+  readonly count: Float64Array;
+  readonly min: Float64Array;
+  readonly max: Float64Array;
 }
 
 /** One column over buckets; null where a bucket has no value of it. */
@@ -57,7 +58,16 @@ export class Series {
 
   /** @param offset where the record's line begins in the file @returns false where its step does not lie behind the last one */
   add(record: Readonly<Record<string, unknown>>, offset: number): boolean {
-    const { step } = record;
+    if (!this.begin(record.step, offset)) return false;
+    eachNumber(record, (name, value) => {
+      const column = this.column(name);
+      if (column) this.put(column, value);
+    });
+    return true;
+  }
+
+  /** The step that the next values are of. @returns false where it does not lie behind the last one */
+  begin(step: unknown, offset: number): boolean {
     if (typeof step !== 'number' || !Number.isSafeInteger(step) || step <= this.lastStep) return false;
     let index = Math.floor((step - 1) / this.#width);
     if (this.#buckets === 0 || this.#index[this.#buckets - 1] !== index) {
@@ -65,17 +75,22 @@ export class Series {
       index = Math.floor((step - 1) / this.#width);
       if (this.#buckets === 0 || this.#index[this.#buckets - 1] !== index) this.#open(index, offset);
     }
-    const at = this.#buckets - 1;
-    this.#last[at] = step;
-    eachNumber(record, (name, value) => {
-      const column = this.#columns.get(name) ?? this.#newColumn(name);
-      if (!column) return;
-      column.sum[at]! += value;
-      column.count[at]!++;
-      if (value < column.min[at]!) column.min[at] = value;
-      if (value > column.max[at]!) column.max[at] = value;
-    });
+    this.#last[this.#buckets - 1] = step;
     return true;
+  }
+
+  /** Null where there are too many already. */
+  column(name: string): Column | null {
+    return this.#columns.get(name) ?? this.#newColumn(name);
+  }
+
+  /** @param value finite, of the step that was begun */
+  put({ sum, count, min, max }: Column, value: number): void {
+    const at = this.#buckets - 1;
+    sum[at]! += value;
+    count[at]!++;
+    if (value < min[at]!) min[at] = value;
+    if (value > max[at]!) max[at] = value;
   }
 
   /**
@@ -124,6 +139,27 @@ export class Series {
     return [...begins, end];
   }
 
+  /** All of it, for a file: what `restored` takes. */
+  get stored(): StoredSeries {
+    const parts = [this.#index, this.#last, this.#offset, ...[...this.#columns.values()].flatMap(arraysOf)];
+    const numbers = new Float64Array(parts.length * this.#buckets);
+    for (const [i, part] of parts.entries()) numbers.set(part.subarray(0, this.#buckets), i * this.#buckets);
+    return { width: this.#width, buckets: this.#buckets, columns: this.columnNames, numbers };
+  }
+
+  /** @returns null for what no series is stored as */
+  static restored({ width, buckets, columns, numbers }: StoredSeries): Series | null {
+    const series = new Series();
+    const made = columns.map((name) => series.column(name));
+    const parts = [series.#index, series.#last, series.#offset, ...made.flatMap((one) => (one ? arraysOf(one) : []))];
+    const isWhole = buckets <= CAPACITY && series.#columns.size === columns.length;
+    if (!isWhole || !Number.isInteger(Math.log2(width)) || numbers.length !== parts.length * buckets) return null;
+    for (const [i, part] of parts.entries()) part.set(numbers.subarray(i * buckets, (i + 1) * buckets));
+    series.#width = width;
+    series.#buckets = buckets;
+    return series;
+  }
+
   #open(index: number, offset: number): void {
     const at = this.#buckets++;
     this.#index[at] = index;
@@ -154,13 +190,25 @@ export class Series {
     if (this.#columns.size >= MOST_COLUMNS || name.length > LONGEST_NAME) return null;
     const column: Column = {
       sum: new Float64Array(CAPACITY),
-      count: new Uint32Array(CAPACITY),
+      count: new Float64Array(CAPACITY),
       min: new Float64Array(CAPACITY).fill(Number.POSITIVE_INFINITY),
       max: new Float64Array(CAPACITY).fill(Number.NEGATIVE_INFINITY),
     };
     this.#columns.set(name, column);
     return column;
   }
+}
+
+export interface StoredSeries {
+  width: number;
+  buckets: number;
+  columns: string[];
+  /** A number for each bucket of: place, last step, offset; then sum, count, smallest and largest of each column. */
+  numbers: Float64Array;
+}
+
+function arraysOf({ sum, count, min, max }: Column): Float64Array[] {
+  return [sum, count, min, max];
 }
 
 export interface ThinRange {
