@@ -1,8 +1,8 @@
 /** The report page's style sheet and its one script: follow the reader's preference for dark or light, or the button. */
 import { themeVariables } from './figures/palette.js';
 
-const DARK = `color-scheme: dark; --panel: #1b1f24; --rule: #353c44; --accent-soft: #1d2b38; ${themeVariables('dark')}`;
-const LIGHT = `color-scheme: light; --panel: #f6f8fa; --rule: #d3d9df; --accent-soft: #e8f2f9; ${themeVariables('light')}`;
+const DARK = `color-scheme: dark; --panel: #1b1f24; --rule: #353c44; --edge: #5d6772; --accent-soft: #1d2b38; ${themeVariables('dark')}`;
+const LIGHT = `color-scheme: light; --panel: #f6f8fa; --rule: #d3d9df; --edge: #a9b3bd; --accent-soft: #e8f2f9; ${themeVariables('light')}`;
 
 export const PAGE_STYLE = `
 :root { ${LIGHT} }
@@ -27,10 +27,10 @@ figure svg text { white-space: pre }
 figcaption { font-size: 13.5px; margin-top: 6px; max-width: 90ch }
 .verdict { font-size: 18px; line-height: 1.5; margin: 0 0 20px; max-width: 72ch }
 .scroll { overflow-x: auto; background: linear-gradient(var(--surface), var(--surface)) no-repeat right / 24px 100% local,
-  linear-gradient(to right, transparent, var(--rule)) no-repeat right / 24px 100% scroll }
-details .scroll { background-image: none }
+  linear-gradient(to right, transparent, var(--edge)) no-repeat right / 24px 100% scroll }
+details .scroll { background-image: linear-gradient(var(--panel), var(--panel)), linear-gradient(to right, transparent, var(--edge)) }
 .scroll:focus-visible, summary:focus-visible, button:focus-visible { outline: 2px solid var(--ink); outline-offset: 2px }
-.narrow { display: none }
+.narrow { display: none; max-width: 640px }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; min-width: 60%; margin: 10px 0 }
 th, td { text-align: right; padding: 5px 12px; white-space: nowrap }
 th { font-weight: 600 }
@@ -44,18 +44,21 @@ td strong { font-weight: 700 }
 details > .scroll, details > p { margin: 4px 14px 10px }
 details { margin: 8px 0; border: 1px solid var(--rule); border-radius: 6px; background: var(--panel) }
 summary { padding: 7px 14px; cursor: pointer }
-pre { margin: 0; padding: 10px 16px; overflow-x: auto; font: 12.5px/1.5 ui-monospace, Menlo, Consolas, monospace }
+pre { margin: 0; padding: 10px 16px; white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.5 ui-monospace, Menlo, Consolas, monospace }
 code { font: 13px ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere }
 ul { padding-left: 20px; max-width: 90ch }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; font-size: 14px }
-dt { color: var(--ink-muted) }
+dt { color: var(--ink-muted); overflow-wrap: anywhere }
 dd { margin: 0; overflow-wrap: anywhere }
 footer { height: 60px }
-@media (max-width: 700px) {
-  main, header { padding-left: 16px; padding-right: 16px }
+@media (max-width: 860px) {
   .wide { display: none }
   .narrow { display: block }
+}
+@media (max-width: 700px) {
+  main, header { padding-left: 16px; padding-right: 16px }
   th, td { padding: 5px 8px }
+  dl { grid-template-columns: minmax(0, 2fr) minmax(0, 3fr) }
 }
 `;
 

@@ -58,7 +58,7 @@ describe('lines', () => {
   it('each model has its gate curve in each Pareto panel, going right and up with the numbers', async () => {
     const document = await page();
     for (const model of ['base', 'LoopRPT']) {
-      const curves = [...document.querySelectorAll(`path[aria-label="gate of ${model}"]`)];
+      const curves = [...document.querySelectorAll(`path[data-label="gate of ${model}"]`)];
       // Against loops and FLOPs, by difficulty (three), and among the exit rules.
       expect(curves.length).toBeGreaterThanOrEqual(6);
       for (const curve of curves) {
@@ -75,7 +75,7 @@ describe('lines', () => {
 
   it('the better model lies above the other one by the scale of the axis', async () => {
     const document = await page();
-    const first = (model: string) => points(document.querySelector(`path[aria-label="gate of ${model}"]`)!);
+    const first = (model: string) => points(document.querySelector(`path[data-label="gate of ${model}"]`)!);
     const [base, better] = [first('base'), first('LoopRPT')];
     // Ten points of accuracy apart everywhere; a half loop along one curve is five.
     const half = base[0]!.y - base[1]!.y;
@@ -88,15 +88,15 @@ describe('lines', () => {
   it('every training quantity that was logged has a line with a point per window', async () => {
     const document = await page();
     for (const title of ['Loss', 'Loss part: policy', 'Mean loops', 'Gradient norm'])
-      expect(points(document.querySelector(`path[aria-label="${title}, LoopRPT"]`)!)).toHaveLength(40);
-    const loss = points(document.querySelector('path[aria-label="Loss, LoopRPT"]')!);
+      expect(points(document.querySelector(`path[data-label="${title}, LoopRPT"]`)!)).toHaveLength(40);
+    const loss = points(document.querySelector('path[data-label="Loss, LoopRPT"]')!);
     expect(loss.at(-1)!.y).toBeGreaterThan(loss[0]!.y);
   });
 
   it('accuracy after every loop has a line of K points for each model and bucket', async () => {
     const document = await page();
     for (const width of ['wide', 'narrow']) {
-      const lines = [...document.querySelectorAll(`.${width} path[aria-label="accuracy of LoopRPT"]`)];
+      const lines = [...document.querySelectorAll(`.${width} path[data-label="accuracy of LoopRPT"]`)];
       expect(lines).toHaveLength(4);
       for (const line of lines) expect(points(line)).toHaveLength(4);
     }
@@ -213,7 +213,7 @@ describe('a figure alone', () => {
     const text = readFileSync(file, 'utf8');
     const document = new JSDOM(text, { contentType: 'image/svg+xml' }).window.document;
     expect(document.documentElement.nodeName).toBe('svg');
-    expect(document.querySelectorAll('path[aria-label="gate of LoopRPT"]').length).toBeGreaterThan(0);
+    expect(document.querySelectorAll('path[data-label="gate of LoopRPT"]').length).toBeGreaterThan(0);
     expect(text).toContain('prefers-color-scheme: dark');
     expect(text).not.toContain('var(--');
     await expect(writeFigure(input(), 'nothing', file)).rejects.toThrow('these runs have pareto');

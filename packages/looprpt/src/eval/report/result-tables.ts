@@ -20,14 +20,14 @@ export function resultTables({ headline, series }: ReportPlan): ResultTables {
   const [all, ...byDifficulty] = headline.groups;
   if (all === undefined) return { all: '', others: [] };
   const swatch = (name: string): string => series.find((candidate) => candidate.name === name)!.style.color;
-  const table = (groups: readonly Group[]): Html => tableOf(headline.columns, groups, swatch);
+  const table = (title: string, groups: readonly Group[]): Html => tableOf(title, headline.columns, groups, swatch);
   const folded = (title: string, groups: readonly Group[]): Html =>
-    html`<details><summary>${title}</summary>\n${table(groups)}</details>\n`;
+    html`<details><summary>${title}</summary>\n${table(title, groups)}</details>\n`;
   const area = headline.columns.indexOf('area');
   const shown = all.rows.length <= MOST_ROWS ? all : { ...all, rows: bestOf(all.rows, area) };
   return {
     all: html`<section><h2>Results</h2>
-${table([shown])}
+${table('Results', [shown])}
 ${shown === all ? '' : html`<p class="muted">The reference and the best ${MOST_ROWS - 1} of ${all.rows.length} models by area; all of them stand below.</p>`}
 <p class="muted">Accuracy of the next token, in per cent: after every loop, and stopped by the gate at the threshold, with the mean loops that it took.
 Frontier: the best accuracy at no more than d mean loops, mean over d from 1 to K. Area: mean accuracy over 1 to K mean loops along the gate's curve. Cross-entropy: at the last loop, in nats. Best of each column in bold.</p></section>`,
@@ -50,8 +50,13 @@ function bestOf(rows: Group['rows'], area: number): Group['rows'] {
   return rows.filter((row, i) => i === 0 || best.has(row));
 }
 
-function tableOf(columns: readonly string[], groups: readonly Group[], swatch: (model: string) => string): Html {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Results"><table>
+function tableOf(
+  title: string,
+  columns: readonly string[],
+  groups: readonly Group[],
+  swatch: (model: string) => string,
+): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
 <thead><tr><th>model</th>${columns.map((column) => html`<th>${column}</th>`)}</tr></thead>
 ${groups.map(
   ({ title, tokens, rows }) => html`<tbody>

@@ -102,7 +102,7 @@ function drawPanel({ Plot, document }: Canvas, options: PanelOptions, width: num
     width,
     height,
     marginTop,
-    marginLeft: options.marginLeft ?? (options.y.label ? 58 : 48),
+    marginLeft: options.marginLeft ?? (options.y.label ? 62 : 56),
     marginRight: 16,
     marginBottom: 42,
     style: `font-size: ${FONT_SIZE}px`,
@@ -118,9 +118,7 @@ function drawPanel({ Plot, document }: Canvas, options: PanelOptions, width: num
       ...(options.subtitle ? [heading(options.subtitle, -8, { fill: color('ink-muted') })] : []),
     ],
   };
-  const element = Plot.plot(plotOptions);
-  for (const style of element.querySelectorAll('style')) style.remove();
-  return element;
+  return plain(Plot.plot(plotOptions));
 }
 
 function ticksOf({ ticks }: ScaleOptions): { ticks?: NonNullable<ScaleOptions['ticks']> } {
@@ -182,8 +180,17 @@ function drawLegend(
       Plot.text([entry.label], { x: entry.x + swatch + 8, y: entry.y, textAnchor: 'start', fill: 'currentColor' }),
     ]),
   });
+  return { element: plain(element), height };
+}
+
+/** Without Plot's style sheets. A figure is one picture, named at its root; what its parts are called is for programs. */
+function plain(element: Element): Element {
   for (const style of element.querySelectorAll('style')) style.remove();
-  return { element, height };
+  for (const part of element.querySelectorAll('[aria-label]')) {
+    part.setAttribute('data-label', part.getAttribute('aria-label')!);
+    part.removeAttribute('aria-label');
+  }
+  return element;
 }
 
 export function shorten(text: string, length: number): string {
