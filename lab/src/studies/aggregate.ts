@@ -192,7 +192,8 @@ function differences(
   return runs.flatMap((a) =>
     PARTS.flatMap((part) => {
       if (a.arm.role === 'base') return [];
-      const rivals = ['base', best.find((one) => one.budget === a.budget && one.part === part)?.arm, method, PRESET];
+      const bestArm = best.find((one) => one.budget === a.budget && one.part === part)?.arm;
+      const rivals = ['base', bestArm, method, PRESET, a.arm.against];
       return [...new Set(rivals)].flatMap((name) => {
         const b = name === undefined ? undefined : at(name, a.budget);
         return b && b !== a ? [difference(a, b, part, resampled.get(part)!, decides)] : [];

@@ -28,6 +28,11 @@ export const armSchema = z.strictObject({
   gateLearningRateScale: z.number().nonnegative().default(1),
   teacherDecay: z.number().min(0).max(1).default(0.995),
   blend: z.number().positive().max(1).default(1),
+  dtype: z
+    .enum(['float32', 'bfloat16'])
+    .optional()
+    .describe("of its weights and activations, in training and when judged; default: the base's own"),
+  against: z.string().optional().describe('another arm of the study that this one is held against besides'),
   tunes: z
     .enum(['learningRate', 'blend'])
     .default('learningRate')
@@ -83,6 +88,8 @@ export interface ArmSettings {
   teacherDecay: number;
   /** Not there for 1: units without it keep their key. */
   blend?: number;
+  /** Not there for the base's own, likewise. */
+  dtype?: 'float32' | 'bfloat16';
 }
 
 /** @throws if a key of the trial is no setting of the arm's objective, or no learning rate is known */
@@ -96,6 +103,7 @@ export function settingsOf(arm: Arm, trial: Trial): ArmSettings {
     gateLearningRateScale: number.parse(gateLearningRateScale ?? arm.gateLearningRateScale),
     teacherDecay: number.parse(teacherDecay ?? arm.teacherDecay),
     ...(share === 1 ? {} : { blend: share }),
+    ...(arm.dtype && { dtype: arm.dtype }),
   };
 }
 

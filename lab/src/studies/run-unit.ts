@@ -128,9 +128,9 @@ async function runArm(
   { stream, heldOut, baseTable, tuning, general }: Shared,
   onProgress: (share: number) => void,
 ): Promise<ArmResult> {
-  const model = loadModel(folder);
-  const start = weightsDigest(model);
   const { settings } = unit;
+  const start = digestOfStart(folder);
+  const model = loadModel(folder, { dtype: settings?.dtype });
   const training = settings ? await train(model, unit, settings, stream, onProgress) : null;
   if (settings?.blend !== undefined) drawBack(model, folder, settings.blend);
   const table = settings ? await tableFromModel(model, heldOut) : baseTable;
@@ -211,13 +211,16 @@ function inCpuTime<T>(record: TrainingRecord, step: () => T): T {
 
 /** To where a run with this `blend` would end. */
 function drawBack(model: LoopLM, folder: string, blend: number): void {
-  const start = loadModel(folder);
+  const start = loadModel(folder, { dtype: model.dtype });
   // The way from the trained weights to the start, but for the share of it that stays.
   blendTowards(model, start, 1 - blend);
   start.dispose();
 }
 
-function weightsDigest(model: LoopLM): string {
+/** Of the weights as they are stored, in whatever dtype an arm goes on from them. */
+function digestOfStart(folder: string): string {
+  const model = loadModel(folder);
   const parts = model.parameters().map(({ tensor }) => digest(tensor.toTyped() as NodeJS.ArrayBufferView));
+  model.dispose();
   return digest(parts.join());
 }

@@ -15,8 +15,10 @@ export function select(study: Study, { seeds, arms, quick }: Selection): Study {
   const unknown = arms?.find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw new UserError(`--arms ${unknown}: ${study.name} has no such arm; it has ${known.join(', ')}`);
+  const isHeldAgainst = (name: string): boolean =>
+    study.arms.some(({ name: other, against }) => against === name && arms?.includes(other));
   const wanted = ({ name, role }: Study['arms'][number]): boolean =>
-    !arms || role === 'base' || name === study.equalCompute || arms.includes(name);
+    !arms || role === 'base' || name === study.equalCompute || arms.includes(name) || isHeldAgainst(name);
   const kept = study.arms.filter(wanted);
   const isKept = (name: string): boolean => kept.some((arm) => arm.name === name);
   const part: Study = {

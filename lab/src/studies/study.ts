@@ -133,6 +133,9 @@ export const studySchema = z
     const names = study.arms.map(({ name }) => name);
     for (const name of names) if (names.indexOf(name) !== names.lastIndexOf(name)) complain(`two arms named ${name}`);
     if (!study.arms.some(({ role }) => role === 'base')) complain('no arm has the role base');
+    for (const { name, against } of study.arms)
+      if (against !== undefined && (against === name || !names.includes(against)))
+        complain(`arm ${name}: against ${against}, which is no other arm`);
     const reference = study.arms.find(({ name }) => name === study.equalCompute);
     if (!reference?.objective) complain(`equalCompute: no trained arm is named ${study.equalCompute}`);
     for (const name of study.equalTokensOnly ?? []) {

@@ -67,9 +67,7 @@ export function readProcessor(cpuinfo) {
   const identity = ['vendor_id', 'cpu family', 'model', 'model name', 'stepping'].map(of).join(' / ');
   return {
     identity,
-    flags: of('flags')
-      .split(' ')
-      .filter((flag) => flag !== ''),
+    flags: (of('flags') || of('Features')).split(' ').filter((flag) => flag !== ''),
   };
 }
 

@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
+import { instructionsOf } from './instructions.mjs';
 import { sanitizerEnvironment } from './sanitizer.mjs';
 import { SetupError } from './setup-error.mjs';
 
@@ -73,7 +74,8 @@ export async function buildAddon({ base, buildDir, name, plan, target, env, say 
   const addon = path.join(buildDir, plan.key, `${name}.node`);
   const addonName = path.relative(base, addon);
   const previous = readEngineJson(buildDir);
-  if (previous !== null && isBuilt({ base, buildDir, plan }) && previous.libtorch.how === libtorch.how) return previous;
+  const isSame = previous?.libtorch.how === libtorch.how && previous.instructions !== undefined;
+  if (previous !== null && isSame && isBuilt({ base, buildDir, plan })) return previous;
 
   if (!existsSync(addon)) {
     mkdirSync(objectDir, { recursive: true });
@@ -96,6 +98,7 @@ export async function buildAddon({ base, buildDir, name, plan, target, env, say 
     libtorch,
     compiler: compiler,
     flags: [...plan.compile, ...plan.link],
+    instructions: instructionsOf(compiler, plan.compile),
     builtAt: new Date().toISOString(),
     key: plan.key,
   };

@@ -20,7 +20,7 @@ const COMPILERS_OWN = new Set(['/usr/include', '/usr/local/include']);
  * @property {string} nodeApiInclude folder of node_api.h
  * @property {NodeJS.Platform} platform
  * @property {NodeJS.Architecture} arch
- * @property {string} cpu the processor's name: objects made for the host's are of no use on another
+ * @property {string} cpu the processor's name and instructions: objects made for the host's are of no use on another
  * @property {string} [march] instead of `native`
  * @property {boolean} [sanitize] with AddressSanitizer and UndefinedBehaviorSanitizer: slow, for tests
  */

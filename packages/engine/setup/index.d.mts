@@ -41,6 +41,8 @@ export interface EngineBuild {
   libtorch: Libtorch;
   compiler: Compiler;
   flags: string[];
+  /** Instructions that the compiler may have used, by the words of /proc/cpuinfo; none where they are not known. */
+  instructions: string[];
   /** ISO 8601. */
   builtAt: string;
   /** Hash of all that went into the addon. */

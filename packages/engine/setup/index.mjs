@@ -18,6 +18,7 @@ import { planBuild } from './build-plan.mjs';
 import { lookForLibtorch } from './find-libtorch.mjs';
 import { install, NEED_TEXT, OTHER_WAYS, thisMachine } from './install.mjs';
 import { planAsText, planInstall } from './install-plan.mjs';
+import { needable } from './instructions.mjs';
 import { complaintOfNode } from './node-version.mjs';
 import { findCompiler } from './programs.mjs';
 import { sayer } from './progress.mjs';
@@ -51,7 +52,8 @@ function targetOf(libtorch, compiler) {
     nodeApiInclude: path.join(path.dirname(headers), 'include'),
     platform: process.platform,
     arch: process.arch,
-    cpu: cpus()[0]?.model ?? '',
+    // virtual machines may call processors of several generations by one name
+    cpu: [cpus()[0]?.model, ...needable(thisProcessor().flags)].join(' '),
     ...(march ? { march } : {}),
     ...(process.env.LOOPRPT_SANITIZE === '1' ? { sanitize: true } : {}),
   };

@@ -3,9 +3,12 @@
  *
  * It must be called in the main thread: what a worker writes into `process.env` does not reach the libraries.
  */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { prepareBlas } from '../setup/blas-record.mjs';
+import { prepareBlas, thisProcessor } from '../setup/blas-record.mjs';
+import type { EngineBuild } from '../setup/index.mjs';
+import { refusal } from '../setup/instructions.mjs';
 
 /** Iterations of libgomp's loop: about a fifth of a millisecond. */
 const SPINS = '20000';
@@ -18,6 +21,19 @@ export function engineFile(environment: NodeJS.ProcessEnv): { file: string; base
   if (!other) return { file: path.join(packageRoot, 'build/engine.json'), base: packageRoot };
   const file = path.resolve(other);
   return { file, base: path.dirname(file) };
+}
+
+/**
+ * Why the addon in force must not be loaded on this processor: it may use instructions that are not there, and would end in the middle of
+ * a step. Null where it may, and where there is none.
+ */
+export function whyNotHere(environment: NodeJS.ProcessEnv): string | null {
+  try {
+    const { instructions } = JSON.parse(readFileSync(engineFile(environment).file, 'utf8')) as Partial<EngineBuild>;
+    return instructions ? refusal(instructions, thisProcessor().flags) : null;
+  } catch {
+    return null; // none, or damaged: said where it is loaded
+  }
 }
 
 /** Leaves what the user has set. */

@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { EngineBuild } from '../setup/index.mjs';
-import { engineFile, packageRoot, prepareEnvironment } from './environment.js';
+import { engineFile, packageRoot, prepareEnvironment, whyNotHere } from './environment.js';
 
 export type { EngineBuild };
 
@@ -165,6 +165,9 @@ export function engineBuild(): EngineBuild {
 }
 
 function load(): NativeEngine {
+  const reason = whyNotHere(process.env);
+  if (reason !== null)
+    throw new Error(`${reason}: compile it here with \`node ${path.join(packageRoot, 'setup/index.mjs')}\``);
   prepareEnvironment(process.env);
   // What c10d writes to stderr about lost connections comes as errors too, in one sentence.
   process.env.GLOG_minloglevel ??= '3';

@@ -1,5 +1,6 @@
 /** All studies, in the order of the page. */
 import type { Study } from '../study.js';
+import { dtypeHop, dtypeMath } from './dtype.js';
 import {
   hopEndless,
   hopEndlessConfirm,
@@ -32,6 +33,8 @@ export const STUDIES: readonly Study[] = [
   hopFiniteLarge,
   mathLarge,
   modes,
+  dtypeHop,
+  dtypeMath,
   transferLeads,
   transferTextLeads,
 ];

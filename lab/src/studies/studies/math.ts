@@ -10,18 +10,20 @@ import { confirmationOf } from './confirmation.js';
 
 const BATCH = { rows: 8, sequenceLength: 256 } as const;
 
+export const MATH_CORPUS = {
+  kind: 'text',
+  base: ['gsm8k', 'omni-math'],
+  training: ['omni-math'],
+  heldOut: ['omni-math'],
+  vocabulary: 1024,
+  heldOutBatches: 100,
+} satisfies StudyInput['corpus'];
+
 const shared = {
   regime: 'c',
   about:
     'Solutions count, problems do not. The base has seen the training problems of GSM8K and Omni-MATH three times. The arms see an eighth of those of Omni-MATH again.',
-  corpus: {
-    kind: 'text',
-    base: ['gsm8k', 'omni-math'],
-    training: ['omni-math'],
-    heldOut: ['omni-math'],
-    vocabulary: 1024,
-    heldOutBatches: 100,
-  },
+  corpus: MATH_CORPUS,
   arms: [...BASELINES, ...METHODS, ...ABLATIONS, ...VARIANTS],
   equalCompute: 'looprpt',
   seeds: [1, 2, 3, 4, 5],

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { whyNotHere } from '@looprpt/engine/environment';
 import { defaultThreads } from './threads.js';
 import { UserError } from './user-error.js';
 
@@ -34,9 +35,11 @@ export function deviceOf(asked: string | undefined, cudaDevices: number): string
   return asked;
 }
 
-/** @throws UserError when the addon was never compiled */
+/** @throws UserError when the addon was never compiled, or for a processor that can do more than this one */
 export function requireEngine(): void {
   if (!engineIsBuilt()) throw new UserError('the libtorch addon is not built yet: run `npx looprpt setup`');
+  const reason = whyNotHere(process.env);
+  if (reason !== null) throw new UserError(`${reason}: run \`npx looprpt setup\` here`);
 }
 
 export function engineIsBuilt(): boolean {

@@ -27,6 +27,7 @@ const built: EngineReport['build'] = {
   libtorch,
   compiler: { command: ['c++'], version: 'c++ 12' },
   flags: [],
+  instructions: [],
   builtAt: '2026-01-01T00:00:00Z',
   key: 'x',
 };

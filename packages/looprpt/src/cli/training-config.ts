@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSettings } from '../base/settings/config-file.js';
 import { UserError } from '../base/user-error.js';
-import { resolveRun } from '../train/resolve.js';
+import { type ResolvedRun, resolveRun } from '../train/resolve.js';
 import type { RunConfig } from '../train/run-config.js';
 import type { CommonOptions } from './command.js';
 
@@ -23,7 +23,7 @@ export async function trainingConfig(
   kind: TrainingKind,
   options: TrainingOptions,
   say: (line: string) => void,
-): Promise<RunConfig> {
+): Promise<ResolvedRun> {
   const { set = [], resume, extend, dryRun } = options;
   if (extend !== undefined && !resume)
     throw new UserError('--extend makes a run longer that is there: give --resume too, or set steps in the recipe');
@@ -33,9 +33,9 @@ export async function trainingConfig(
     if (options[key] !== undefined) settings[key] = options[key];
   if (extend !== undefined) settings.steps = extend;
   const where = set.length > 0 ? `${file} with --set` : file;
-  const config = await resolveRun(settings, { where, resume, elsewhere: dryRun, onMessage: say });
-  checkPurpose(kind, file, config);
-  return config;
+  const resolved = await resolveRun(settings, { where, resume, elsewhere: dryRun, onMessage: say });
+  checkPurpose(kind, file, resolved.config);
+  return resolved;
 }
 
 /** `--resume --out RUN` alone goes on with the configuration that lies in the run folder. */

@@ -6,12 +6,13 @@ import { trainingBar } from '../train/bar.js';
 import type { MetricsRecord } from '../train/metrics/record.js';
 import type { RunOutcome } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
+import type { TrainConfig } from '../train/train.js';
 import { type TrainingKind, type TrainingOptions, trainingConfig } from './training-config.js';
 import { printPlan } from './training-plan.js';
 
 export async function trainingCommand(cli: Cli, kind: TrainingKind, options: TrainingOptions): Promise<void> {
   const say = sayer(cli, options);
-  const config = await trainingConfig(kind, options, say);
+  const { config, dtypeIsOpen } = await trainingConfig(kind, options, say);
   if (options.dryRun) {
     await printPlan(cli, config, options);
     return;
@@ -19,7 +20,7 @@ export async function trainingCommand(cli: Cli, kind: TrainingKind, options: Tra
   const { passesRemark } = await import('../train/plan/time.js');
   const remark = passesRemark(config);
   if (remark !== null) say(remark);
-  const outcome = await runWithBar(cli, kind, config, options);
+  const outcome = await runWithBar(cli, kind, dtypeIsOpen ? { ...config, dtype: 'auto' } : config, options);
   if (outcome.interrupted) cli.exitCode = 130;
   // Of several processes the first speaks for all.
   if (outcome.rank > 0) return;
@@ -42,7 +43,7 @@ export async function trainingCommand(cli: Cli, kind: TrainingKind, options: Tra
 async function runWithBar(
   cli: Cli,
   kind: TrainingKind,
-  config: RunConfig,
+  config: TrainConfig,
   { resume = false, extend, quiet = false }: { resume?: boolean; extend?: number; quiet?: boolean },
 ): Promise<RunOutcome> {
   const { train } = await import('../train/train.js');

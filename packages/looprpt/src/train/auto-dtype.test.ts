@@ -13,7 +13,7 @@ import { train } from './train.js';
 
 const tiny = parseOuroConfig(configJson(tinyConfig({})), 'tiny');
 const wide = { ...tiny, hiddenSize: 192, headDim: 96, intermediateSize: 256 };
-const question = { device: 'cpu', threads: 1, ranks: 1 };
+const question = { device: 'cpu', threads: 1 };
 
 describe('the choice', () => {
   it('is float32 for narrow models, without a measurement', () => {
@@ -30,12 +30,6 @@ describe('the choice', () => {
     expect(liveTensors()).toBe(before);
     expect(['float32', 'bfloat16']).toContain(dtype);
     expect(why).toMatch(/no products in bfloat16|measured \d+\.\d\d times as fast/);
-  });
-
-  it('is the same on all ranks of one kind of machine: not measured', () => {
-    expect(chooseDType({ ...question, model: wide, ranks: 2 }).why).toMatch(
-      /no products in bfloat16|not measured with 2 processes/,
-    );
   });
 });
 

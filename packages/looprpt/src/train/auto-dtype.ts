@@ -4,7 +4,8 @@
  * The slice is one layer of the model's widths, run twice, with its head, forwards, backwards and through AdamW. What is decided
  * becomes the run's dtype and is stored with it: a run that goes on never decides again.
  *
- * Not here: whether a device can multiply in a dtype at all (model/usable-dtype.ts).
+ * Not here: whether a device can multiply in a dtype at all (model/usable-dtype.ts), and what several processes agree on
+ * (distributed/agreed-dtype.ts).
  */
 import { Generator, setThreads } from '@looprpt/engine';
 import type { ModelDType } from '../base/dtypes.js';
@@ -29,8 +30,6 @@ export interface DTypeQuestion {
   model: LoopLMConfig;
   device: string;
   threads: number;
-  /** Processes that share the run: all must decide alike, so none of them measures. */
-  ranks: number;
 }
 
 /** Below this width conversions and small products leave nothing to gain; runs of such models stay in float32 on every machine. */
@@ -43,20 +42,20 @@ const TOKENS = { least: 64, most: 1024 };
 const ROW = 64;
 const TIMED = 3;
 
-export function chooseDType({ model, device, threads, ranks }: DTypeQuestion): DTypeChoice {
+/** Why nothing here can gain by bfloat16; null where something may. */
+export function bfloat16Obstacle(device: string): string | null {
+  if (device === 'cpu' && bfloat16Instructions()?.length === 0) return 'the processor has no products in bfloat16';
+  if (usableDType('bfloat16', device) !== 'bfloat16') return `this libtorch has no products in bfloat16 on ${device}`;
+  return null;
+}
+
+export function chooseDType({ model, device, threads }: DTypeQuestion): DTypeChoice {
   const float32 = (why: string): DTypeChoice => ({ dtype: 'float32', why, measured: false });
   if (model.hiddenSize < LEAST_WIDTH) return float32(`hidden size ${model.hiddenSize} is below ${LEAST_WIDTH}`);
+  const obstacle = bfloat16Obstacle(device);
+  if (obstacle !== null) return float32(obstacle);
   const instructions = device === 'cpu' ? bfloat16Instructions() : null;
-  if (instructions?.length === 0) return float32('the processor has no products in bfloat16');
-  if (usableDType('bfloat16', device) !== 'bfloat16')
-    return float32(`this libtorch has no products in bfloat16 on ${device}`);
   const named = instructions === null ? device : instructions.join(', ');
-  if (ranks > 1)
-    return {
-      dtype: 'bfloat16',
-      why: `${named}; not measured with ${ranks} processes, which must decide alike`,
-      measured: false,
-    };
   setThreads(threads);
   const ratio = speedUp(model, device);
   const measured = `measured ${ratio.toFixed(2)} times as fast as float32 on a slice of the model`;

@@ -26,8 +26,14 @@ export interface ResolveOptions {
   onMessage: (line: string) => void;
 }
 
+export interface ResolvedRun {
+  config: RunConfig;
+  /** Several processes decide together what `auto` is, once they have met (distributed/agreed-dtype.ts); `config` does not know it yet. */
+  dtypeIsOpen: boolean;
+}
+
 /** @param given changed in no way @throws UserError naming the key */
-export async function resolveRun(given: Readonly<Settings>, options: ResolveOptions): Promise<RunConfig> {
+export async function resolveRun(given: Readonly<Settings>, options: ResolveOptions): Promise<ResolvedRun> {
   const { where, resume = false, elsewhere = false, onMessage } = options;
   const settings: Settings = { ...given };
   expandPreset(settings, where);
@@ -42,19 +48,20 @@ export async function resolveRun(given: Readonly<Settings>, options: ResolveOpti
   const config = await parsed(settings, where);
   const model = await withFolder(config.model, stored, onMessage);
   const { AUTO_DTYPE } = await import('./run-config.js');
-  const isOpen = (settings.dtype ?? AUTO_DTYPE) === AUTO_DTYPE;
-  return isOpen ? decided({ ...config, model }, settings.dtype !== undefined, onMessage) : { ...config, model };
+  const resolved = { ...config, model };
+  if ((settings.dtype ?? AUTO_DTYPE) !== AUTO_DTYPE) return { config: resolved, dtypeIsOpen: false };
+  const { placeInEnvironment } = await import('./distributed/environment.js');
+  if (!elsewhere && placeInEnvironment(process.env) !== null) return { config: resolved, dtypeIsOpen: true };
+  return { config: await decided(resolved, settings.dtype !== undefined, onMessage), dtypeIsOpen: false };
 }
 
 /** With the dtype that `auto` becomes here; said where it was asked for, or is not what it always was. */
 async function decided(config: RunConfig, asked: boolean, onMessage: (line: string) => void): Promise<RunConfig> {
-  const { placeInEnvironment } = await import('./distributed/environment.js');
   const { modelSource } = await import('./student.js');
   const { chooseDType } = await import('./auto-dtype.js');
   const { config: model } = await modelSource(config, { weights: false });
   const { device, threads } = config;
-  const ranks = placeInEnvironment(process.env)?.size ?? 1;
-  const { dtype, why, measured } = chooseDType({ model, device, threads, ranks });
+  const { dtype, why, measured } = chooseDType({ model, device, threads });
   if (asked || measured || dtype !== 'float32') onMessage(`dtype ${dtype}: ${why}`);
   return { ...config, dtype };
 }

@@ -16,6 +16,7 @@ import type { Objective } from '../objectives/contract.js';
 import { objectiveOf } from '../objectives/objective.js';
 import { ALONE, type Peers } from '../objectives/peers.js';
 import { writeBlended } from './blend.js';
+import { agreedDType } from './distributed/agreed-dtype.js';
 import { joinPeers } from './distributed/join.js';
 import { LostPeers } from './distributed/lost-peers.js';
 import { assertSameRun } from './distributed/same-run.js';
@@ -40,6 +41,10 @@ export type { RunHooks, RunOutcome } from './training.js';
 export interface Given {
   objective?: Objective | undefined;
   documents?: Documents | undefined;
+  /** Whether the dtype was `auto` and several processes are to agree on one. */
+  dtypeIsOpen?: boolean | undefined;
+  /** Told of the configuration once nothing of it is open. */
+  onComplete?: ((config: RunConfig) => void) | undefined;
 }
 
 /**
@@ -57,7 +62,10 @@ export async function run(
   await using group = await joinPeers(config, { signal: hooks.signal });
   try {
     // One voice is enough: what rank 0 says holds for all.
-    return await runWith(group, config, resume, group && group.rank > 0 ? signalOf(hooks) : hooks, given);
+    const heard = group && group.rank > 0 ? signalOf(hooks) : hooks;
+    const complete = group ? await withAgreedDType(group, config, given, heard) : config;
+    given.onComplete?.(complete);
+    return await runWith(group, complete, resume, heard, given);
   } catch (error) {
     if (error instanceof PeerError) throw new LostPeers(error.message);
     group?.fail(error instanceof Error ? error.message : String(error));
@@ -66,6 +74,19 @@ export async function run(
 }
 
 const signalOf = ({ signal }: RunHooks): RunHooks => (signal ? { signal } : {});
+
+async function withAgreedDType(
+  group: ProcessGroup,
+  config: RunConfig,
+  { dtypeIsOpen = false }: Given,
+  { onMessage }: RunHooks,
+): Promise<RunConfig> {
+  const { config: model } = await modelSource(config, { weights: false });
+  const { device, threads } = config;
+  const { dtype, why } = agreedDType(group, dtypeIsOpen ? null : config.dtype, { model, device, threads });
+  if (why !== null) onMessage?.(`dtype ${dtype}: ${why}`);
+  return { ...config, dtype };
+}
 
 async function runWith(
   group: ProcessGroup | null,

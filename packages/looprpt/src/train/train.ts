@@ -79,8 +79,9 @@ export async function train(config: TrainConfig, options: TrainOptions = {}): Pr
     onMessage?.(text);
     logger?.({ kind: 'message', text });
   };
-  const resolved = await resolveRun(settings, { where: 'train', resume, onMessage: say });
-  logger?.({ kind: 'start', config: resolved });
+  const { config: resolved, dtypeIsOpen } = await resolveRun(settings, { where: 'train', resume, onMessage: say });
+  given.dtypeIsOpen = dtypeIsOpen;
+  given.onComplete = (complete) => logger?.({ kind: 'start', config: complete });
   const hooks: RunHooks = {
     onMessage: say,
     onStep: (record, totalSteps) => {
