@@ -1,10 +1,12 @@
 /** The steps of `bench:now`: every way of each side in a process of its own, a step of each in turns; tables, and JSON in the last line. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { engineBuild } from '@looprpt/engine';
 import { renderTable } from 'looprpt/internal/base/terminal/table.js';
 import { UserError } from 'looprpt/internal/base/user-error.js';
+import { writeWholeFile } from 'looprpt/internal/base/write-file.js';
 import { toArgv, type WorkerArguments } from './arguments.js';
 import type { BenchMode, BenchModel } from './cases.js';
 import { findPeerNow, type Peer } from './peer.js';
@@ -19,6 +21,12 @@ export interface NowOptions {
   warmup: number;
   threads: number;
   python: string | undefined;
+  /** Parts of the names of the ways to run; default: all. */
+  ways?: readonly string[] | undefined;
+  /** Only fill the cache of torch.compile. */
+  compileOnly: boolean;
+  /** A file of outcomes, in which those of the same models and modes are replaced. */
+  into?: string | undefined;
 }
 
 interface Way {
@@ -42,19 +50,34 @@ const PEERS: readonly Way[] = [
 
 const SHAPE = { B: 16, T: 128 };
 
+/** Steps after which a way has compiled all it will. */
+const COMPILED_AFTER = 2;
+
+/** What torch.compile has made is kept between runs, so that compiling is no part of one that is timed. */
+const CACHE = fileURLToPath(new URL('../../../.cache/bench-now', import.meta.url));
+
 interface Result {
   model: string;
   mode: string;
   ways: { name: string; side: Way['side']; seconds: number; tokensPerSecond: number; peakMB: number }[];
   /** The best of the peer's seconds over the best of ours, step by step: the median. */
   ratio: number;
-  /** Our float32 over our bfloat16. */
-  bfloat16: number;
+  /** Our float32 over our bfloat16; null where one of them was not run. */
+  bfloat16: number | null;
 }
 
 export async function benchNow(options: NowOptions): Promise<void> {
   const peer = findPeerNow(options.python === undefined ? undefined : [options.python]);
   if (peer === null) throw new UserError('no Python with PyTorch 2 and numpy at hand; name one with --python');
+  process.env.TORCHINDUCTOR_CACHE_DIR ??= CACHE;
+  const ways = [...OURS, ...PEERS].filter(({ name }) => options.ways?.some((part) => name.includes(part)) ?? true);
+  if (options.compileOnly) {
+    await compileAll(ways, peer, options);
+    return;
+  }
+  for (const side of ['ours', 'peer'])
+    if (!ways.some((way) => way.side === side))
+      throw new UserError(`--ways ${options.ways?.join(' ')}: leaves none of ${side}`);
   const libtorch = engineBuild().libtorch.version;
   process.stdout.write(
     `libtorch ${libtorch} against PyTorch ${peer.version}, ${options.threads} threads, medians of ${options.reps} steps taken in turns, ${SHAPE.B} x ${SHAPE.T} tokens, ${cpus()[0]?.model}\n`,
@@ -62,31 +85,78 @@ export async function benchNow(options: NowOptions): Promise<void> {
   const results: Result[] = [];
   for (const model of options.models)
     for (const mode of options.modes) {
-      const result = await measured(model, mode, peer, options);
+      const result = await measured(model, mode, ways, peer, options);
       results.push(result);
       process.stdout.write(`\n${tableOf(result)}\n`);
     }
   const machine = { cpu: cpus()[0]?.model ?? null, cores: availableParallelism() };
   const software = { libtorch, pytorch: peer.version, node: process.versions.node };
   const { reps, warmup, threads } = options;
-  process.stdout.write(
-    `\n${JSON.stringify({ bench: 'now', machine, software, settings: { reps, warmup, threads, shape: SHAPE }, results })}\n`,
-  );
+  const settings = { reps, warmup, threads, shape: SHAPE };
+  const outcome: Outcome = { bench: 'now', machine, software, settings, results };
+  if (options.into !== undefined) mergeInto(options.into, outcome);
+  process.stdout.write(`\n${JSON.stringify(outcome)}\n`);
 }
 
-async function measured(model: BenchModel, mode: BenchMode, peer: Peer, options: NowOptions): Promise<Result> {
-  const { threads, warmup, reps } = options;
+interface Outcome {
+  bench: 'now';
+  machine: { cpu: string | null; cores: number };
+  software: Record<string, string>;
+  settings: object;
+  results: Result[];
+}
+
+/** One model and mode a line. */
+function mergeInto(file: string, { results, ...head }: Outcome): void {
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Outcome).results : [];
+  const isNew = ({ model, mode }: Result): boolean => results.some((one) => one.model === model && one.mode === mode);
+  const lines = [...before.filter((one) => !isNew(one)), ...results].map((one) => JSON.stringify(one));
+  writeWholeFile(file, `${JSON.stringify(head).slice(0, -1)},"results":[\n${lines.join(',\n')}\n]}\n`);
+}
+
+async function compileAll(ways: readonly Way[], peer: Peer, { models, modes, threads }: NowOptions): Promise<void> {
+  const compiled = ways.filter(({ flags }) => flags.includes('--compile'));
+  for (const model of models)
+    for (const mode of modes)
+      for (const way of compiled)
+        await withFiles(model, threads, async (args) => {
+          process.stderr.write(`${model.name} ${mode.peer}: ${way.name}\n`);
+          const worker = workerOf(way, mode, peer, args);
+          for (let i = 0; i < COMPILED_AFTER; i++) await worker.ask('', stepReplySchema);
+          await worker.close();
+        });
+}
+
+type ArgumentsOf = (worker: string) => WorkerArguments;
+
+/** With a model and batches on the disk, which are gone afterwards. */
+async function withFiles<T>(model: BenchModel, threads: number, work: (args: ArgumentsOf) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'looprpt-bench-'));
   const files = { model: join(folder, 'model'), tokens: join(folder, 'tokens.i32') };
   const args = (worker: string): WorkerArguments => ({ worker, model, shape: SHAPE, threads, files });
   try {
     await runToEnd(OUR_PROGRAM, args('prepare'));
-    const ways = [...OURS, ...PEERS];
-    const workers = ways.map(({ side, name, flags }) => {
-      const program: Program = side === 'ours' ? OUR_PROGRAM : peer.program;
-      const worker = side === 'ours' ? mode.name : mode.peer;
-      return new WorkerProcess(program, { name, threads, argv: [...toArgv(args(worker)), ...flags] });
-    });
+    return await work(args);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function workerOf({ side, name, flags }: Way, mode: BenchMode, peer: Peer, args: ArgumentsOf): WorkerProcess {
+  const program: Program = side === 'ours' ? OUR_PROGRAM : peer.program;
+  const own = args(side === 'ours' ? mode.name : mode.peer);
+  return new WorkerProcess(program, { name, threads: own.threads, argv: [...toArgv(own), ...flags] });
+}
+
+async function measured(
+  model: BenchModel,
+  mode: BenchMode,
+  ways: readonly Way[],
+  peer: Peer,
+  { threads, warmup, reps }: NowOptions,
+): Promise<Result> {
+  return withFiles(model, threads, async (args) => {
+    const workers = ways.map((way) => workerOf(way, mode, peer, args));
     const steps: StepReply[][] = ways.map(() => []);
     for (let rep = 0; rep < warmup + reps; rep++) {
       for (let turn = 0; turn < ways.length; turn++) {
@@ -100,9 +170,7 @@ async function measured(model: BenchModel, mode: BenchMode, peer: Peer, options:
     }
     for (const worker of workers) await worker.close();
     return resultOf(model.name, mode.name, ways, steps);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 function resultOf(model: string, mode: string, ways: readonly Way[], steps: readonly StepReply[][]): Result {
@@ -114,7 +182,10 @@ function resultOf(model: string, mode: string, ways: readonly Way[], steps: read
     rows.reduce((at, row, i) => (row.side === side && (at < 0 || row.seconds < rows[at]!.seconds) ? i : at), -1);
   const over = (a: number, b: number): number =>
     median(steps[a]!.map(({ seconds }, i) => seconds / steps[b]![i]!.seconds));
-  return { model, mode, ways: rows, ratio: over(best('peer'), best('ours')), bfloat16: over(0, 1) };
+  const at = (name: string): number => rows.findIndex((row) => row.name === name);
+  const [wide, half] = [at('ours, float32'), at('ours, bfloat16')];
+  const bfloat16 = wide >= 0 && half >= 0 ? over(wide, half) : null;
+  return { model, mode, ways: rows, ratio: over(best('peer'), best('ours')), bfloat16 };
 }
 
 function tableOf({ model, mode, ways, ratio, bfloat16 }: Result): string {
@@ -125,5 +196,6 @@ function tableOf({ model, mode, ways, ratio, bfloat16 }: Result): string {
     peakMB.toFixed(0),
   ]);
   const table = renderTable([`${model}, ${mode}`, 'seconds', 'tokens/s', 'peak MB'], rows, { color: false });
-  return `${table}\nours over PyTorch, the best of each: ${ratio.toFixed(2)}; our bfloat16 over our float32: ${bfloat16.toFixed(2)}`;
+  const half = bfloat16 === null ? '' : `; our bfloat16 over our float32: ${bfloat16.toFixed(2)}`;
+  return `${table}\nours over PyTorch, the best of each: ${ratio.toFixed(2)}${half}`;
 }

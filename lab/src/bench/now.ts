@@ -17,6 +17,13 @@ const command = new Command('bench:now')
   .option('--reps <n>', 'measured steps of each', integer(1), 7)
   .option('--warmup <n>', 'steps before them; compiling takes the first', integer(1), 2)
   .option('--threads <n>', 'of each side', integer(1), defaultThreads(process.env))
+  .option('--ways <parts...>', 'only ways with one of these in their name; at 12M all of them together take 20 GB')
+  .option(
+    '--compile-only',
+    "fill the cache of torch.compile (.cache/bench-now), so that a later run's time is none of it",
+    false,
+  )
+  .option('--into <file>', 'an outcome to put the results into, in place of those of the same models and modes')
   .option('--python <path>', 'a Python with PyTorch 2 (default: LOOPRPT_PEER_PYTHON, else the newest at hand)');
 
 const { models, modes, python, ...options } = command.parse().opts();

@@ -7,6 +7,7 @@ import { paperTable } from './paper-points.js';
 import type { StudyResult } from './result.js';
 import { shownArms } from './shown.js';
 import { armTable, budgetsOf, detailTable, narrow, ruleTable, type Table, tuningTable } from './table.js';
+import { twinTable } from './twins.js';
 import { verdict } from './verdict.js';
 
 /** Where the figures are, seen from the page. */
@@ -21,9 +22,11 @@ export function studyMarkdown(result: StudyResult): string {
       .filter((figure) => (figure.folded ?? false) === isFolded)
       .map(({ file, title }) => `![${title}](${FIGURE_FOLDER}/${study.name}-${file}.svg)`);
   const claims = intervalsTable(result);
+  const twins = twinTable(result);
   const parts = [
     `# ${study.title}`,
     `**Verdict.** ${verdict(result)}`,
+    ...(twins ? [tableSection(twins)] : []),
     ...budgets.map((budget) => tableSection(narrow(armTable(result, budget)))),
     ...(study.regime === 'd' ? [tableSection(paperTable(result))] : []),
     ...shown(false),

@@ -3,6 +3,7 @@ import { statements, type Verdict } from './claims.js';
 import { BUDGETS, type Budget } from './planner.js';
 import { bestBaseline, decidingMeasure, differenceOf, type Ends, type StudyResult } from './result.js';
 import { pointsText, titleOf } from './table.js';
+import { twinsInWords } from './twins.js';
 import { PRESET } from './variants.js';
 
 /** Better or worse if the whole interval lies on one side of zero. */
@@ -11,6 +12,8 @@ export function inWords([, low, high]: Ends): 'better' | 'worse' | 'not told apa
 }
 
 export function verdict(result: StudyResult): string {
+  const twins = twinsInWords(result);
+  if (twins !== '') return twins;
   const method = result.study.arms.find(({ role }) => role === 'method')?.name;
   if (method === undefined) return 'The study has no arm of LoopRPT.';
   if (result.study.claims === false) return againstMethod(result, method);

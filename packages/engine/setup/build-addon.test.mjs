@@ -57,7 +57,9 @@ function workshop() {
   const library = path.join(root, 'lib/libtorch_cpu.so');
   spawnSync(real[0] ?? '', [...real.slice(1), '-shared', '-fPIC', '-o', library, inside('library.cc')]);
   const libtorch = present(lookForLibtorch({ env: { LIBTORCH: root } }).libtorch);
-  write(inside('cxx'), `#!/bin/sh\necho call >> ${inside('calls')}\nexec ${real.join(' ')} "$@"\n`, 0o755);
+  // Asked for its macros it makes nothing.
+  const counted = `case " $* " in *" -dM "*) ;; *) echo call >> ${inside('calls')} ;; esac`;
+  write(inside('cxx'), `#!/bin/sh\n${counted}\nexec ${real.join(' ')} "$@"\n`, 0o755);
 
   const buildDir = inside('build');
   /** @type {import('./build-plan.mjs').Target} */

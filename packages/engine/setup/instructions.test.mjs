@@ -53,7 +53,7 @@ test.skipIf(process.platform !== 'linux')('an addon for a greater processor is n
   expect(stderr).toMatch(/Error: the addon was compiled for a processor with avx2048, which this one has not: compile/);
   const program = here('../../looprpt/bin/looprpt.js');
   const model = here('../../looprpt/models/hop-base');
-  const command = spawnSync(process.execPath, [program, 'generate', model, '--prompt', 'a'], {
+  const command = spawnSync(process.execPath, [program, 'generate', '--model', model, '--prompt', 'a'], {
     env: { ...process.env, LOOPRPT_ENGINE_BUILD: file },
     encoding: 'utf8',
   });

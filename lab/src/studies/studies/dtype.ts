@@ -51,8 +51,8 @@ export const dtypeMath = study({
   title: 'bfloat16 against float32: GSM8K and Omni-MATH',
   about:
     'Data and base are those of math-large, with fewer steps. Each arm is trained and judged in its dtype; one learning rate for all.',
-  corpus: { ...MATH_CORPUS, heldOutBatches: 80 },
-  training: { ...mathLarge.training, steps: 60 },
+  corpus: { ...MATH_CORPUS, heldOutBatches: 40 },
+  training: { ...mathLarge.training, steps: 40 },
   tuning: { seeds: [101], learningRates: [3e-4], trials: 1 },
   equalTokensOnly: [],
 });
