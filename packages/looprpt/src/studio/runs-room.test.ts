@@ -81,6 +81,28 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     await poll(() => panel(tab, 'gradientNorm').locator('.reading').textContent()).toBe('a 100b 100');
   });
 
+  it.each([
+    { asked: 'None', chosen: 0 },
+    { asked: 'All', chosen: 3 },
+  ])('does as the reader asks before there is a list: $asked', async ({ asked, chosen }) => {
+    const tab = await openStudio(browser, server.url, { expected: /ERR_/ });
+    await tab.locator('.run').first().waitFor();
+    let letIn = (): void => {};
+    const held = new Promise<void>((go) => {
+      letIn = go;
+    });
+    await tab.route('**/api/events', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await tab.reload();
+    await tab.getByRole('button', { name: asked }).click();
+    letIn();
+    await tab.locator('.run').nth(2).waitFor();
+    expect(await tab.locator('.run input:checked').count()).toBe(chosen);
+    expect(await tab.getByText('Choose a run to see its curves.').isVisible()).toBe(chosen === 0);
+  });
+
   it('zooms by dragging and by the keyboard, and exports what it shows', async () => {
     const tab = await openStudio(browser, server.url);
     await choose(tab, 'a');

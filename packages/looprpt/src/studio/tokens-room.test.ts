@@ -122,6 +122,10 @@ describe.skipIf(executable === null)(`the room of tokens${WHY}`, () => {
     expect(gains.length).toBeGreaterThan(10);
     expect(gains).toEqual([...gains].sort((a, b) => b - a));
     expect(gains.some((gain) => gain !== 0)).toBe(true);
+    // What is another word or another loop is marked in the text.
+    const changed = await tab.locator('#tokens-gains tbody tr', { hasText: 'changed' }).count();
+    expect(await tab.locator('.strip').nth(1).locator('.token.changed').count()).toBe(changed);
+    expect(await tab.locator('.strip').first().locator('.token.changed').count()).toBe(0);
     // One click shows what both said of it.
     await tab.locator('#tokens-gains tbody button').first().click();
     expect(await tab.locator('.detail').count()).toBe(2);
@@ -139,6 +143,27 @@ describe.skipIf(executable === null)(`the room of tokens${WHY}`, () => {
     expect(await tab.locator('.detail').count()).toBe(1);
   });
 
+  it('takes a text of thousands of tokens, each reached by the keyboard, and shows both ends of what was gained', async () => {
+    const tab = await open();
+    await look(tab, `${TEXT} `.repeat(90).trim(), 'trained', BASE);
+    const strip = tab.locator('.strip').nth(1);
+    const count = await strip.locator('.token').count();
+    expect(count).toBeGreaterThan(1000);
+    await tab.locator('#tokens-threshold').fill('0.3');
+    await strip.locator('.token[tabindex="0"]').focus();
+    await tab.keyboard.press('End');
+    await tab.keyboard.press('Enter');
+    expect(await strip.locator('.token').last().getAttribute('aria-selected')).toBe('true');
+    expect(await strip.locator('.token[aria-selected="true"]').count()).toBe(1);
+    const rows = tab.locator('#tokens-gains tbody tr');
+    expect(await rows.count()).toBe(501);
+    expect(await rows.nth(250).textContent()).toBe(`… ${count - 501} tokens between`);
+    const gains = (
+      await tab.locator('#tokens-gains tbody tr:not(:nth-child(251)) td:nth-child(2)').allTextContents()
+    ).map(Number);
+    expect(gains).toEqual([...gains].sort((a, b) => b - a));
+  });
+
   it('takes held-out documents, and texts that look like markup for text', async () => {
     const tab = await open({ expected: /400/ });
     await tab.getByRole('button', { name: 'Take a document' }).click();
@@ -148,11 +173,11 @@ describe.skipIf(executable === null)(`the room of tokens${WHY}`, () => {
     await look(tab, hostile, BASE);
     await expect.poll(() => tab.locator('.strip .tokens').textContent()).toBe(hostile);
     expect(await tab.locator('.strip b, .strip script').count()).toBe(0);
-    await tab.getByLabel('Text to look at').fill('map '.repeat(2000));
+    await tab.getByLabel('Text to look at').fill('map '.repeat(5000));
     await tab.getByRole('button', { name: 'Look' }).click();
     await expect
       .poll(() => tab.locator('#tokens-status').textContent(), { timeout: 45_000 })
-      .toMatch(/1024 are the most/);
+      .toMatch(/4096 are the most/);
   });
 
   it('opens no model that is not in its list', async () => {

@@ -38,7 +38,8 @@ export class ModelsDesk {
     app.post('/api/tokens', async (c) => {
       const { model, ...question } = parsed(lookRequest, await jsonBody(c));
       const { path, name } = found(this.#catalogue, model);
-      return c.json(await this.#asker.ask('look', { ...question, model: path, name }));
+      const seen = await this.#asker.ask('look', { ...question, model: path, name });
+      return c.body(seen, 200, { 'content-type': 'application/json' });
     });
     app.post('/api/documents', async (c) => {
       const { model, ...question } = parsed(documentsRequest, await jsonBody(c));

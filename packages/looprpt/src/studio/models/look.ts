@@ -5,7 +5,7 @@ import type { Model } from '../../train/state/open-model.js';
 import type { LookQuestion, TextSeen, TokenSeen } from './protocol.js';
 
 /** Longer texts would make pages that nobody reads, and wait for. */
-export const MOST_TOKENS = 1024;
+export const MOST_TOKENS = 4096;
 
 /** @throws UserError where the text is empty or too long */
 export async function look(model: Model, { name, text, top }: Omit<LookQuestion, 'model'>): Promise<TextSeen> {

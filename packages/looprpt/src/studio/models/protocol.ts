@@ -2,7 +2,8 @@
 import type { TopToken } from '../../eval/lens.js';
 
 export type ModelAnswers = {
-  look: { input: LookQuestion; value: TextSeen };
+  /** A `TextSeen` as JSON, so that the server's thread need not make it: a long text's is several megabytes. */
+  look: { input: LookQuestion; value: string };
   documents: { input: DocumentsQuestion; value: string[] };
 };
 

@@ -20,6 +20,6 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 }
 
 answer<ModelAnswers>({
-  look: ({ model, ...question }) => inTurn(async () => look(await shelf.take(model), question)),
+  look: ({ model, ...question }) => inTurn(async () => JSON.stringify(await look(await shelf.take(model), question))),
   documents: someDocuments,
 });

@@ -26,9 +26,9 @@ const tokens = new TokensRoom(server, showTrouble);
 const depth = new DepthRoom(server, showTrouble);
 const talk = new TalkRoom();
 new FiguresRoom(server, () => ({ runs: runs.chosen, evaluations: depth.done }));
-/** What checkpoints there were when models were last asked for. */
-let checkpoints = '';
 const known = new Map<string, RunSummary>();
+/** What of a run decides which models there are, when they were last asked for. */
+const models = new Map<string, string>();
 
 function showTrouble(error: unknown): void {
   if (!(error instanceof Trouble)) throw error;
@@ -46,16 +46,22 @@ function take(news: News): void {
     return;
   }
   if (news.kind === 'runs') {
-    known.clear();
-    for (const run of news.runs) known.set(run.id, run);
+    const there = new Set(news.runs.map(({ id }) => id));
+    for (const id of known.keys())
+      if (!there.has(id)) {
+        known.delete(id);
+        models.delete(id);
+      }
     runs.showAll(news.runs, news.lines);
-  } else {
-    known.set(news.run.id, news.run);
-    runs.show(news.run);
+  } else runs.show(news.run);
+  let isNew = news.kind === 'runs';
+  for (const run of news.kind === 'runs' ? news.runs : [news.run]) {
+    known.set(run.id, run);
+    const now = JSON.stringify([run.checkpoints, run.evaluated]);
+    isNew ||= models.get(run.id) !== now;
+    models.set(run.id, now);
   }
-  const now = JSON.stringify([...known.values()].map((run) => [run.id, run.checkpoints, run.evaluated]));
-  if (now === checkpoints) return;
-  checkpoints = now;
+  if (!isNew) return;
   void showModels();
 }
 

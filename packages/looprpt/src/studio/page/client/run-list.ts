@@ -20,21 +20,37 @@ export class RunList {
   readonly #rows = new Map<string, Row>();
   readonly #onChoice: (ids: readonly string[]) => void;
   #runs: readonly RunSummary[] = [];
+  /** Runs whose metrics have not been read to the end. */
+  readonly #unread = new Set<string>();
+  /** What the reader asked for before there was a run to choose. */
+  #asked: 'all' | 'none' | null = null;
 
   /** @param onChoice which runs are chosen, in the list's order */
   constructor(onChoice: (ids: readonly string[]) => void) {
     this.#onChoice = onChoice;
     this.#filter.addEventListener('input', () => this.#hide());
-    byId('all-runs', HTMLButtonElement).addEventListener('click', () => this.choose(this.#visible));
-    byId('no-runs', HTMLButtonElement).addEventListener('click', () => this.choose([]));
+    byId('all-runs', HTMLButtonElement).addEventListener('click', () => this.#ask('all'));
+    byId('no-runs', HTMLButtonElement).addEventListener('click', () => this.#ask('none'));
   }
 
   get chosen(): string[] {
     return this.#runs.flatMap(({ id }) => (this.#rows.get(id)?.box.checked ? [id] : []));
   }
 
-  choose(ids: readonly string[]): void {
-    for (const [id, { box }] of this.#rows) box.checked = ids.includes(id);
+  /** The page's own choice, when runs are there for the first time: the reader's goes before it. */
+  chooseFirst(ids: readonly string[]): void {
+    if (this.#asked !== null) this.#ask(this.#asked);
+    else this.#choose(ids);
+  }
+
+  #ask(what: 'all' | 'none'): void {
+    this.#asked = what;
+    this.#choose(what === 'all' ? this.#visible : []);
+  }
+
+  #choose(ids: readonly string[]): void {
+    const wanted = new Set(ids);
+    for (const [id, { box }] of this.#rows) box.checked = wanted.has(id);
     this.#onChoice(this.chosen);
   }
 
@@ -46,6 +62,7 @@ export class RunList {
       if (!there.has(id)) {
         element.remove();
         this.#rows.delete(id);
+        this.#unread.delete(id);
       }
     for (const run of runs) this.show(run);
     // Moved only where the order is another one: a moved row loses its focus.
@@ -69,6 +86,10 @@ export class RunList {
     row.progress.value = run.step;
     row.progress.hidden = run.state === 'finished';
     row.lines.replaceChildren(...run.lines.map((line) => make('li', '', line)));
+    const unread = this.#unread.size;
+    if (run.read < 1) this.#unread.add(run.id);
+    else this.#unread.delete(run.id);
+    if (unread !== this.#unread.size) this.#count();
   }
 
   /** @param colors by id; the others have none */
@@ -77,7 +98,7 @@ export class RunList {
   }
 
   get #visible(): string[] {
-    return this.#runs.flatMap(({ id }) => (this.#rows.get(id)!.element.hidden ? [] : [id]));
+    return this.#runs.flatMap(({ id }) => (this.#rows.get(id)?.element.hidden === false ? [id] : []));
   }
 
   #newRow(run: RunSummary): Row {
@@ -104,14 +125,18 @@ export class RunList {
 
   #hide(): void {
     const wanted = this.#filter.value.trim().toLowerCase();
-    let shown = 0;
-    for (const { id, name, path } of this.#runs) {
-      const { element } = this.#rows.get(id)!;
-      element.hidden = !`${name} ${path}`.toLowerCase().includes(wanted);
-      if (!element.hidden) shown++;
-    }
+    for (const { id, name, path } of this.#runs)
+      this.#rows.get(id)!.element.hidden = !`${name} ${path}`.toLowerCase().includes(wanted);
+    this.#count();
+  }
+
+  #count(): void {
     const all = counted(this.#runs.length, 'run');
-    byId('run-count', HTMLElement).textContent = shown === this.#runs.length ? all : `${shown} of ${all}`;
+    const shown = this.#visible.length;
+    const unread = this.#unread.size;
+    const count = shown === this.#runs.length ? all : `${shown} of ${all}`;
+    const rest = `; ${unread} still being read, their curves are of single steps until then`;
+    byId('run-count', HTMLElement).textContent = unread === 0 ? count : count + rest;
   }
 }
 

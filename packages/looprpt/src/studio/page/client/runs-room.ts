@@ -43,6 +43,7 @@ export class RunsRoom {
   #asking = false;
   #wasChosen = false;
   #lastAsked = 0;
+  #frame: number | null = null;
 
   constructor(server: Server, onTrouble: (error: unknown) => void) {
     this.#server = server;
@@ -62,7 +63,7 @@ export class RunsRoom {
     if (!this.#wasChosen && runs.length > 0) {
       this.#wasChosen = true;
       const first = [...runs].sort((a, b) => rank(b) - rank(a)).slice(0, FIRST_RUNS);
-      this.#list.choose(first.map(({ id }) => id));
+      this.#list.chooseFirst(first.map(({ id }) => id));
     } else this.#arrange();
   }
 
@@ -177,12 +178,16 @@ export class RunsRoom {
     void this.#fetch(true);
   }
 
+  /** Once a frame, however often it is asked for: many runs take longer than one to draw. */
   #drawAll(): void {
     const { from, to } = this.#view;
     const cursor = byId('cursor', HTMLInputElement);
     cursor.min = String(from);
     cursor.max = String(to);
-    for (const shown of this.#shown.values()) if (shown.isVisible) shown.draw();
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      for (const shown of this.#shown.values()) if (shown.isVisible) shown.draw();
+    });
   }
 
   /** Asks for the curves in sight of runs that have gone on. */

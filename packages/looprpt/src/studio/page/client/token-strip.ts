@@ -15,7 +15,10 @@ export class TokenStrip {
   readonly #tokens: HTMLElement[];
   readonly #means = make('p', 'muted');
   readonly #onChoice: (index: number) => void;
+  /** How each token is painted: its loop, negative where it is marked as changed. */
+  readonly #painted: Int16Array;
   #current = 0;
+  #marked: number | null = null;
 
   constructor(seen: TextSeen, onChoice: (index: number) => void) {
     this.seen = seen;
@@ -28,6 +31,7 @@ export class TokenStrip {
       token.tabIndex = index === 0 ? 0 : -1;
       return token;
     });
+    this.#painted = new Int16Array(this.#tokens.length);
     const strip = make('div', 'tokens', ...this.#tokens);
     strip.setAttribute('role', 'listbox');
     strip.setAttribute('aria-orientation', 'horizontal');
@@ -37,18 +41,23 @@ export class TokenStrip {
     this.element = make('section', 'strip', make('h2', '', seen.model), this.#means, strip);
   }
 
-  /** Paints each token anew. @param changed those that another model says otherwise */
+  /** Paints the tokens for a threshold. @param changed those that another model says otherwise */
   show(threshold: number, changed: ReadonlySet<number>): void {
     const { tokens, loops: all } = this.seen;
     for (const [index, token] of this.#tokens.entries()) {
       const { loops } = tokens[index]!;
-      token.classList.toggle('changed', changed.has(index));
       if (loops === null) continue;
       const loop = exitLoop(loops, threshold);
+      const isChanged = changed.has(index);
+      const painted = isChanged ? -loop : loop;
+      // A slider moves few of a long text's tokens.
+      if (this.#painted[index] === painted) continue;
+      this.#painted[index] = painted;
+      token.classList.toggle('changed', isChanged);
       token.dataset.loops = String(loop);
-      const words = changed.has(index) ? ', changed' : '';
-      token.setAttribute('aria-description', `${loop} of ${all} loops${words}`);
-      token.title = `${loop} of ${all} loops${words}`;
+      const words = `${loop} of ${all} loops${isChanged ? ', changed' : ''}`;
+      token.setAttribute('aria-description', words);
+      token.title = words;
       paint(token, loop, all);
     }
     const means = meansOf(this.seen, threshold);
@@ -58,7 +67,12 @@ export class TokenStrip {
   }
 
   mark(index: number): void {
-    for (const [i, token] of this.#tokens.entries()) token.setAttribute('aria-selected', String(i === index));
+    for (const [at, isMarked] of [
+      [this.#marked, false],
+      [index, true],
+    ] as const)
+      if (at !== null) this.#tokens[at]?.setAttribute('aria-selected', String(isMarked));
+    this.#marked = index;
     this.#move(index, false);
   }
 

@@ -1,6 +1,7 @@
 /** The room of tokens: a text under one model or two, token by token, and what the second learned. */
 import { byId, make } from '../../../serve/page/client/elements.js';
 import { legend } from '../../../serve/page/client/loop-colours.js';
+import { PerFrame } from '../../../serve/page/client/per-frame.js';
 import type { ModelEntry } from '../../models/catalogue.js';
 import type { TextSeen } from '../../models/protocol.js';
 import { fillModels } from './model-choice.js';
@@ -10,7 +11,8 @@ import { row, table } from './table.js';
 import { tokenDetail } from './token-detail.js';
 import { TokenStrip } from './token-strip.js';
 
-const MOST_GAINS = 500;
+/** At each end of the table. */
+const MOST_GAINS = 250;
 const CONTEXT = 3;
 
 export class TokensRoom {
@@ -37,7 +39,8 @@ export class TokensRoom {
     byId('tokens-document', HTMLButtonElement).addEventListener('click', () => {
       void this.#busily(() => this.#takeDocument());
     });
-    this.#threshold.addEventListener('input', () => this.#show());
+    const frames = new PerFrame(() => this.#show());
+    this.#threshold.addEventListener('input', () => frames.add(null));
     this.#model.addEventListener('change', () => this.#proposeBase());
   }
 
@@ -115,7 +118,11 @@ export class TokensRoom {
       const why = 'The two models cut the text differently, so that their tokens cannot be compared one by one.';
       return [heading, make('p', 'muted', why)];
     }
-    const rows = gains.slice(0, MOST_GAINS).map((gain) => this.#gainRow(gain, first));
+    const between = gains.length - 2 * MOST_GAINS;
+    const [best, worst] = between > 0 ? [gains.slice(0, MOST_GAINS), gains.slice(-MOST_GAINS)] : [gains, []];
+    const rows = best.map((gain) => this.#gainRow(gain, first));
+    if (between > 0) rows.push(row(`… ${between} tokens between`, '', '', '', '', ''));
+    rows.push(...worst.map((gain) => this.#gainRow(gain, first)));
     const titles = ['token', 'gain (nats)', 'log-prob.', 'loops', 'changed', 'before it'];
     const note = `Log-probability of the token at the loop where it leaves, sorted by gain. ${gains.length} tokens, ${
       gains.filter(({ changed }) => changed).length
