@@ -120,6 +120,30 @@ describe.skipIf(executable === null)(`the other rooms${WHY}`, () => {
     expect(Number(await chat.locator('#mean-loops').textContent())).toBeGreaterThanOrEqual(1);
   });
 
+  it('waits for a model that is being loaded, and asks for the key once', async () => {
+    const args = [folder, '--model', BASE, '--threads', '1'];
+    const locked = await ServerProcess.start(args, { LOOPRPT_API_KEY: 'sesame' }, 'studio');
+    const tab = await openStudio(browser, new URL('#talk', locked.url), { expected: /401|503|ERR_/ });
+    let asked = 0;
+    await tab.route('**/v1/models', (route) => {
+      const body = JSON.stringify({ error: { message: 'the model is being loaded', code: 'loading' } });
+      return asked++ === 0 ? route.fulfill({ status: 503, body }) : route.continue();
+    });
+    await tab.getByLabel(/API key/).fill('wrong');
+    await tab.keyboard.press('Enter');
+    await poll(() => tab.getByRole('alert').textContent()).toMatch(/not the right one/);
+    // Nothing is known of a model yet.
+    expect(await tab.getByText('To talk to a model').isVisible()).toBe(false);
+    await tab.getByLabel(/API key/).fill('sesame');
+    await tab.keyboard.press('Enter');
+    const chat = tab.frameLocator('#talk-frame');
+    await chat.getByText('the model is being loaded').waitFor();
+    await chat.getByText('hop-base, 4 loops').waitFor();
+    expect(asked).toBeGreaterThan(1);
+    expect(await chat.getByRole('alert').isVisible()).toBe(false);
+    await locked.stop();
+  });
+
   it('draws figures that stand alone, and a report', async () => {
     const tab = await open('runs');
     await tab.locator('.panel svg').first().waitFor();

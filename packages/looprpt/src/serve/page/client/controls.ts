@@ -20,6 +20,8 @@ export class Controls {
 
   /** @param onMode after the reader changed it */
   constructor(onMode: (mode: Prompt['mode']) => void) {
+    // The studio's page, which shows this one in a frame, hands over the key that it was given.
+    this.#key.value = (window.frameElement as HTMLElement | null)?.dataset.key ?? '';
     for (const slider of [this.#threshold, this.#maxLoops, this.#temperature]) {
       slider.addEventListener('input', () => this.#label(slider));
       this.#label(slider);

@@ -21,6 +21,8 @@ const controls = new Controls(nameInput);
 const conversation = new Conversation();
 
 const UNFINISHED = 'Not finished.';
+/** Between two looks whether the model is there. */
+const LOADING_MS = 1000;
 
 let model: Model | null = null;
 let figures: Figures | null = null;
@@ -45,7 +47,10 @@ async function connect(): Promise<void> {
   try {
     model = await readModel(controls.key);
   } catch (error) {
-    showError(error, connect);
+    const isLoading = error instanceof ServerError && error.kind === 'loading';
+    byId('model', HTMLElement).textContent = isLoading ? 'the model is being loaded' : 'no model yet';
+    if (isLoading) setTimeout(() => void connect(), LOADING_MS);
+    else showError(error, connect);
     return;
   }
   const { loops } = model.looprpt;
@@ -184,4 +189,9 @@ addEventListener('pagehide', () => {
   if (running) keepConversation();
 });
 startTheme();
+// In a frame of the studio's page there is a name and a choice of colours already.
+if (window.frameElement !== null) {
+  document.querySelector('h1')!.className = 'hidden';
+  byId('theme', HTMLElement).hidden = true;
+}
 void connect();

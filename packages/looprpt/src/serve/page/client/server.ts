@@ -43,7 +43,7 @@ export interface Chunk {
   finish: string | null;
 }
 
-export type Trouble = 'away' | 'key' | 'busy' | 'refused' | 'broken';
+export type Trouble = 'away' | 'key' | 'loading' | 'busy' | 'refused' | 'broken';
 
 export class ServerError extends Error {
   readonly kind: Trouble;
@@ -113,7 +113,7 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
     response = await fetch(path, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new ServerError('away', 'The server does not answer. Start `looprpt serve` again, then try once more.');
+    throw new ServerError('away', 'The server does not answer. Start it again, then try once more.');
   }
   if (!response.ok) throw await refusal(response);
   return response;
@@ -128,6 +128,7 @@ async function refusal(response: Response): Promise<ServerError> {
     return new ServerError('busy', `The server is busy: its queue is full. Try again ${wait}.`);
   }
   const body: unknown = await response.json().catch(() => null);
+  if (codeOf(body) === 'loading') return new ServerError('loading', 'The model is being loaded.');
   return new ServerError('refused', `The server refused (${status}): ${messageOf(body) ?? response.statusText}`);
 }
 
@@ -151,6 +152,10 @@ function piecesOf(
   if (text === claimed) return pieces;
   if (text.startsWith(claimed)) return [...pieces, { text: text.slice(claimed.length), loops: null, drafted: null }];
   return [...pieces.map((piece) => ({ ...piece, text: '' })), { text, loops: null, drafted: null }];
+}
+
+function codeOf(body: unknown): string | null | undefined {
+  return (body as Partial<z.output<typeof errorBody>> | null)?.error?.code;
 }
 
 function messageOf(body: unknown): string | undefined {

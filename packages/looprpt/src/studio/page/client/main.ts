@@ -24,7 +24,7 @@ const alertBox = byId('alert', HTMLElement);
 const runs = new RunsRoom(server, showTrouble);
 const tokens = new TokensRoom(server, showTrouble);
 const depth = new DepthRoom(server, showTrouble);
-const talk = new TalkRoom();
+const talk = new TalkRoom(server);
 new FiguresRoom(server, () => ({ runs: runs.chosen, evaluations: depth.done }));
 const known = new Map<string, RunSummary>();
 /** What of a run decides which models there are, when they were last asked for. */
