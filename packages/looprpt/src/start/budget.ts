@@ -38,14 +38,14 @@ export interface Measured {
   heldOutTokens: number;
 }
 
+/** Seconds. @param models that are evaluated */
+function evaluationSeconds({ tokensPerStep, heldOutTokens }: Measured, stepSeconds: number, models: number): number {
+  return models * (heldOutTokens / tokensPerStep) * stepSeconds * EVALUATION_COST;
+}
+
 /** The time that training has once evaluation and reserve are taken off. @param models that are evaluated */
-function trainingSeconds(
-  { seconds, tokensPerStep, heldOutTokens }: Measured,
-  stepSeconds: number,
-  models: number,
-): number {
-  const evaluation = models * (heldOutTokens / tokensPerStep) * stepSeconds * EVALUATION_COST;
-  return Math.max(0, seconds * (1 - RESERVE) - evaluation);
+function trainingSeconds(measured: Measured, stepSeconds: number, models: number): number {
+  return Math.max(0, measured.seconds * (1 - RESERVE) - evaluationSeconds(measured, stepSeconds, models));
 }
 
 /** Steps after which the corpus was read as often as it may be. */
@@ -94,9 +94,41 @@ export function planSteps(measured: Measured, baseStep: number | null, armSteps:
   // The cheapest arm is the first at the end of its passes; then none has more time than it.
   const time = Math.min(share, cap * Math.min(...armSteps));
   const arms = armSteps.map((seconds) => whole(time / seconds, cap));
-  const evaluation = measured.seconds * (1 - RESERVE) - training;
+  const evaluation = evaluationSeconds(measured, slowest, armSteps.length + 1);
   const seconds = base * (baseStep ?? 0) + arms.reduce((sum, steps, i) => sum + steps * armSteps[i]!, 0) + evaluation;
   return { base, arms, seconds };
+}
+
+/** A base that took so much longer than measured tells of a machine that has other work. */
+const TOLERATED = 1.15;
+
+export interface Timed {
+  /** Seconds of a step when the plan was made. */
+  baseStep: number;
+  armSteps: readonly number[];
+  /** Seconds that the job had left then, without the steps that were timed. */
+  left: number;
+}
+
+/**
+ * What the arms can do in the time that a base left, by the speed that it had: never more steps than planned, and at least one.
+ * @param baseSeconds that it took
+ */
+export function stepsAfterBase(
+  measured: Omit<Measured, 'seconds'>,
+  { base, arms }: Pick<Steps, 'base' | 'arms'>,
+  timed: Timed,
+  baseSeconds: number,
+): { slower: number; arms: number[] } {
+  const slower = baseSeconds / (base * timed.baseStep);
+  if (slower < TOLERATED) return { slower, arms };
+  const seconds = timed.left - baseSeconds;
+  const fewer = planSteps(
+    { ...measured, seconds },
+    null,
+    timed.armSteps.map((step) => step * slower),
+  ).arms;
+  return { slower, arms: arms.map((steps, i) => Math.min(steps, fewer[i]!)) };
 }
 
 const whole = (steps: number, most: number): number => Math.max(1, Math.min(most, Math.floor(steps)));

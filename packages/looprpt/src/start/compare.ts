@@ -1,4 +1,5 @@
 /** Base and arms judged on the same held-out documents, and against each other by paired bootstrap. */
+import { interruptible } from '../base/interruptible.js';
 import { loadModel } from '../checkpoint/load-model.js';
 import type { ComparisonResult, EvalResult } from '../eval/result.js';
 import { tableFromModel } from '../eval/table-from-model.js';
@@ -20,17 +21,25 @@ export interface Comparison {
   baselines: string[];
 }
 
-/** @param models the base comes first: its entropies tell easy tokens from hard ones for all of them */
+/**
+ * @param models the base comes first: its entropies tell easy tokens from hard ones for all of them
+ * @throws the signal's reason once it was given
+ */
 export async function compareModels(
   models: readonly Judged[],
-  { heldOut, dataName: data }: Setting,
+  { heldOut, dataName: data, dtype }: Setting,
+  signal: AbortSignal,
 ): Promise<Comparison> {
   const batches = await heldOut();
   const tables: (Tabled & Pick<Judged, 'role'>)[] = [];
   for (const { name, role, model: folder } of models) {
-    const model = loadModel(folder);
-    tables.push({ name, role, table: await tableFromModel(model, batches), config: model.config });
-    model.dispose();
+    const model = loadModel(folder, dtype === undefined ? {} : { dtype });
+    try {
+      const table = await tableFromModel(model, interruptible(batches, signal));
+      tables.push({ name, role, table, config: model.config });
+    } finally {
+      model.dispose();
+    }
   }
   const judge = new TableJudge(tables[0]!, { data });
   const [base, ...trained] = tables;

@@ -1,4 +1,5 @@
 /** What a first-contact job is about: a base model, data to train its arms on, and held-out data to judge them by. */
+import type { ModelDType } from '../base/dtypes.js';
 import type { PackedBatch } from '../data/loader/batch.js';
 import type { DocumentSource } from '../data/loader/document-source.js';
 import { loaderConfig, PackedLoader } from '../data/loader/packed-loader.js';
@@ -18,6 +19,8 @@ export interface Setting {
   arms: readonly Arm[];
   /** The run of one of them. */
   config(arm: Arm): RunConfig;
+  /** In which all models are judged, the base too: as the arms were trained. Default: each in its own. */
+  dtype?: ModelDType;
   heldOut(): Promise<PackedBatch[]>;
 }
 

@@ -35,14 +35,23 @@ export interface StartOptions {
   text?: Pick<TextOptions, 'topic' | 'model' | 'minutes'> | undefined;
 }
 
-export async function runStart({ out, quiet, threads, seed, signal, text }: StartOptions): Promise<void> {
+/** Ends early, without a word, where the signal says so: what is there is kept, and a second call goes on with it. */
+export async function runStart(options: StartOptions): Promise<void> {
+  try {
+    await start(options);
+  } catch (error) {
+    if (!options.signal.aborted || error !== options.signal.reason) throw error;
+  }
+}
+
+async function start({ out, quiet, threads, seed, signal, text }: StartOptions): Promise<void> {
+  const began = performance.now();
   // Before the job has a folder: text that cannot be used leaves nothing behind.
-  const source = text ? await textSource(text.topic) : null;
+  const source = text ? await textSource(text.topic, signal) : null;
   const folder = jobFolder(out, { threads, seed, ...(text ?? { topic: 'hop' }) });
   const arms = text ? TEXT_ARMS : HOP_ARMS;
   const stage = stages(arms.length + (text ? 3 : 2), { quiet });
-  const train = (title: string, config: RunConfig): Promise<string | null> =>
-    trainWithBar(title, config, { quiet, signal });
+  const train = (title: string, config: RunConfig): Promise<string> => trainWithBar(title, config, { quiet, signal });
   const say = (line: string): void => {
     if (!quiet) process.stderr.write(`    ${line}\n`);
   };
@@ -51,6 +60,7 @@ export async function runStart({ out, quiet, threads, seed, signal, text }: Star
         textSetting({
           ...text,
           source: source!,
+          began,
           folder,
           threads,
           seed,
@@ -60,16 +70,14 @@ export async function runStart({ out, quiet, threads, seed, signal, text }: Star
         }),
       )
     : hopSetting({ out: folder, threads, seed });
-  if (setting === null) return;
   const judged: Judged[] = [{ name: 'base', model: setting.base, role: 'base' }];
   for (const arm of setting.arms) {
     const config = setting.config(arm);
     const model = await stage.run(`${arm.name}: ${config.steps} steps from the base`, () => train(arm.name, config));
-    if (model === null) return;
     judged.push({ name: arm.name, model, role: arm.isBaseline ? 'baseline' : 'arm' });
   }
   const comparison = await stage.run('Evaluation on held-out documents', async (say) => {
-    const result = await compareModels(judged, setting);
+    const result = await compareModels(judged, setting, signal);
     const areas = result.evaluations.map(({ frontier }) => percent(frontier?.area ?? Number.NaN));
     say(`frontier ${areas[0]} → ${areas.slice(1).join(', ')}`);
     return result;
@@ -130,18 +138,15 @@ async function writePage(
   await writeReport(input, report);
 }
 
-/** @returns the folder of the trained model, null if it was interrupted */
+/** @returns the folder of the trained model @throws the signal's reason when it was interrupted */
 async function trainWithBar(
   title: string,
   config: RunConfig,
   { quiet, signal }: { quiet: boolean; signal: AbortSignal },
-): Promise<string | null> {
+): Promise<string> {
   using bar = trainingBar(title, { quiet });
   const outcome = await run(config, true, { signal, onMessage: bar.onMessage, onStep: bar.onStep });
-  if (outcome.interrupted) {
-    bar.onMessage(`interrupted after step ${outcome.step}; the same command goes on from there`);
-    return null;
-  }
+  if (outcome.interrupted) signal.throwIfAborted();
   bar.done();
   return outcome.model;
 }

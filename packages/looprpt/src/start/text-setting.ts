@@ -14,11 +14,12 @@ import { prepareShards } from '../data/shards/prepare.js';
 import { ShardSet } from '../data/shards/shard-set.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { trainTokenizer } from '../text/train-tokenizer.js';
+import { METRICS_FILE, readMetrics } from '../train/metrics/metrics-log.js';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../train/run-config.js';
 import { type Arm, armConfig, TEXT_ARMS } from './arms.js';
 import { type Measured, SIZES, type Size } from './budget.js';
 import { batchesOf, type Setting } from './setting.js';
-import { type TextPlan, textPlan } from './text-plan.js';
+import { settlePlan, type TextPlan, textPlan } from './text-plan.js';
 import type { TextSource, TextTopic } from './text-source.js';
 
 const SHAPE = { batchSize: 8, sequenceLength: 256, pack: 'greedy' } as const;
@@ -27,6 +28,8 @@ const TOKENS_PER_STEP = BATCH.rows * BATCH.sequenceLength;
 const LOOPS = 4;
 /** Of the held-out part, 61,440 places. */
 const HELD_OUT_BATCHES = 30;
+/** Of an arm, below which there is little to judge. */
+const FEW_STEPS = 20;
 /** Learning rates at hidden size 128; they go with the root of its inverse. */
 const BASE_RATE = 3e-3;
 const ARM_RATE = 3e-4;
@@ -44,6 +47,8 @@ export interface TextOptions {
   /** A model to start from, instead of a base of its own: a folder, a run or a Hub id. */
   model?: string | undefined;
   minutes: number;
+  /** When the job did, in milliseconds of `performance.now()`. */
+  began: number;
   /** The topic's text, opened. */
   source: TextSource;
   /** The job's folder. */
@@ -52,14 +57,13 @@ export interface TextOptions {
   seed: number;
   signal: AbortSignal;
   say: (line: string) => void;
-  /** Trains the base and returns its model folder, null when interrupted. */
-  train: (config: RunConfig) => Promise<string | null>;
+  /** Trains the base and returns its model folder; throws when interrupted. */
+  train: (config: RunConfig) => Promise<string>;
 }
 
-/** @returns null when the job was interrupted before the base was there */
-export async function textSetting(options: TextOptions): Promise<Setting | null> {
-  const began = performance.now();
-  const { folder, say, source } = options;
+/** @throws the signal's reason when the job was interrupted before the base was there */
+export async function textSetting(options: TextOptions): Promise<Setting> {
+  const { folder, say, source, began } = options;
   for (const remark of source.remarks) say(remark);
   const given = options.model === undefined ? null : await resolveModel(options.model);
   const tokenizerFrom = given ?? (await ownTokenizer(source, folder));
@@ -82,34 +86,33 @@ export async function textSetting(options: TextOptions): Promise<Setting | null>
     heldOutTokens: Math.min(heldout.manifest.counts.tokens, HELD_OUT_BATCHES * TOKENS_PER_STEP),
   };
   const { arm, base: baseOf } = recipes;
-  const plan = await textPlan({
-    folder,
-    arms: TEXT_ARMS,
-    measured,
-    base: given === null ? baseOf : null,
-    arm,
-    signal: options.signal,
-  });
-  if (plan === null) return null;
-  for (const line of planLines(plan, measured)) say(line);
-  const base = given ?? (await options.train({ ...baseOf(SIZES[plan.size!]!), steps: plan.baseSteps }));
-  if (base === null) return null;
+  const planning = { folder, arms: TEXT_ARMS, measured, say };
+  const first = await textPlan({ ...planning, base: given === null ? baseOf : null, arm, signal: options.signal });
+  const { dtype, baseSteps } = first;
+  for (const line of planLines(first, measured)) say(line);
+  const base = given ?? (await options.train({ ...baseOf(SIZES[first.size!]!), steps: baseSteps, dtype }));
+  const plan = given === null ? settlePlan(first, planning, trainingSeconds(join(folder, 'base'))) : first;
   return {
     title: `LoopRPT and its strongest baselines on ${source.name}`,
     dataName: `the held-out part of ${source.name}`,
     notes: [
       ...source.remarks,
       given === null
-        ? `The base was trained on the spot, ${plan.baseSteps} steps of stage I: far from saturation on text.`
+        ? `The base was trained on the spot, ${baseSteps} steps of stage I: far from saturation on text.`
         : `The base is ${options.model}.`,
-      `Every arm had the same measured time: ${TEXT_ARMS.map(({ name }, i) => `${name} ${plan.armSteps[i]} steps`).join(', ')}.`,
+      ...shortRemark(plan.armSteps),
+      `Every arm had the same time by steps that were measured before: ${TEXT_ARMS.map(({ name }, i) => `${name} ${plan.armSteps[i]} steps`).join(', ')}.`,
     ],
     base,
     arms: TEXT_ARMS,
-    config: (each) => ({ ...arm(each, null, base), steps: plan.armSteps[TEXT_ARMS.indexOf(each)]! }),
+    config: (each) => ({ ...arm(each, null, base), steps: plan.armSteps[TEXT_ARMS.indexOf(each)]!, dtype }),
+    dtype,
     heldOut: () => batchesOf(heldout, SHAPE, tokenizer.padId, HELD_OUT_BATCHES),
   };
 }
+
+/** Of all the calls that it took. */
+const trainingSeconds = (run: string): number => readMetrics(join(run, METRICS_FILE)).records.at(-1)?.seconds ?? 0;
 
 const shards = (folder: string, part: Part): string => join(folder, `${part}-shards`);
 
@@ -182,14 +185,25 @@ function planLines({ size, baseSteps, armSteps, seconds }: TextPlan, { corpusTok
   const shape = size === null ? null : SIZES[size]!;
   const base = shape
     ? [
-        `a base of ${shape.layers} layers × ${LOOPS} loops, hidden ${shape.hiddenSize}, ${baseSteps} steps (${passes(baseSteps)})`,
+        `a base of ${shape.layers} layers × ${LOOPS} loops, hidden ${shape.hiddenSize}, ${counted(baseSteps)} (${passes(baseSteps)})`,
       ]
     : [];
-  const arms = TEXT_ARMS.map(({ name }, i) => `${name} ${armSteps[i]} steps (${passes(armSteps[i]!)})`);
+  const arms = TEXT_ARMS.map(({ name }, i) => `${name} ${counted(armSteps[i]!)} (${passes(armSteps[i]!)})`);
   const end = new Date(Date.now() + 1000 * seconds).toTimeString().slice(0, 5);
   return [
     `Plan: ${[...base, ...arms].join('; ')}; then evaluation and report. About ${formatDuration(seconds)}, until ${end}.`,
+    ...shortRemark(armSteps),
   ];
+}
+
+const counted = (steps: number): string => `${steps} ${steps === 1 ? 'step' : 'steps'}`;
+
+/** Where the time is too short for a verdict that means anything. */
+function shortRemark(armSteps: readonly number[]): string[] {
+  const fewest = Math.min(...armSteps);
+  return fewest >= FEW_STEPS
+    ? []
+    : [`An arm of ${counted(fewest)} has learnt next to nothing: the time or the text is too short for a verdict.`];
 }
 
 async function* textsOf(documents: Documents): AsyncGenerator<string> {

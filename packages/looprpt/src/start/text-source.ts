@@ -2,6 +2,7 @@
  * The text of a first-contact job, in two parts: a data set known by name has a held-out split of its own; of files a share of the
  * documents is held out, by a hash of their text. A few long documents are cut into sections first, and the job says so.
  */
+import { interruptible } from '../base/interruptible.js';
 import { UserError } from '../base/user-error.js';
 import type { Documents } from '../data/documents/document.js';
 import { documentsOf, type Part } from '../data/documents/hold-out.js';
@@ -34,9 +35,9 @@ const SECTION = { least: 1000, most: 3000, wanted: 1000 };
 const WANTED_HELD_OUT = 60;
 const SHARE = { least: 0.05, most: 0.2 };
 
-/** @throws UserError when the text cannot be read */
-export async function textSource(topic: TextTopic): Promise<TextSource> {
-  const source = await (topic.kind === 'named' ? named(topic) : files(topic));
+/** @throws UserError when the text cannot be read; the signal's reason once it was given */
+export async function textSource(topic: TextTopic, signal: AbortSignal): Promise<TextSource> {
+  const source = await (topic.kind === 'named' ? named(topic, signal) : files(topic, signal));
   const { documents, characters } = source.survey;
   if (characters === 0) throw new UserError(`${source.name}: holds no text`);
   if (documents < FEWEST)
@@ -50,11 +51,14 @@ export function topicName(topic: TextTopic): string {
   return topic.kind === 'named' ? topic.name : topic.paths.join(' ');
 }
 
-async function named(topic: Extract<TextTopic, { kind: 'named' }>): Promise<TextSource> {
+async function named(topic: Extract<TextTopic, { kind: 'named' }>, signal: AbortSignal): Promise<TextSource> {
   const { name, path } = topic;
   const place = path === undefined ? {} : { path };
   const open = (split: Part): Documents =>
-    openDocuments({ kind: 'named', ...namedSourceSchema.parse({ name, split, ...place }) }).documents;
+    stoppable(
+      openDocuments({ kind: 'named', ...namedSourceSchema.parse({ name, split, ...place }) }).documents,
+      signal,
+    );
   const survey = await surveyDocuments(open('train'));
   const remarks = [
     `${name}: ${surveyLine(survey)}.`,
@@ -63,9 +67,9 @@ async function named(topic: Extract<TextTopic, { kind: 'named' }>): Promise<Text
   return { name, survey, remarks, open };
 }
 
-async function files(topic: Extract<TextTopic, { kind: 'files' }>): Promise<TextSource> {
+async function files(topic: Extract<TextTopic, { kind: 'files' }>, signal: AbortSignal): Promise<TextSource> {
   const source: DocumentSourceConfig = documentSourceSchema.parse({ kind: 'files', paths: [...topic.paths] });
-  const whole = (): Documents => openDocuments(source).documents;
+  const whole = (): Documents => stoppable(openDocuments(source).documents, signal);
   const raw = await surveyDocuments(whole());
   const length = sectionLength(raw);
   const all = (): Documents => (length === null ? whole() : sectionsOf(whole(), length));
@@ -88,6 +92,9 @@ async function files(topic: Extract<TextTopic, { kind: 'files' }>): Promise<Text
     open: (part) => documentsOf(part, share, all()),
   };
 }
+
+/** Documents between which somebody may ask to stop. */
+const stoppable = (documents: Documents, signal: AbortSignal): Documents => interruptible(documents, signal, 64);
 
 /** @returns null where there are documents enough as they are */
 function sectionLength({ documents, characters }: Survey): number | null {

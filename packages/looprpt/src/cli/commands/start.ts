@@ -40,7 +40,9 @@ export function startCommand(cli: Cli): CommandUnknownOpts {
       const text = await textOf(asked);
       requireEngine();
       const { runStart } = await import('../../start/start.js');
-      using interrupted = interruption(cli.stderr);
+      using interrupted = interruption(cli.stderr, {
+        words: 'stopping; the same command goes on from here, and Ctrl-C again stops at once',
+      });
       await runStart({ out, quiet, threads, seed, text, signal: interrupted.signal });
       if (interrupted.signal.aborted) cli.exitCode = 130;
     });
