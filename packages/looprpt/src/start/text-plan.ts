@@ -90,7 +90,7 @@ async function made({ arms, measured, base, arm, signal, say }: TextPlanOptions)
 /** As a run by itself decides it. */
 async function dtypeOf(config: RunConfig): Promise<DTypeChoice> {
   const { config: model } = await modelSource(config);
-  return chooseDType({ model, device: config.device, threads: config.threads, ranks: 1 });
+  return chooseDType({ model, device: config.device, threads: config.threads });
 }
 
 /** The plan once the base is there: fewer steps for the arms where it took longer than measured. @param baseSeconds of its training */
