@@ -1,5 +1,6 @@
 /** The work of `serve` around the server: what it says, and signals that end it in order. */
 import { interruption } from '../base/interrupt.js';
+import { formatBytes } from '../base/terminal/bytes.js';
 import { type Cli, printJson } from '../base/terminal/cli.js';
 import { type RunningServer, startServer } from '../serve/serve.js';
 import type { ServeSettings } from '../serve/settings.js';
@@ -64,10 +65,12 @@ async function run(
 }
 
 function described(served: ServedModel): string {
-  const { name, loops, parameters, dtype, device, cacheTokens, cacheBytes, maxBatch, maxLength } = served;
+  const { name, loops, parameters, dtype, device, cacheTokens, cacheBytes, cacheIsTight, maxBatch, maxLength } = served;
   const millions = parameters / 1e6;
   const count = millions < 999.5 ? `${millions.toPrecision(3)} M` : `${(millions / 1000).toPrecision(3)} B`;
   const size = `${count} parameters, ${loops} loops, ${dtype} on ${device}`;
-  const cache = `cache of ${cacheTokens} tokens (${(cacheBytes / 2 ** 20).toPrecision(3)} MiB)`;
-  return `ready, ${name} (${size}); ${cache}, ${maxBatch} texts at once of ${maxLength} tokens`;
+  const tight = cacheIsTight ? ', as much as memory allows' : '';
+  const texts = Math.min(maxBatch, Math.floor(cacheTokens / maxLength));
+  const cache = `cache of ${cacheTokens} tokens (${formatBytes(cacheBytes)}${tight}): ${texts} texts of ${maxLength} tokens`;
+  return `ready, ${name} (${size}); ${cache}, up to ${maxBatch} shorter ones at once`;
 }

@@ -53,6 +53,7 @@ const SURFACE: Record<string, string[]> = {
   train: [...COMMON, ...TRAINING],
   eval: [
     ...COMMON,
+    '--dry-run',
     ...['--model', '--data', '--tasks', '--out', '--thresholds', '--buckets', '--reference', '--compare'],
     ...['--max-tokens', '--count', '--set', '--sequence-length', '--rows', '--shots', '--limit'],
     ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken', '--weights'],
@@ -61,6 +62,7 @@ const SURFACE: Record<string, string[]> = {
   quantize: [...COMMON, '--model', '--out', '--weights', '--group', '--zero-points'],
   generate: [
     ...COMMON,
+    '--dry-run',
     ...[
       '--model',
       '--weights',
@@ -80,6 +82,7 @@ const SURFACE: Record<string, string[]> = {
   studio: [...COMMON, '[runs...]', '--model', '--host', '--port', '--allow-without-key'],
   serve: [
     ...COMMON,
+    '--dry-run',
     ...[
       '--model',
       '--name',

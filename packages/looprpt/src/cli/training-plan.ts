@@ -1,6 +1,7 @@
 /** `--dry-run`: what a run resolves to and what it will need, and nothing is started or written. */
 import { existsSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { formatBytes } from '../base/terminal/bytes.js';
 import { type Cli, printFacts, printJson, printLine } from '../base/terminal/cli.js';
 import type { LoopLMConfig } from '../model/config.js';
 import type { RunPlan } from '../train/plan/plan.js';
@@ -33,7 +34,7 @@ export async function printPlan(cli: Cli, config: RunConfig, { json = false }: {
   printLine(cli, '');
   const machine: Fact[] =
     config.device === 'cpu'
-      ? [['machine', `${bytes(machineBytes())} of memory${tight === null ? '' : `: ${tight}`}`]]
+      ? [['machine', `${formatBytes(machineBytes())} of memory${tight === null ? '' : `: ${tight}`}`]]
       : [];
   const time = timeFacts(config, stepSeconds);
   printFacts(cli, [...facts(config, source.config, { lossShare, ranks }, plan), ...machine, ...time]);
@@ -93,10 +94,18 @@ function facts(
       `${count(tokens.perStep)} a step, ${count(tokens.total)} in ${count(steps)} steps (${batch.rows} rows × ${batch.sequenceLength} × ${batch.accumulate})`,
     ],
     ['counted', `${(100 * lossShare).toFixed(1)} % of the tokens of the first batch count in the loss`],
-    ['memory', `about ${bytes(total)}: ${named.map(([name, size]) => `${words(name)} ${bytes(size)}`).join(', ')}`],
+    [
+      'memory',
+      `about ${formatBytes(total)}: ${named.map(([name, size]) => `${words(name)} ${formatBytes(size)}`).join(', ')}`,
+    ],
     ['FLOPs', `${si(perStep)} a step (${shared}), ${si(allFlops)} in all`],
     ...(ranks > 1
-      ? [['ranks', `${ranks}, each with the above; ${bytes(traffic.total)} sent by each in a step`] satisfies Fact]
+      ? [
+          [
+            'ranks',
+            `${ranks}, each with the above; ${formatBytes(traffic.total)} sent by each in a step`,
+          ] satisfies Fact,
+        ]
       : []),
   ];
 }
@@ -108,10 +117,6 @@ function words(name: string): string {
 
 function count(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-function bytes(value: number): string {
-  return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
 }
 
 function si(value: number): string {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import type { CachePolicy } from './cache-policy.js';
+import { type DecoderConfig, decoderConfig } from './core.js';
 import { Decoder } from './decoder.js';
 import type { GeneratedToken, GenerateOptions } from './generation.js';
 import { promptTokens, type TextModel } from './prompt.js';
@@ -39,6 +40,25 @@ export interface GenerateTextOptions extends GenerateOptions {
 /** Prompt tokens of a pass: nobody waits beside them. */
 const PREFILL_ROWS = 512;
 
+/** The decoder of one text. @param size tokens of the prompt, and those to be made at most */
+export function generationConfig({
+  prompt,
+  maxTokens,
+  cache,
+}: {
+  prompt: number;
+  maxTokens: number;
+  cache: CachePolicy['decode'];
+}): DecoderConfig {
+  return decoderConfig.parse({
+    maxSequences: 1,
+    maxLength: prompt + maxTokens,
+    prefillRows: PREFILL_ROWS,
+    cache: { decode: cache },
+    prefixReuse: false,
+  });
+}
+
 /**
  * @throws UserError when the prompt has no tokens and the model no token to begin with
  * @example
@@ -50,10 +70,7 @@ export async function generateText(
 ): Promise<GeneratedText> {
   const ids = await promptTokens(model, prompt);
   const started = performance.now();
-  using decoder = new Decoder(model, {
-    ...{ maxSequences: 1, maxLength: ids.length + options.maxTokens, prefillRows: PREFILL_ROWS },
-    ...{ cache: { decode: cache }, prefixReuse: false },
-  });
+  using decoder = new Decoder(model, generationConfig({ prompt: ids.length, maxTokens: options.maxTokens, cache }));
   const made: GeneratedToken[] = [];
   const generation = decoder.generate(ids, options);
   for await (const token of generation) {

@@ -46,6 +46,8 @@ export interface HeldOutOptions {
 }
 
 export interface HeldOutBatches {
+  /** Of the batches, and counted tokens of all of them at most. */
+  shape: { rows: number; sequenceLength: number; tokens: number };
   /** Makes the batches afresh at each call. */
   batches: () => AsyncIterable<PackedBatch>;
   /** Records that could not be read and files of folders that were left out, a line each up to a number. */
@@ -95,10 +97,13 @@ export async function heldOutBatches(
     if (options[name] !== undefined && !(Number.isInteger(options[name]) && options[name] >= 1))
       throw new UserError(`${name}: ${options[name]} is no whole number from 1`);
   const { source, leftOut } = await open(data, tokenizer, options.maxTokens);
-  const sequenceLength = options.sequenceLength ?? Math.max(1, Math.min(LONGEST, longest(source)));
+  const { longest, all } = extentOf(source);
+  const sequenceLength = options.sequenceLength ?? Math.max(1, Math.min(LONGEST, longest));
   const batchSize = options.rows ?? Math.max(1, Math.floor(PLACES / sequenceLength));
   const config = loaderConfig.parse({ batchSize, sequenceLength, pack: 'whole', shuffle: false, epochs: 1 });
-  return { batches: () => new PackedLoader(source, config, { padId: tokenizer.padId }), leftOut };
+  const tokens = Math.min(all, (options.maxTokens ?? all) + batchSize * sequenceLength);
+  const shape = { rows: batchSize, sequenceLength, tokens };
+  return { shape, batches: () => new PackedLoader(source, config, { padId: tokenizer.padId }), leftOut };
 }
 
 /**
@@ -173,8 +178,13 @@ async function tokenized(
   return { id: name, length: made.length, tokens: (index) => made[index]! };
 }
 
-function longest(source: Opened): number {
-  let most = 0;
-  for (let index = 0; index < source.length; index++) most = Math.max(most, source.tokens(index).ids.length - 1);
-  return most;
+/** Tokens to be predicted: of the longest document, and of all. */
+function extentOf(source: Opened): { longest: number; all: number } {
+  let [longest, all] = [0, 0];
+  for (let index = 0; index < source.length; index++) {
+    const tokens = source.tokens(index).ids.length - 1;
+    longest = Math.max(longest, tokens);
+    all += tokens;
+  }
+  return { longest, all };
 }

@@ -9,7 +9,9 @@ import { UserError } from '../base/user-error.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { modelFolder, startOfRun } from '../train/state/model-folder.js';
 import { type Model, type OpenOptions, openModel } from '../train/state/open-model.js';
+import { type PlannedModel, planModel } from '../train/state/planned-model.js';
 import { type HeldOut, type HeldOutBatches, type HeldOutOptions, heldOutBatches, heldOutName } from './data.js';
+import { assertEvaluationFits } from './evaluation-memory.js';
 import { noteOtherSettings, withTaskSettings } from './judged-task.js';
 import type { ComparisonResult, EvalResult } from './result.js';
 import { tableFromModel } from './table-from-model.js';
@@ -49,9 +51,9 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
   const own = typeof model === 'string' ? model : model.name;
   const tokenizer = await tokenizerOf(model, setting);
   const { known, task } = await withTaskSettings(data, model, onMessage);
-  const { batches, leftOut } = await heldOutBatches(known, tokenizer, options);
-  for (const line of leftOut) onMessage(line);
-  const reference = options.reference ?? compareWith ?? startOfRun(own) ?? own;
+  const heldOut = await heldOutBatches(known, tokenizer, options);
+  for (const line of heldOut.leftOut) onMessage(line);
+  const reference = referenceOf(own, options);
   if (reference !== own && options.reference === undefined && compareWith === undefined)
     onMessage(`difficulty by ${reference}, from which ${own} was trained; another reference can be named`);
   const tables = new Map<string, Tabled>();
@@ -59,9 +61,9 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
     if (name === own) continue;
     await assertSameTokenizer(name, own, tokenizer, setting);
     await noteOtherSettings(task, name, onMessage);
-    tables.set(name, await tabled(name, batches, setting));
+    tables.set(name, await tabled(name, heldOut, setting));
   }
-  const table = await tabled(model, batches, setting);
+  const table = await tabled(model, heldOut, setting);
   tables.set(own, table);
   const other = compareWith === undefined ? undefined : tables.get(compareWith)!;
   if (other && other.table.loops !== table.table.loops)
@@ -72,6 +74,29 @@ export async function judge(model: string | Model, options: JudgeOptions): Promi
   const standard = new TableJudge(tables.get(reference)!, { data: dataName, buckets, taus });
   const result = { ...standard.evaluate(table), ...(task === null ? {} : { task }) };
   return other ? { ...result, comparisons: standard.compare(table, other) } : result;
+}
+
+/** The model whose entropies tell easy from hard. */
+function referenceOf(own: string, { reference, compareWith }: Pick<JudgeOptions, 'reference' | 'compareWith'>): string {
+  return reference ?? compareWith ?? startOfRun(own) ?? own;
+}
+
+/** What judging will take: each model that is opened, one after the other, and the batches that it will read. */
+export interface JudgementPlan {
+  models: PlannedModel[];
+  shape: HeldOutBatches['shape'];
+}
+
+/** Reads the data and the headers of weights. @throws UserError as `judge`, but for what only weights can tell */
+export async function planJudgement(name: string, options: JudgeOptions): Promise<JudgementPlan> {
+  const { onMessage = () => {} } = options;
+  const tokenizer = await tokenizerOf(name, { ...options, onMessage });
+  const { known } = await withTaskSettings(options.data, name, onMessage);
+  const { shape } = await heldOutBatches(known, tokenizer, options);
+  const models: PlannedModel[] = [];
+  for (const other of new Set([referenceOf(name, options), options.compareWith ?? name, name]))
+    models.push(await planModel(other, options));
+  return { models, shape };
 }
 
 type Setting = Omit<JudgeOptions, 'onMessage'> & { onMessage: (line: string) => void };
@@ -85,15 +110,18 @@ async function assertSameTokenizer(name: string, own: string, tokenizer: Tokeniz
     throw new UserError(`${name}: has another tokenizer than ${own}, so it cannot judge the same tokens`);
 }
 
-async function tabled(model: string | Model, batches: HeldOutBatches['batches'], setting: Setting): Promise<Tabled> {
+async function tabled(model: string | Model, heldOut: HeldOutBatches, setting: Setting): Promise<Tabled> {
   if (typeof model === 'string') {
-    using opened = await openModel(model, setting);
-    return await tabled(opened, batches, setting);
+    using opened = await openModel(model, {
+      ...setting,
+      onPlan: (planned) => assertEvaluationFits(planned, heldOut.shape),
+    });
+    return await tabled(opened, heldOut, setting);
   }
   const { maxTokens, onProgress } = setting;
   const { name, lm } = model;
   const started = performance.now();
-  const table = await tableFromModel(lm, batches(), {
+  const table = await tableFromModel(lm, heldOut.batches(), {
     ...(maxTokens === undefined ? {} : { maxTokens }),
     onProgress: (tokens) => onProgress?.(name, tokens),
   });

@@ -55,13 +55,17 @@ export const serveSettings = z.strictObject({
       'of requests that name no exit rule: the text of all loops, in less time, by starting tokens before those before them are sure',
     ),
   maxBatch: z.int().min(1).default(32).describe('texts that run at once'),
-  maxLength: z.int().min(2).default(2048).describe('most tokens of a text with its prompt'),
+  maxLength: z
+    .int()
+    .min(2)
+    .optional()
+    .describe('most tokens of a text with its prompt (default: 2048, or what fits into memory)'),
   cacheTokens: z
     .int()
     .min(1)
     .optional()
     .describe(
-      'tokens that the cache holds, all loops of them (default: half of all texts at full length, up to 4 GiB)',
+      'tokens that the cache holds, all loops of them (default: half of all texts at full length, up to 4 GiB and to what is free)',
     ),
   cache: cachePolicyConfig.prefault({}),
   prefixReuse: z.boolean().default(true).describe('prompts that begin alike are read once'),

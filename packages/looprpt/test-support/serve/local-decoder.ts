@@ -3,9 +3,12 @@
  * of its own, from the sources, and its tensors can be counted.
  */
 import { MessageChannel } from 'node:worker_threads';
-import { loadModel } from 'looprpt/internal/checkpoint/folder.js';
+import { freeMemory } from 'looprpt/internal/base/free-memory.js';
+import { loadModel, storedDType } from 'looprpt/internal/checkpoint/load-model.js';
+import { planWeights } from 'looprpt/internal/checkpoint/weights-plan.js';
 import type { Decoder } from 'looprpt/internal/decode/index.js';
 import { servedModelConfig } from 'looprpt/internal/serve/settings.js';
+import { sizeServer } from 'looprpt/internal/serve/sizing.js';
 import { DecoderClient } from 'looprpt/internal/serve/worker/client.js';
 import { DecoderHost } from 'looprpt/internal/serve/worker/host.js';
 import type { ToDecoder } from 'looprpt/internal/serve/worker/protocol.js';
@@ -20,8 +23,11 @@ export interface LocalDecoder {
 
 export async function localDecoder(options: z.input<typeof servedModelConfig>): Promise<LocalDecoder> {
   const config = servedModelConfig.parse(options);
+  const way = { way: 'copied', dtype: config.dtype ?? storedDType(config.model) } as const;
+  const planned = { name: config.model, device: 'cpu', way, weights: planWeights(config.model, way) };
+  const sizing = sizeServer(planned, config, freeMemory());
   const model = loadModel(config.model, { dtype: config.dtype });
-  const served = await serveModel(model, config.model, config).catch((error: unknown) => {
+  const served = await serveModel(model, config.model, config, sizing).catch((error: unknown) => {
     model.dispose();
     throw error;
   });

@@ -69,12 +69,15 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
     .addOption(documentOptions.textSplit)
     .addOption(documentOptions.onBroken)
     .addOption(weightsOption())
+    .option('--dry-run', 'with --data: print what weights and batches take, and stop; nothing is loaded')
     .action(async (given) => {
       const onLoad = loadingLine({ stream: cli.stderr, quiet: given.quiet ?? false });
       const options = { ...given, readOnly: true, onLoad };
       const { data, tasks, out } = options;
       if ((data === undefined) === (tasks === undefined)) throw new UserError('eval: give either --data or --tasks');
-      if (out !== undefined) assertWritable(out);
+      if (tasks !== undefined && options.dryRun)
+        throw new UserError('--dry-run: is for --data; leave it or --tasks out');
+      if (out !== undefined && !options.dryRun) assertWritable(out);
       requireEngine();
       const say = sayer(cli, options);
       if (tasks !== undefined) {
@@ -89,15 +92,23 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       const { heldOutOf } = await import('../held-out.js');
       const { evaluationTables } = await import('../evaluation-tables.js');
       const { tally } = await import('../../base/terminal/tally.js');
-      const counter = tally('evaluated', { stream: cli.stderr, quiet: options.quiet ?? false });
-      let last = '';
-      const result = await judge(options.model, {
+      const judged = {
         ...options,
         onMessage: say,
         data: heldOutOf({ ...options, data: data! }),
         dataName: data!,
         compareWith: options.compare ? comparedWith(options) : undefined,
         buckets: options.buckets as [number, number] | undefined,
+      };
+      if (options.dryRun) {
+        const { printEvaluationPlan } = await import('../evaluation-plan.js');
+        await printEvaluationPlan(cli, options.model, judged, { json: options.json ?? false });
+        return;
+      }
+      const counter = tally('evaluated', { stream: cli.stderr, quiet: options.quiet ?? false });
+      let last = '';
+      const result = await judge(options.model, {
+        ...judged,
         onProgress: (model, tokens) => {
           last = `${model}, ${tokens.toLocaleString('en-US')} tokens`;
           counter.update(last);

@@ -55,6 +55,7 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
     .option('--chat', "put the prompt into the model's chat template")
     .option('--stream', 'print the text as it is made')
     .addOption(weightsOption())
+    .option('--dry-run', 'print what weights and text take, and stop; nothing is loaded')
     .action(async ({ prompt, maxTokens, chat = false, stream = false, json = false, seed = 0, ...options }) => {
       const { topP, repetitionPenalty } = options;
       const { speculate = false, exitRule, exitThreshold } = options;
@@ -66,16 +67,24 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       if (repetitionPenalty === 0) throw new UserError('--repetition-penalty 0 means nothing; 1 is none');
       const say = sayer(cli, options);
       requireEngine();
-      const { openModel } = await import('../../train/state/open-model.js');
+      const { openPlanned, tokenizerIn } = await import('../../train/state/open-model.js');
+      const { planModel } = await import('../../train/state/planned-model.js');
       const { generateText } = await import('../../decode/generate.js');
-      using opened = await openModel(options.model, {
-        ...options,
-        readOnly: true,
-        onLoad: loadingLine({ stream: cli.stderr, quiet: options.quiet ?? false }),
-        onMessage: say,
-      });
+      const { needOfGeneration, printGenerationPlan } = await import('../generation-plan.js');
+      const planned = await planModel(options.model, { ...options, readOnly: true, onMessage: say });
+      const tokenizer = await tokenizerIn(planned.folder);
+      if (tokenizer === null) throw new UserError(`${options.model}: no tokenizer.json in ${planned.folder}`);
+      const asked = chat ? await chatPrompt(planned.folder, prompt) : prompt;
+      const size = { prompt: Math.max(1, (await tokenizer.encode(asked)).length), maxTokens, cache: options.cache };
+      if (options.dryRun) {
+        printGenerationPlan(cli, planned, size, { json });
+        return;
+      }
+      needOfGeneration(planned, size);
+      const onLoad = loadingLine({ stream: cli.stderr, quiet: options.quiet ?? false });
+      using opened = await openPlanned(planned, { onLoad, onMessage: say }, tokenizer);
       const generation = await generateText(opened, {
-        prompt: chat ? await chatPrompt(opened.folder, prompt) : prompt,
+        prompt: asked,
         maxTokens,
         exit: exitRuleOf(opened.config, {
           rule: speculate ? 'loops' : exitRule,

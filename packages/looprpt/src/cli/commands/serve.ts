@@ -46,8 +46,10 @@ export function serveCommand(cli: Cli): CommandUnknownOpts {
   ).requiredOption('--model <model>', serveSettings.shape.model.description!);
   const options = optionsOf(serveSettings, SPELLING, NEGATIONS);
   for (const option of options) command.addOption(option);
+  command.option('--dry-run', 'print what weights and cache take and how many texts fit, and stop; nothing is loaded');
   return command.action(async ({ json = false, ...given }) => {
     const { model, device, dtype, threads, seed } = given;
+    const { dryRun = false } = given as { dryRun?: boolean };
     const settings = {
       ...settingsOf(options, SPELLING, given),
       model,
@@ -64,7 +66,13 @@ export function serveCommand(cli: Cli): CommandUnknownOpts {
       throw new UserError(`${flags.split(' ')[0]}: ${message}`);
     }
     requireEngine();
+    const say = sayer(cli, given);
+    if (dryRun) {
+      const { printServingPlan } = await import('../serving-plan.js');
+      await printServingPlan(cli, checked.data, { json, say });
+      return;
+    }
     const { serveUntilSignal } = await import('../serving.js');
-    await serveUntilSignal(cli, { settings: checked.data, say: sayer(cli, given), json });
+    await serveUntilSignal(cli, { settings: checked.data, say, json });
   });
 }

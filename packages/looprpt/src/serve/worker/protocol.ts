@@ -176,6 +176,8 @@ export interface ServedModel {
   /** Tokens that the cache holds with all loops. */
   cacheTokens: number;
   cacheBytes: number;
+  /** It would be larger if more memory were free. */
+  cacheIsTight: boolean;
   hasChat: boolean;
   /** A text that the model can go on with, of the task that it was trained on; null where it names none. */
   example: string | null;

@@ -2,24 +2,19 @@
  * A model opened for serving: its decoder with a cache of the right size, its tokenizer and chat template, the tokens that end
  * its texts, and the exit rule of requests that name none.
  */
-import { elementBytes } from '@looprpt/engine';
 import { UserError } from '../../base/user-error.js';
 import { documentAt } from '../../data/tasks/index.js';
 import { readTrainedOn } from '../../data/tasks/trained-on.js';
 import { type DecodeRequest, Decoder } from '../../decode/index.js';
-import { KVMemory } from '../../decode/kv-memory.js';
 import { parameterCount } from '../../model/config.js';
 import { type ExitRule, type ExitWish, exitRuleOf, lastLoop } from '../../model/exit-rule.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import type { ServedModelConfig } from '../settings.js';
+import { PAGE, type Sizing } from '../sizing.js';
 import { ChatRenderer } from './chat-renderer.js';
 import type { LoopWish, ServedModel } from './protocol.js';
 import { TextReader } from './text-reader.js';
-
-const PAGE = 16;
-/** Of cache, unless more is asked for. */
-const DEFAULT_CACHE_BYTES = 4 * 2 ** 30;
 
 export interface Served extends Disposable {
   decoder: Decoder;
@@ -37,9 +32,17 @@ export interface Served extends Disposable {
   description: ServedModel;
 }
 
-/** @param folder of the tokenizer @param model stays the caller's @throws UserError when these settings cannot be served */
-export async function serveModel(model: LoopLM, folder: string, config: ServedModelConfig): Promise<Served> {
-  const { exitThreshold, maxLoops, maxBatch, maxLength, cache, prefixReuse, reproducible, speculate } = config;
+/**
+ * @param model stays the caller's @param folder of the tokenizer @param sizing of the cache
+ * @throws UserError when these settings cannot be served
+ */
+export async function serveModel(
+  model: LoopLM,
+  folder: string,
+  config: ServedModelConfig,
+  { maxLength, cacheTokens, pages, isTight }: Sizing,
+): Promise<Served> {
+  const { exitThreshold, maxLoops, maxBatch, cache, prefixReuse, reproducible, speculate } = config;
   if (speculate && exitThreshold !== undefined)
     throw new UserError('--speculate gives the text of all loops: leave out --exit-threshold, or it');
   if (speculate && cache.decode === 'last')
@@ -49,8 +52,6 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
   const tokenizer = await Tokenizer.load(folder);
   const renderer = await ChatRenderer.load(folder);
   const reader = new TextReader(tokenizer, maxLength);
-  const tokens = cacheTokens(model, config);
-  const perToken = cache.decode === 'last' ? 1 : model.config.loops;
   const decoder = new Decoder(model, {
     maxSequences: maxBatch,
     maxLength,
@@ -58,7 +59,7 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
     cache,
     prefixReuse,
     reproducible,
-    pages: Math.max(perToken * Math.ceil(tokens / PAGE), model.config.loops * Math.ceil(maxLength / PAGE)),
+    pages,
   });
   const parameters = parameterCount(model.config);
   return {
@@ -83,8 +84,9 @@ export async function serveModel(model: LoopLM, folder: string, config: ServedMo
       vocabSize: model.config.vocabSize,
       maxLength,
       maxBatch,
-      cacheTokens: Math.floor((decoder.core.pool.pages * PAGE) / perToken),
+      cacheTokens,
       cacheBytes: decoder.core.cacheBytes,
+      cacheIsTight: isTight,
       hasChat: renderer.state.source !== null,
       example: exampleOf(folder),
       tokenizer: { vocabSize: tokenizer.vocabSize, names: tokenizer.names, chatTemplate: renderer.state.source },
@@ -105,18 +107,6 @@ function exampleOf(folder: string): string | null {
   if (task === null) return null;
   const { text, loss } = documentAt(task, 0, 'heldout', 0);
   return text.slice(0, loss?.at(-1)?.[0] ?? text.length / 2).trimEnd();
-}
-
-function cacheTokens(model: LoopLM, { cacheTokens, maxBatch, maxLength, cache }: ServedModelConfig): number {
-  if (cacheTokens !== undefined) {
-    if (cacheTokens >= maxLength) return cacheTokens;
-    throw new UserError(
-      `a cache of ${cacheTokens} tokens cannot hold one text of ${maxLength}: more cache tokens, or a smaller max length`,
-    );
-  }
-  const slots = cache.decode === 'last' ? 1 : model.config.loops;
-  const bytes = slots * KVMemory.bytesPerSlot(model.config, elementBytes(model.cacheDType));
-  return Math.max(maxLength, Math.min((maxBatch * maxLength) / 2, Math.floor(DEFAULT_CACHE_BYTES / bytes)));
 }
 
 /** How deep a request goes: by its exit rule, or all loops with drafts. @throws UserError for what the model cannot follow */

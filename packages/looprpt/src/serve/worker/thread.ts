@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { requireEngine } from '../../base/prepare-engine.js';
 import { UserError } from '../../base/user-error.js';
 import { servedModelConfig } from '../settings.js';
+import type { Sizing } from '../sizing.js';
 import { DecoderHost } from './host.js';
 import type { FromDecoder, ToDecoder } from './protocol.js';
 
@@ -25,16 +26,22 @@ async function run(): Promise<void> {
   const { openModel } = await import('../../train/state/open-model.js');
   const { loadRemarks } = await import('../../base/terminal/loading.js');
   const { serveModel } = await import('./served.js');
+  const { sizeServer } = await import('../sizing.js');
+  const { freeMemory } = await import('../../base/free-memory.js');
+  let sizing: Sizing;
   using opened = await openModel(config.model, {
     device: config.device,
     dtype: config.dtype,
     threads: config.threads,
     weights: config.weights,
     readOnly: true,
+    onPlan: (planned) => {
+      sizing = sizeServer(planned, config, freeMemory());
+    },
     onLoad: loadRemarks((line) => post({ kind: 'remark', line })),
     onMessage: (line) => post({ kind: 'remark', line }),
   });
-  using served = await serveModel(opened.lm, opened.folder, config);
+  using served = await serveModel(opened.lm, opened.folder, config, sizing!);
   using host = new DecoderHost(served, post);
   await new Promise<void>((close) => {
     port.on('message', (message: ToDecoder) => (message.kind === 'close' ? close() : host.receive(message)));

@@ -71,14 +71,27 @@ export class Model implements Disposable {
  * using model = await loadModel('ByteDance/Ouro-1.4B', { dtype: 'auto' });
  */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<Model> {
-  const { onMessage = () => {} } = options;
   const planned = await planModel(name, options);
   options.onPlan?.(planned);
-  const { folder } = planned;
-  const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? await Tokenizer.load(folder) : null;
-  const lm = load(planned, options.onLoad);
+  return openPlanned(planned, options);
+}
+
+/** The same for a model that was found. @param tokenizer where that is open already */
+export async function openPlanned(
+  planned: PlannedModel,
+  { onLoad, onMessage = () => {} }: Pick<OpenOptions, 'onLoad' | 'onMessage'>,
+  tokenizer?: Tokenizer | null,
+): Promise<Model> {
+  const { name, folder } = planned;
+  const read = tokenizer ?? (await tokenizerIn(folder));
+  const lm = load(planned, onLoad);
   for (const remark of lm.config.remarks ?? []) onMessage(`${join(folder, CONFIG_FILE)}: ${remark}`);
-  return new Model(name, folder, lm, tokenizer);
+  return new Model(name, folder, lm, read);
+}
+
+/** Null where the folder has none. */
+export async function tokenizerIn(folder: string): Promise<Tokenizer | null> {
+  return existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.load(folder) : null;
 }
 
 function load({ folder, device, way }: PlannedModel, onLoad: OnLoad | undefined): LoopLM {

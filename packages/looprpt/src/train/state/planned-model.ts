@@ -6,6 +6,7 @@ import { UserError } from '../../base/user-error.js';
 import { storedDType } from '../../checkpoint/load-model.js';
 import { isReadableInPlace } from '../../checkpoint/load-read-only.js';
 import { planWeights, type WeightsPlan, type WeightsWay } from '../../checkpoint/weights-plan.js';
+import type { HeldWeights } from '../../decode/decoder-memory.js';
 import { usableDType } from '../../model/usable-dtype.js';
 import { modelFolder } from './model-folder.js';
 
@@ -44,6 +45,12 @@ export async function planModel(name: string, options: PlanOptions): Promise<Pla
   const folder = await modelFolder(name, options.onMessage ?? (() => {}));
   const way = wayOf(name, folder, { ...options, device });
   return { name, folder, device, way, weights: planWeights(folder, way) };
+}
+
+/** What a decoder or a pass needs to know of the weights. */
+export function heldWeights({ device, way, weights }: Pick<PlannedModel, 'device' | 'way' | 'weights'>): HeldWeights {
+  const isStored = way.way === 'read-only';
+  return { config: weights.config, device, isStored, dtype: isStored ? 'float32' : way.dtype };
 }
 
 function wayOf(name: string, folder: string, options: PlanOptions & { device: string }): WeightsWay {

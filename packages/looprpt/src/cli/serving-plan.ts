@@ -1,0 +1,48 @@
+/** `serve --dry-run`: what a server will hold, how much of it fits, and nothing is loaded. */
+import { freeMemory } from '../base/free-memory.js';
+import { formatBytes } from '../base/terminal/bytes.js';
+import { type Cli, printFacts, printJson } from '../base/terminal/cli.js';
+import { type ServeSettings, servedModelConfig } from '../serve/settings.js';
+import { type Sizing, sizeServer } from '../serve/sizing.js';
+import { planModel } from '../train/state/planned-model.js';
+import { type Fact, freeFacts, weightsFacts, weightsJson } from './memory-facts.js';
+
+/** @throws UserError where the model cannot be found, or does not fit */
+export async function printServingPlan(
+  cli: Cli,
+  settings: ServeSettings,
+  { json, say }: { json: boolean; say: (line: string) => void },
+): Promise<void> {
+  const config = servedModelConfig.strip().parse(settings);
+  const planned = await planModel(config.model, { ...config, readOnly: true, onMessage: say });
+  const sizing = sizeServer(planned, config, freeMemory());
+  const { maxLength, cacheTokens, memory, free } = sizing;
+  if (json) {
+    const texts = Math.floor(cacheTokens / maxLength);
+    const freeBytes = Number.isFinite(free) ? free : null;
+    printJson(cli, { model: weightsJson(planned), memory, free: freeBytes, maxLength, cacheTokens, texts });
+    return;
+  }
+  printFacts(cli, [...weightsFacts(planned), ...cacheFacts(sizing, config.maxBatch)]);
+}
+
+function cacheFacts({ maxLength, cacheTokens, memory, free, isTight }: Sizing, maxBatch: number): Fact[] {
+  const { weights, mapped, copy, token, cache, pass, program } = memory;
+  const own = weights + copy + cache + pass + program;
+  const texts = Math.min(maxBatch, Math.floor(cacheTokens / maxLength));
+  const copied: Fact[] =
+    copy > 0
+      ? [['copy', `${formatBytes(copy)}: the weights once more, for reproducible texts; --no-reproducible is without`]]
+      : [];
+  return [
+    ...copied,
+    ['cache', `${formatBytes(token)} a token, ${formatBytes(token * maxLength)} a text of ${maxLength} tokens`],
+    ['passes', `${formatBytes(pass)} at most; ${formatBytes(program)} for the program`],
+    ['needs', `${formatBytes(own)} of memory and ${formatBytes(mapped)} of mapped weights`],
+    ...freeFacts(free, own, mapped),
+    [
+      'fits',
+      `${cacheTokens} tokens in ${formatBytes(cache)}${isTight ? ', as memory allows' : ''}: ${texts} texts of ${maxLength} tokens, up to ${maxBatch} shorter ones at once`,
+    ],
+  ];
+}
