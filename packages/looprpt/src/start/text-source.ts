@@ -6,6 +6,7 @@ import { interruptible } from '../base/interruptible.js';
 import { UserError } from '../base/user-error.js';
 import type { Documents } from '../data/documents/document.js';
 import { documentsOf, type Part } from '../data/documents/hold-out.js';
+import { hubDataset, hubDatasetId } from '../data/documents/hub-dataset.js';
 import { type NamedSource, namedSourceSchema } from '../data/documents/named.js';
 import { sectionsOf } from '../data/documents/sections.js';
 import { type DocumentSourceConfig, documentSourceSchema, openDocuments } from '../data/documents/source.js';
@@ -68,7 +69,8 @@ async function named(topic: Extract<TextTopic, { kind: 'named' }>, signal: Abort
 }
 
 async function files(topic: Extract<TextTopic, { kind: 'files' }>, signal: AbortSignal): Promise<TextSource> {
-  const source: DocumentSourceConfig = documentSourceSchema.parse({ kind: 'files', paths: [...topic.paths] });
+  const { paths, remarks } = await onThisMachine(topic.paths);
+  const source: DocumentSourceConfig = documentSourceSchema.parse({ kind: 'files', paths });
   const whole = (): Documents => stoppable(openDocuments(source).documents, signal);
   const raw = await surveyDocuments(whole());
   const length = sectionLength(raw);
@@ -85,12 +87,30 @@ async function files(topic: Extract<TextTopic, { kind: 'files' }>, signal: Abort
     name: topicName(topic),
     survey,
     remarks: [
+      ...remarks,
       `${topicName(topic)}: ${surveyLine(raw)}.`,
       ...cut,
       `${Number((100 * share).toPrecision(2))} % of the documents are held out, by a hash of their text: the same text is never in both parts.`,
     ],
     open: (part) => documentsOf(part, share, all()),
   };
+}
+
+/** Data sets of the Hub are fetched; paths are as they were given. */
+async function onThisMachine(paths: readonly string[]): Promise<{ paths: string[]; remarks: string[] }> {
+  const local: string[] = [];
+  const remarks: string[] = [];
+  for (const path of paths) {
+    const id = hubDatasetId(path);
+    if (id === null) {
+      local.push(path);
+      continue;
+    }
+    const { files, remark } = await hubDataset(id);
+    local.push(...files);
+    remarks.push(remark);
+  }
+  return { paths: local, remarks };
 }
 
 /** Documents between which somebody may ask to stop. */

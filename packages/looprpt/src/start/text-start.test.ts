@@ -1,7 +1,8 @@
 /** The job on own text: what it makes of a few long documents, how it holds some out, and all of it once, interrupted and gone on with. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { fakeHub } from '../../test-support/fake-hub.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { ShardSet } from '../data/shards/shard-set.js';
 import { documentAt, taskConfig } from '../data/tasks/index.js';
@@ -34,6 +35,28 @@ it('takes documents as they are where there are enough', async () => {
   const { survey, remarks } = await textSource({ kind: 'files', paths: [folder.path] }, new AbortController().signal);
   expect(survey.documents).toBe(500);
   expect(remarks.join(' ')).not.toContain('sections');
+});
+
+it('takes a data set of the Hub by its id', async () => {
+  const folder = temporaryFolder();
+  for (const name of ['HF_HUB_CACHE', 'HF_HOME']) vi.stubEnv(name, folder.path);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const lines = Array.from({ length: 50 }, (_, i) => JSON.stringify({ text: story(i) })).join('\n');
+  const hub = await fakeHub({
+    'datasets/owner/name': { commit: 'a'.repeat(40), files: { 'train.jsonl': lines, 'test.jsonl': lines } },
+  });
+  vi.stubEnv('HF_ENDPOINT', hub.url);
+  const { name, remarks, open } = await textSource(
+    { kind: 'files', paths: ['owner/name'] },
+    new AbortController().signal,
+  );
+  expect([name, remarks[0]]).toEqual([
+    'owner/name',
+    expect.stringContaining('owner/name at aaaaaaa of the Hub: 1 file'),
+  ]);
+  const texts = new Set<string>();
+  for (const part of ['train', 'heldout'] as const) for await (const { text } of open(part)) texts.add(text);
+  expect([...texts].join('')).toContain(story(7).slice(0, 40));
 });
 
 it('refuses too little text by name, and leaves no folder', async () => {

@@ -18,10 +18,13 @@ export function startCommand(cli: Cli): CommandUnknownOpts {
       'The whole path: a base LoopLM, LoopRPT and the strongest baselines on it, their evaluation on held-out documents, a verdict and a report. A generated task in a few minutes, or your own text in the time that you give.',
     )
     .option('--out <dir>', 'where runs and report go', 'runs/start')
-    .option('--input <path...>', 'your own text instead of the generated task: files, folders and patterns')
+    .option(
+      '--input <path...>',
+      'your own text instead of the generated task: files, folders, patterns, or data sets of the Hub (OWNER/NAME, hf://datasets/OWNER/NAME)',
+    )
     .option(
       '--dataset <name>',
-      'a data set by name: gsm8k, omni-math or math; --input says where it lies (default: the Hub)',
+      'a data set by name: gsm8k, omni-math or math; --input says where it lies (default: the Hub); or OWNER/NAME of the Hub',
     )
     .option(
       '--model <id>',
@@ -64,15 +67,28 @@ async function textOf({ input, dataset, model, minutes }: Asked): Promise<StartO
     return undefined;
   }
   for (const path of input ?? [])
-    if (!/[*?[{]/.test(path) && !existsSync(path)) throw new UserError(`--input ${path}: no such file or folder`);
+    if (!/[*?[{]/.test(path) && !existsSync(path) && (await hubIdOf(path)) === null)
+      throw new UserError(`--input ${path}: no such file or folder`);
   return { topic: await topicOf(dataset, input), model, minutes: minutes ?? MINUTES };
+}
+
+async function hubIdOf(text: string): Promise<unknown> {
+  const { hubDatasetId } = await import('../../data/documents/hub-dataset.js');
+  return hubDatasetId(text);
 }
 
 async function topicOf(dataset: string | undefined, input: readonly string[] = []): Promise<TextTopic> {
   if (dataset === undefined) return { kind: 'files', paths: input };
   const { namedSourceSchema } = await import('../../data/documents/named.js');
   const name = namedSourceSchema.shape.name.safeParse(dataset);
-  if (!name.success) throw new UserError(`--dataset ${dataset}: no such data set; there are gsm8k, omni-math, math`);
+  if (!name.success && dataset.includes('/') && (await hubIdOf(dataset)) !== null) {
+    if (input.length > 0) throw new UserError(`--dataset ${dataset} is a data set of the Hub and takes no --input`);
+    return { kind: 'files', paths: [dataset] };
+  }
+  if (!name.success)
+    throw new UserError(
+      `--dataset ${dataset}: no such data set; there are gsm8k, omni-math, math, and OWNER/NAME of the Hub`,
+    );
   if (input.length > 1)
     throw new UserError(`--dataset ${dataset} takes one --input, the folder or file of the data set`);
   return { kind: 'named', name: name.data, path: input[0] };

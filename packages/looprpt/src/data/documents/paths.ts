@@ -37,6 +37,12 @@ export function kindOf(path: string): FileKind {
   return kind;
 }
 
+/** Whether a file of a data set is taken for data by its name: JSON mostly describes it. */
+export function isDataFile(path: string): boolean {
+  const kind = knownKind(path);
+  return kind !== undefined && kind !== 'json' && !/\.md(\.gz)?$/i.test(path);
+}
+
 /** Told of each file of a folder that is not read. */
 export type OnLeftOut = (path: string, why: string) => void;
 
