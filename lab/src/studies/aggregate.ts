@@ -9,7 +9,7 @@ import { Resampled } from './hierarchical-bootstrap.js';
 import type { Budget } from './planner.js';
 import { type Difference, type Ends, PARTS, type Part, type Reach, type Row, type StudyResult } from './result.js';
 import type { ArmResult } from './store.js';
-import { PRESET } from './variants.js';
+import { OUR_PRESETS } from './variants.js';
 
 export interface AggregateOptions {
   command: string;
@@ -193,7 +193,7 @@ function differences(
     PARTS.flatMap((part) => {
       if (a.arm.role === 'base') return [];
       const bestArm = best.find((one) => one.budget === a.budget && one.part === part)?.arm;
-      const rivals = ['base', bestArm, method, PRESET, a.arm.against];
+      const rivals = ['base', bestArm, method, ...OUR_PRESETS, a.arm.against];
       return [...new Set(rivals)].flatMap((name) => {
         const b = name === undefined ? undefined : at(name, a.budget);
         return b && b !== a ? [difference(a, b, part, resampled.get(part)!, decides)] : [];

@@ -27,7 +27,10 @@ export const armSchema = z.strictObject({
   learningRate: z.number().positive().optional().describe('where it is not tuned'),
   gateLearningRateScale: z.number().nonnegative().default(1),
   teacherDecay: z.number().min(0).max(1).default(0.995),
-  blend: z.number().positive().max(1).default(1),
+  blend: z
+    .union([z.number().positive().max(1), z.literal('search')])
+    .default(1)
+    .describe('search: every run chooses its own on the tuning split'),
   dtype: z
     .enum(['float32', 'bfloat16'])
     .optional()
@@ -87,7 +90,7 @@ export interface ArmSettings {
   gateLearningRateScale: number;
   teacherDecay: number;
   /** Not there for 1: units without it keep their key. */
-  blend?: number;
+  blend?: number | 'search';
   /** Not there for the base's own, likewise. */
   dtype?: 'float32' | 'bfloat16';
 }
@@ -96,7 +99,7 @@ export interface ArmSettings {
 export function settingsOf(arm: Arm, trial: Trial): ArmSettings {
   const { learningRate, gateLearningRateScale, teacherDecay, blend, ...objective } = trial;
   const number = z.number();
-  const share = number.parse(blend ?? arm.blend);
+  const share = z.union([number, z.literal('search')]).parse(blend ?? arm.blend);
   return {
     objective: objectiveConfigSchema.parse({ ...arm.objective, ...objective }),
     learningRate: number.positive().parse(learningRate ?? arm.learningRate),

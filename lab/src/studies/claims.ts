@@ -19,7 +19,7 @@ import {
   type StudyResult,
 } from './result.js';
 import { titleOf } from './table.js';
-import { PLAIN_INTERPOLATED, PRESET } from './variants.js';
+import { OUR_PRESETS, PLAIN_INTERPOLATED, TETHERED_ARM } from './variants.js';
 
 export type Verdict = 'holds' | 'holds partly' | 'does not hold here' | 'cannot tell';
 type Outcome = 'holds' | 'reversed' | 'neither';
@@ -62,7 +62,8 @@ export function statements(result: StudyResult): Statement[] {
     ...claimsOfMethod(result, method),
     ...claimsOfParts(result, method),
     ...claimsOfVariant(result),
-    ...claimsOfPreset(result),
+    ...OUR_PRESETS.flatMap((preset) => claimsOfPreset(result, preset)),
+    ...claimsOfTethered(result),
   ];
   return claims.flatMap(([claim, comparisons]) => {
     const parts = comparisons.flatMap((comparison) => partOf(result, comparison));
@@ -182,12 +183,12 @@ function claimsOfParts(result: StudyResult, method: string): Claim[] {
   ];
 }
 
-/** The variant that is best on the tuning split, of those that are not the preset or a part of it. */
+/** The variant that is best on the tuning split, of those that are no preset or a part of one. */
 function claimsOfVariant(result: StudyResult): Claim[] {
   const areaOf = (arm: string): number =>
     Math.max(...(result.tuning.find((tuned) => tuned.arm === arm)?.trials ?? []).map(({ area }) => area));
   const variants = result.study.arms
-    .filter(({ role, name }) => role === 'variant' && !name.startsWith(PRESET))
+    .filter(({ role, name }) => role === 'variant' && !OUR_PRESETS.some((preset) => name.startsWith(preset)))
     .map(({ name }) => name);
   const [best] = variants.filter((arm) => Number.isFinite(areaOf(arm))).toSorted((a, b) => areaOf(b) - areaOf(a));
   if (best === undefined) return [];
@@ -202,32 +203,37 @@ function claimsOfVariant(result: StudyResult): Claim[] {
   ]);
 }
 
-/** Whether our preset wins, what each part of it brings, and what of it would do as much for plain training. */
-function claimsOfPreset(result: StudyResult): Claim[] {
+/** Whether a preset of ours wins. */
+function claimsOfPreset(result: StudyResult, preset: string): Claim[] {
+  if (!rowOf(result, preset, 'tokens')) return [];
   const measure = decidingMeasure(result);
-  const wins = BUDGETS.map((budget): Claim => {
+  return BUDGETS.map((budget): Claim => {
     const rival = bestBaseline(result, budget, 'all') ?? '';
-    const what = `${measure}, of ${titleOf(result, PRESET)} over ${titleOf(result, rival)}`;
+    const what = `${measure}, of ${titleOf(result, preset)} over ${titleOf(result, rival)}`;
     return [
-      `The preset has a larger ${measure} than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
-      [{ a: PRESET, b: rival, budget, measure, says: 'more', what }],
+      `The preset ${preset} has a larger ${measure} than the best baseline for the same ${budget === 'tokens' ? 'tokens' : 'training compute'}`,
+      [{ a: preset, b: rival, budget, measure, says: 'more', what }],
     ];
   });
+}
+
+/** What each part of the preset `tethered` brings, and what of it would do as much for plain training. */
+function claimsOfTethered(result: StudyResult): Claim[] {
+  const measure = decidingMeasure(result);
   const without = (arm: string, claim: string): Claim => [
-    `In the preset, ${claim} raises the ${measure}`,
-    [{ a: `${PRESET}-no-${arm}`, b: PRESET, measure, says: 'less', what: `${measure} without it` }],
+    `In the preset ${TETHERED_ARM}, ${claim} raises the ${measure}`,
+    [{ a: `${TETHERED_ARM}-no-${arm}`, b: TETHERED_ARM, measure, says: 'less', what: `${measure} without it` }],
   ];
   return [
-    ...wins,
     without('blend', 'weight interpolation'),
     without('distill', 'the distillation'),
     without('labels', 'L_rep'),
     without('policy', 'the policy gradient'),
     [
-      'The preset is better than stage I with its weights interpolated too',
+      `The preset ${TETHERED_ARM} is better than stage I with its weights interpolated too`,
       BUDGETS.map((budget) => ({
         a: PLAIN_INTERPOLATED,
-        b: PRESET,
+        b: TETHERED_ARM,
         budget,
         measure,
         says: 'less',

@@ -7,6 +7,7 @@ import { join, relative } from 'node:path';
 import { setThreads } from '@looprpt/engine';
 import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
 import type { PackedBatch } from 'looprpt/internal/data/loader/batch.js';
+import { bestShare, searchBlend } from 'looprpt/internal/eval/blend-search.js';
 import { chooseFrontier } from 'looprpt/internal/eval/frontier.js';
 import { scoreAt } from 'looprpt/internal/eval/score.js';
 import { tableFromModel } from 'looprpt/internal/eval/table-from-model.js';
@@ -132,7 +133,11 @@ async function runArm(
   const start = digestOfStart(folder);
   const model = loadModel(folder, { dtype: settings?.dtype });
   const training = settings ? await train(model, unit, settings, stream, onProgress) : null;
-  if (settings?.blend !== undefined) drawBack(model, folder, settings.blend);
+  const share =
+    settings?.blend === 'search'
+      ? await chosenShare(model, folder, tuning?.batches ?? heldOut, training!)
+      : settings?.blend;
+  if (share !== undefined) drawBack(model, folder, share);
   const table = settings ? await tableFromModel(model, heldOut) : baseTable;
   const judge = new TableJudge({ name: 'base', table: baseTable }, { data: 'held-out documents' });
   const evaluation = judge.evaluate({ name: 'arm', table, config: model.config });
@@ -150,6 +155,7 @@ async function runArm(
     start,
     evaluated: digestOf(heldOut),
     training,
+    ...(settings?.blend === 'search' && { blend: share! }),
     evaluation,
     sums: {
       all: encodeSums(documentSums(table, documents, choice ? { choice } : {})),
@@ -207,6 +213,20 @@ function inCpuTime<T>(record: TrainingRecord, step: () => T): T {
   const { user, system } = process.cpuUsage(began);
   record.seconds += (user + system) / 1e6;
   return result;
+}
+
+/** The interpolation weight that is best on the tuning split, at the cost of the training's account. */
+async function chosenShare(
+  trained: LoopLM,
+  folder: string,
+  batches: readonly PackedBatch[],
+  record: TrainingRecord,
+): Promise<number> {
+  const began = process.cpuUsage();
+  const trials = await searchBlend({ open: () => loadModel(folder), trained, batches });
+  const { user, system } = process.cpuUsage(began);
+  record.seconds += (user + system) / 1e6;
+  return bestShare(trials);
 }
 
 /** To where a run with this `blend` would end. */

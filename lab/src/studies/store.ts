@@ -38,6 +38,8 @@ const armResultSchema = z.object({
   start: z.string(),
   evaluated: z.string(),
   training: trainingSchema.nullable(),
+  /** The interpolation weight that the run chose itself. */
+  blend: z.number().exactOptional(),
   evaluation: EvalResultSchema,
   /** general: on the base's own data. */
   sums: z.object({ all: encodedSumsSchema, hard: encodedSumsSchema, general: encodedSumsSchema.exactOptional() }),

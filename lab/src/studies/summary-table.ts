@@ -1,15 +1,15 @@
 /**
- * All outcomes in one table: LoopRPT and our preset against the best baseline of each, and the preset against plain training with its
+ * All outcomes in one table: LoopRPT and `tethered` against the best baseline of each, and `tethered` against plain training with its
  * weights interpolated alike. A study that another one confirms gives way to it.
  */
 import { REGIMES } from './facts.js';
 import { BUDGETS } from './planner.js';
 import { bestBaseline, differenceOf, type Ends, type StudyResult } from './result.js';
 import { pointsText, type Table, titleOf } from './table.js';
-import { PLAIN_INTERPOLATED, PRESET } from './variants.js';
+import { PLAIN_INTERPOLATED, TETHERED_ARM } from './variants.js';
 import { overBest } from './verdict.js';
 
-const ARMS = ['looprpt', PRESET] as const;
+const ARMS = ['looprpt', TETHERED_ARM] as const;
 
 const NOTE =
   'Points of accuracy, mean over 1 to all mean loops. In brackets: 95 % intervals, paired bootstrap over seeds and held-out documents.';
@@ -44,7 +44,7 @@ export function summaryTable(results: readonly StudyResult[], folder: string): T
       'study',
       'regime',
       ...ARMS.flatMap((arm) => BUDGETS.map((budget) => `${nameOf(shown, arm)}, equal ${budget}`)),
-      `${nameOf(shown, PRESET)} over stage I interpolated, equal compute`,
+      `${nameOf(shown, TETHERED_ARM)} over stage I interpolated, equal compute`,
       'best baseline, tokens / compute',
     ],
     rows: shown.map((result) => [
@@ -74,7 +74,7 @@ function nameOf(results: readonly StudyResult[], arm: string): string {
 }
 
 function overPlain(result: StudyResult): Ends | undefined {
-  const want = { a: PLAIN_INTERPOLATED, b: PRESET, budget: 'compute', part: 'all' } as const;
+  const want = { a: PLAIN_INTERPOLATED, b: TETHERED_ARM, budget: 'compute', part: 'all' } as const;
   const area = differenceOf(result, want)?.measures.area;
   return area && negated(area);
 }

@@ -19,23 +19,18 @@ export function presetArm(preset: Preset, arm: Named, changes: LoopRptSettings =
   };
 }
 
-/** Every token, the policy gradient in closed form with advantages over the batch, step advantages by token; the student teaches itself. */
-export const ALL_TOKENS: LoopRptSettings = {
-  ...PRESETS['paper-gate'].objective,
-  rho: 1,
-  policy: 'closed',
-  rollouts: 'hard',
-  advantage: 'batch',
-  stepAdvantage: 'token',
-  gamma: 0.01,
-  delta: 0,
-  lambdaBase: 0.05,
-};
-
 export function allTokensArm(arm: Named, changes: LoopRptSettings = {}): ArmInput {
-  const preset = { about: '', objective: ALL_TOKENS, gateLearningRateScale: 0.5, teacherDecay: 0, blend: 1 };
-  return presetArm(preset, arm, changes);
+  return presetArm(PRESETS['all-tokens'], arm, changes);
 }
+
+/** What the line search gives the strongest baseline: a share of the way, chosen as for LoopRPT. */
+export const SEARCHED_BASELINE: ArmInput = {
+  name: 'stage1-search',
+  title: 'stage I, weights interpolated',
+  role: 'baseline',
+  objective: { kind: 'stage1', beta: 0.1 },
+  blend: 'search',
+};
 
 export const TRANSFER_ARMS: readonly ArmInput[] = [
   presetArm(PRESETS.paper, { name: 'paper', title: 'LoopRPT, paper', role: 'method' }),
@@ -51,6 +46,12 @@ export const TRANSFER_ARMS: readonly ArmInput[] = [
   ),
   presetArm(PRESETS.tethered, { name: 'tethered', title: 'tethered', role: 'variant', tunes: 'blend' }),
   allTokensArm({ name: 'all-tokens', title: 'LoopRPT on all tokens', role: 'variant' }),
+  allTokensArm({
+    name: 'all-tokens-search',
+    title: 'the same, weights interpolated',
+    role: 'variant',
+    blend: 'search',
+  }),
   allTokensArm({ name: 'all-tokens-plain', title: 'the same, w = π', role: 'variant' }, { kappa: 0 }),
   allTokensArm(
     { name: 'first-loop', title: 'the same, labels at loop 1 alone', role: 'ablation' },

@@ -20,7 +20,7 @@ const ANCHORED: LoopRptSettings = {
 
 const { objective: TETHERED, teacherDecay: OWN } = PRESETS.tethered;
 
-/** The best preset found, but for `changes`. */
+/** The preset `tethered`, but for `changes`. */
 function tetheredArm(
   arm: Pick<ArmInput, 'name' | 'title'> & Partial<ArmInput>,
   changes: LoopRptSettings = {},
@@ -28,8 +28,11 @@ function tetheredArm(
   return loopRptArm({ role: 'variant', teacherDecay: OWN, tunes: 'blend', ...arm }, { ...TETHERED, ...changes });
 }
 
-/** The arm of the best preset found. */
-export const PRESET = 'tethered';
+/** The arm of the preset for a base that knows its text. */
+export const TETHERED_ARM = 'tethered';
+
+/** The arms of our presets, as far as a study has them. */
+export const OUR_PRESETS: readonly string[] = ['all-tokens', TETHERED_ARM];
 
 /** The arm that has of the preset only what plain training can have too. */
 export const PLAIN_INTERPOLATED = 'stage1-blended';
@@ -40,7 +43,7 @@ export const VARIANTS: readonly ArmInput[] = [
     { ...CLOSED, lambdaBase: 0.1 },
   ),
   loopRptArm({ name: 'anchored', title: 'anchored distillation', role: 'variant', teacherDecay: 1 }, ANCHORED),
-  tetheredArm({ name: PRESET, title: 'tethered' }),
+  tetheredArm({ name: TETHERED_ARM, title: 'tethered' }),
   tetheredArm({ name: 'tethered-no-blend', title: 'tethered, without interpolation', tunes: 'learningRate' }),
   tetheredArm({ name: 'tethered-no-distill', title: 'tethered, without distillation' }, { zeta: 0 }),
   tetheredArm({ name: 'tethered-no-labels', title: 'tethered, without labels' }, { beta: 0 }),
@@ -57,4 +60,4 @@ export const VARIANTS: readonly ArmInput[] = [
 /** The arms of LoopRPT and of the preset that want a part, by name. */
 export const PARTS_TAKEN_AWAY: readonly string[] = [...ABLATIONS, ...VARIANTS]
   .map(({ name }) => name)
-  .filter((name) => ABLATIONS.some((arm) => arm.name === name) || name.startsWith(`${PRESET}-no-`));
+  .filter((name) => ABLATIONS.some((arm) => arm.name === name) || name.startsWith(`${TETHERED_ARM}-no-`));

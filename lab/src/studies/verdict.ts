@@ -4,7 +4,7 @@ import { BUDGETS, type Budget } from './planner.js';
 import { bestBaseline, decidingMeasure, differenceOf, type Ends, type StudyResult } from './result.js';
 import { pointsText, titleOf } from './table.js';
 import { twinsInWords } from './twins.js';
-import { PRESET } from './variants.js';
+import { OUR_PRESETS } from './variants.js';
 
 /** Better or worse if the whole interval lies on one side of zero. */
 export function inWords([, low, high]: Ends): 'better' | 'worse' | 'not told apart' {
@@ -17,7 +17,7 @@ export function verdict(result: StudyResult): string {
   const method = result.study.arms.find(({ role }) => role === 'method')?.name;
   if (method === undefined) return 'The study has no arm of LoopRPT.';
   if (result.study.claims === false) return againstMethod(result, method);
-  const arms = [method, PRESET].filter((arm) => result.rows.some((row) => row.arm === arm));
+  const arms = [method, ...OUR_PRESETS].filter((arm) => result.rows.some((row) => row.arm === arm));
   return [...arms.map((arm) => againstBest(result, arm)), claimsInWords(result)].filter(Boolean).join(' ');
 }
 

@@ -5,6 +5,7 @@ import type { architectureSchema } from 'looprpt/internal/train/run-config.js';
 import type { z } from 'zod';
 import { ABLATIONS, BASELINES, METHODS } from '../arms.js';
 import { type StudyInput, study } from '../study.js';
+import { SEARCHED_BASELINE, TRANSFER_ARMS } from '../transfer-arms.js';
 import { PARTS_TAKEN_AWAY, VARIANTS } from '../variants.js';
 import { confirmationOf } from './confirmation.js';
 
@@ -96,9 +97,18 @@ export const hopFiniteConfirm = confirmationOf(hopFinite, {
   tuning: { seeds: [101], learningRates: [1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3], trials: 5 },
 });
 
+/** The preset for a new domain, which must do no harm here. */
+const ALL_TOKENS_ARMS = ['all-tokens', 'all-tokens-search'];
+
 /** Where depth has nothing left to give: the base solves at loop 2 what it will solve at all. */
 export const hopSaturated = confirmationOf(hopFinite, {
   name: 'hop-saturated',
+  decides: 'frontier',
+  arms: [
+    ...hopFiniteConfirm.arms,
+    SEARCHED_BASELINE,
+    ...TRANSFER_ARMS.filter(({ name }) => ALL_TOKENS_ARMS.includes(name)),
+  ],
   title: 'Multi-hop lookup, a finite corpus on a saturated base',
   about:
     'The base has seen 384,000 documents, which is as good as endless data can make it. It solves as much at loop 2 as at loop 4. The arms see 1,600 new documents, three times each at equal tokens. The interpolation weights were set after a first outcome with even ones; the log has it.',

@@ -2,17 +2,18 @@
  * Leads for a preset in the transfer regime: one arm an idea, tried on the tuning split alone (`--try`). None of their seeds is reported,
  * and no outcome of theirs is published; the log has what they came to.
  */
+import type { LoopRptSettings } from 'looprpt/internal/train/presets.js';
 import type { ArmInput } from '../arm.js';
 import { BASELINES } from '../arms.js';
 import { study } from '../study.js';
-import { type ALL_TOKENS, allTokensArm } from '../transfer-arms.js';
+import { allTokensArm } from '../transfer-arms.js';
 import { transfer, transferText } from './transfer.js';
 
 /** Stage I as LoopRPT's terms: labels and entropy by π, with gradients into it. */
 const STAGE1 = { alpha: 0, gamma: 0.1, kappa: 0, weightGradient: 'backbone', entropyGradient: 'backbone' } as const;
 const HARDEST = { kappa: 1, kappaShare: 0.2 } as const;
 
-const lead = (name: string, changes: typeof ALL_TOKENS, arm: Partial<ArmInput> = {}): ArmInput =>
+const lead = (name: string, changes: LoopRptSettings, arm: Partial<ArmInput> = {}): ArmInput =>
   allTokensArm({ name, title: name, role: 'variant', ...arm }, changes);
 
 const LEADS: readonly ArmInput[] = [

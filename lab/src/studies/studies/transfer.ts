@@ -7,7 +7,7 @@
 import { taskConfig } from 'looprpt/internal/data/tasks/index.js';
 import { BASELINES } from '../arms.js';
 import { type StudyInput, study } from '../study.js';
-import { TRANSFER_ARMS } from '../transfer-arms.js';
+import { SEARCHED_BASELINE, TRANSFER_ARMS } from '../transfer-arms.js';
 
 const BATCH = { rows: 4, sequenceLength: 256 } as const;
 const STORIES = taskConfig('stories');
@@ -19,10 +19,13 @@ const SYMBOLS = taskConfig('mixture', {
   ],
 });
 
+/** Of arms that tune their interpolation weight. */
+const SHARES = [0.25, 0.5, 0.75, 1];
+
 const shared = {
   regime: 'd',
   decides: 'frontier',
-  arms: [...BASELINES, ...TRANSFER_ARMS],
+  arms: [...BASELINES, SEARCHED_BASELINE, ...TRANSFER_ARMS],
   equalCompute: 'stage1',
   computeBy: 'cpu',
   equalTokensOnly: ['paper-gate', 'paper-backbone'],
@@ -40,7 +43,7 @@ export const transfer = study({
   corpus: { kind: 'task', task: STORIES, baseTask: SYMBOLS, heldOut: 200, tuning: 100, documents: 200 },
   base: { shipped: 'transfer-base' },
   training: { ...recipe, steps: 100 },
-  tuning: { seeds: [101], learningRates: [4e-3, 8e-3, 1.6e-2], trials: 3 },
+  tuning: { seeds: [101], learningRates: [4e-3, 8e-3, 1.6e-2, 3.2e-2], shares: SHARES, trials: 4 },
 });
 
 export const transferText = study({
@@ -60,7 +63,7 @@ export const transferText = study({
   },
   base: { shipped: 'gsm8k-base' },
   training: { ...recipe, steps: 120 },
-  tuning: { seeds: [101], learningRates: [1e-3, 2e-3, 4e-3], trials: 3 },
+  tuning: { seeds: [101], learningRates: [1e-3, 2e-3, 4e-3, 8e-3], shares: SHARES, trials: 4 },
 });
 
 /** A base that has seen a little of the domain: a twentieth of its documents. */
@@ -93,5 +96,5 @@ export const transferLarge = study({
     seed: 1,
   },
   training: { ...recipe, batch: { rows: 8, sequenceLength: 256 }, steps: 100 },
-  tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3], trials: 3 },
+  tuning: { seeds: [101], learningRates: [2.5e-4, 5e-4, 1e-3, 2e-3], shares: SHARES, trials: 4 },
 });

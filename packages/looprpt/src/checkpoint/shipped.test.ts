@@ -1,4 +1,4 @@
-/** The base that comes with the package is found by its name, from any folder, unless something there has that name. */
+/** The bases that come with the package are found by name, from any folder, unless something there has that name. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';

@@ -7,6 +7,7 @@ import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Cli } from '../base/terminal/cli.js';
 import { looprptVersion } from '../base/versions.js';
 import { newGroup } from './command.js';
+import { blendCommand } from './commands/blend.js';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
@@ -56,6 +57,7 @@ export function program(cli: Cli): CommandUnknownOpts {
     .addCommand(tokenizerCommand(cli))
     .addCommand(pretrainCommand(cli))
     .addCommand(trainCommand(cli))
+    .addCommand(blendCommand(cli))
     .addCommand(evalCommand(cli))
     .addCommand(lensCommand(cli))
     .addCommand(generateCommand(cli))

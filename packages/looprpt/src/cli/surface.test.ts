@@ -58,6 +58,11 @@ const SURFACE: Record<string, string[]> = {
     ...['--max-tokens', '--count', '--set', '--sequence-length', '--rows', '--shots', '--limit'],
     ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken', '--weights'],
   ],
+  blend: [
+    ...COMMON,
+    ...['<run>', '--data', '--shares', '--max-tokens', '--count', '--set'],
+    ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
+  ],
   lens: [...COMMON, '--model', '--text', '--ids', '--tau', '--top', '--logits', '--weights'],
   quantize: [...COMMON, '--model', '--out', '--weights', '--group', '--zero-points'],
   generate: [

@@ -34,6 +34,8 @@ export interface HeldOutTask {
   seed?: number | undefined;
   /** Documents; default 500. */
   count?: number | undefined;
+  /** `tune`: documents that no held-out ones are among, to choose settings by. */
+  split?: 'heldout' | 'tune' | undefined;
 }
 
 export interface HeldOutOptions {
@@ -74,8 +76,8 @@ export function heldOutTask(data: HeldOut): HeldOutTask | null {
 }
 
 /** Its documents with these settings. */
-export function taskSource(config: TaskConfig, { seed, count = TASK_DOCUMENTS }: HeldOutTask) {
-  return { kind: 'task', config, seed, split: 'heldout', count } as const;
+export function taskSource(config: TaskConfig, { seed, count = TASK_DOCUMENTS, split = 'heldout' }: HeldOutTask) {
+  return { kind: 'task', config, seed, split, count } as const;
 }
 
 function isTask(data: object): data is HeldOutTask {

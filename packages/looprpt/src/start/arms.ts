@@ -31,39 +31,45 @@ const UNIFORM_CE: Arm = {
   gateLearningRateScale: 1,
 };
 
-const FAST: Arm = { name: 'LoopRPT, fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) };
+const STAGE1: Arm = {
+  name: 'stage I',
+  folder: 'stage1',
+  isBaseline: true,
+  objective: { kind: 'stage1', beta: 0.1 },
+  gateLearningRateScale: 1,
+};
 
-/** Those of the generated task, for the same number of steps. */
-export const HOP_ARMS: readonly Arm[] = [
-  FAST,
-  {
-    // Steps are half as large here as in the studies that the preset's interpolation weight is from.
-    name: 'tethered, blend 0.5',
-    folder: 'looprpt-tethered',
-    isBaseline: false,
-    ...looprpt({ ...PRESETS.tethered, blend: 0.5 }),
-  },
-  UNIFORM_CE,
+const ALL_TOKENS: Arm = {
+  name: 'LoopRPT, all-tokens',
+  folder: 'looprpt-all-tokens',
+  isBaseline: false,
+  ...looprpt(PRESETS['all-tokens']),
+};
+
+/** Those of the generated job, for the same number of steps: LoopRPT as the paper has it and as we would use it there. */
+export const TRANSFER_ARMS: readonly Arm[] = [
+  { name: 'LoopRPT, paper', folder: 'looprpt-paper', isBaseline: false, ...looprpt(PRESETS.paper) },
+  ALL_TOKENS,
+  STAGE1,
 ];
 
 /** Those of own text, for the same measured time: the presets that fit into it, and the strongest baselines. */
 export const TEXT_ARMS: readonly Arm[] = [
-  FAST,
+  { name: 'LoopRPT, fast', folder: 'looprpt', isBaseline: false, ...looprpt(PRESETS.fast) },
+  ALL_TOKENS,
   { name: 'tethered', folder: 'looprpt-tethered', isBaseline: false, ...looprpt(PRESETS.tethered) },
-  {
-    name: 'stage I',
-    folder: 'stage1',
-    isBaseline: true,
-    objective: { kind: 'stage1', beta: 0.1 },
-    gateLearningRateScale: 1,
-  },
+  STAGE1,
   UNIFORM_CE,
 ];
 
 /** What the arms of a job share. */
 export interface ArmSetting {
   model: RunConfigInput['model'];
-  training: Pick<RunConfigInput, 'data' | 'batch' | 'schedule'> & { steps: number; learningRate: number };
+  training: Pick<RunConfigInput, 'data' | 'batch' | 'schedule'> & {
+    steps: number;
+    learningRate: number;
+    weightDecay?: number;
+  };
 }
 
 export interface ArmOptions {
@@ -78,7 +84,7 @@ export function armConfig(
   { model, training }: ArmSetting,
   { out, threads, seed }: ArmOptions,
 ): RunConfig {
-  const { learningRate, ...shared } = training;
+  const { learningRate, weightDecay, ...shared } = training;
   return runConfigSchema.parse({
     ...shared,
     model,
@@ -86,7 +92,7 @@ export function armConfig(
     ...(teacherDecay === undefined ? {} : { teacherDecay }),
     ...(blend === undefined ? {} : { blend }),
     out: `${out}/${folder}`,
-    optimizer: { learningRate, gateLearningRateScale },
+    optimizer: { learningRate, gateLearningRateScale, ...(weightDecay !== undefined && { weightDecay }) },
     checkpoint: { every: 100, keep: 1 },
     tensorboard: false,
     threads,

@@ -5,13 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { madeUpEvaluation } from '../../test-support/made-up-evaluation.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { readModelConfig } from '../checkpoint/load-model.js';
-import { HOP_BASE } from '../checkpoint/shipped.js';
+import { TRANSFER_BASE } from '../checkpoint/shipped.js';
 import type { ComparisonResult } from '../eval/result.js';
 import { PRESETS } from '../train/presets.js';
-import { HOP_ARMS, TEXT_ARMS } from './arms.js';
+import { TEXT_ARMS, TRANSFER_ARMS } from './arms.js';
 import { jobFolder, REPORT } from './folder.js';
-import { hopSetting } from './hop-setting.js';
 import { startTables } from './tables.js';
+import { transferSetting } from './transfer-setting.js';
 import { verdictOf } from './verdict.js';
 
 describe("the job's folder", () => {
@@ -40,8 +40,8 @@ describe("the job's folder", () => {
 });
 
 describe('the arms', () => {
-  const { config } = hopSetting({ out: 'job', threads: 1, seed: 3 });
-  const configs = HOP_ARMS.map(config);
+  const { config } = transferSetting({ out: 'job', threads: 1, seed: 3 });
+  const configs = TRANSFER_ARMS.map(config);
 
   it('share start, data, order, tokens and learning rate; only objective, teacher, gate speed and blend differ', () => {
     const shared = configs.map(({ objective: _, out: __, teacherDecay: ___, blend: ____, optimizer, ...rest }) => ({
@@ -49,11 +49,11 @@ describe('the arms', () => {
       optimizer: { ...optimizer, gateLearningRateScale: 0 },
     }));
     for (const other of shared) expect(other).toEqual(shared[0]);
-    expect(new Set(configs.map(({ out }) => out)).size).toBe(HOP_ARMS.length);
-    expect(configs.filter((_, i) => HOP_ARMS[i]!.isBaseline)).toHaveLength(1);
+    expect(new Set(configs.map(({ out }) => out)).size).toBe(TRANSFER_ARMS.length);
+    expect(configs.filter((_, i) => TRANSFER_ARMS[i]!.isBaseline)).toHaveLength(1);
   });
 
-  it.each([{ arms: HOP_ARMS }, { arms: TEXT_ARMS }])(
+  it.each([{ arms: TRANSFER_ARMS }, { arms: TEXT_ARMS }])(
     'are the presets that their names say, with the interpolation weight that the name says',
     ({ arms }) => {
       const named = arms.flatMap((arm) => {
@@ -76,7 +76,7 @@ describe('the arms', () => {
   );
 
   it('start from a base that is there and fits the task', () => {
-    expect(readModelConfig(HOP_BASE)).toMatchObject({ loops: 4, hiddenSize: 64 });
+    expect(readModelConfig(TRANSFER_BASE)).toMatchObject({ loops: 4, hiddenSize: 64 });
   });
 });
 

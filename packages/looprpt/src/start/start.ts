@@ -14,14 +14,14 @@ import { writeReport } from '../eval/report/page.js';
 import { trainingBar } from '../train/bar.js';
 import { run } from '../train/run.js';
 import type { RunConfig } from '../train/run-config.js';
-import { HOP_ARMS, TEXT_ARMS } from './arms.js';
+import { type Arm, TEXT_ARMS, TRANSFER_ARMS } from './arms.js';
 import { type Comparison, compareModels, type Judged } from './compare.js';
 import { jobFolder, REPORT } from './folder.js';
-import { hopSetting } from './hop-setting.js';
 import type { Setting } from './setting.js';
 import { startTables } from './tables.js';
 import { type TextOptions, textSetting } from './text-setting.js';
 import { textSource, topicName } from './text-source.js';
+import { transferSetting } from './transfer-setting.js';
 import { verdictOf } from './verdict.js';
 
 export interface StartOptions {
@@ -48,8 +48,8 @@ async function start({ out, quiet, threads, seed, signal, text }: StartOptions):
   const began = performance.now();
   // Before the job has a folder: text that cannot be used leaves nothing behind.
   const source = text ? await textSource(text.topic, signal) : null;
-  const folder = jobFolder(out, { threads, seed, ...(text ?? { topic: 'hop' }) });
-  const arms = text ? TEXT_ARMS : HOP_ARMS;
+  const folder = jobFolder(out, { threads, seed, ...(text ?? { topic: 'transfer' }) });
+  const arms = text ? TEXT_ARMS : TRANSFER_ARMS;
   const stage = stages(arms.length + (text ? 3 : 2), { quiet });
   const train = (title: string, config: RunConfig): Promise<string> => trainWithBar(title, config, { quiet, signal });
   const say = (line: string): void => {
@@ -69,7 +69,7 @@ async function start({ out, quiet, threads, seed, signal, text }: StartOptions):
           train: (config) => train('base', config),
         }),
       )
-    : hopSetting({ out: folder, threads, seed });
+    : transferSetting({ out: folder, threads, seed });
   const judged: Judged[] = [{ name: 'base', model: setting.base, role: 'base' }];
   for (const arm of setting.arms) {
     const config = setting.config(arm);
@@ -128,7 +128,7 @@ async function writePage(
     runs,
     comparisons,
     notes: [
-      "LoopRPT, fast is the preset fast: its γ, δ, the pass of L_KL and the reach of the policy gradient are ours, not the paper's.",
+      ...presetNotes(arms),
       ...notes,
       'Intervals are 95 % paired bootstrap intervals over held-out documents of one training seed.',
     ],
@@ -136,6 +136,19 @@ async function writePage(
   };
   await writeFigure(input, 'pareto', join(folder, 'pareto.svg'));
   await writeReport(input, report);
+}
+
+/** What of the arms is the paper's. */
+function presetNotes(arms: readonly Arm[]): string[] {
+  const has = (folder: string): boolean => arms.some((arm) => arm.folder === folder);
+  return [
+    ...(has('looprpt-paper')
+      ? ['LoopRPT, paper is LoopRPT to the letter where the paper is known.']
+      : [
+          "LoopRPT, fast is the preset fast: its γ, δ, the pass of L_KL and the reach of the policy gradient are ours, not the paper's.",
+        ]),
+    'LoopRPT, all-tokens and tethered are presets of our own.',
+  ];
 }
 
 /** @returns the folder of the trained model @throws the signal's reason when it was interrupted */

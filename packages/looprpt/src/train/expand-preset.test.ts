@@ -56,7 +56,7 @@ describe('a preset', () => {
 
   it('says what is wrong in one line', () => {
     expect(() => expandPreset({ preset: 'papre' }, 'recipe.yaml')).toThrow(
-      'recipe.yaml: preset: "papre" is none of paper, paper-gate, fast, tethered',
+      'recipe.yaml: preset: "papre" is none of paper, paper-gate, fast, all-tokens, tethered',
     );
     expect(() => expandPreset({ preset: 'paper', objective: { kind: 'gate' } }, 'recipe.yaml')).toThrow(
       /is for objective.kind looprpt, and the recipe says "gate"/,

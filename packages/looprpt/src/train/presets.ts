@@ -84,6 +84,22 @@ const TETHERED: LoopRptSettings = {
   distillAnchor: 0,
 };
 
+/**
+ * No rollouts either, and nothing but labels and rewards: every token, the exact gradient of Σ_k π(k) A(k) with advantages over the batch,
+ * step advantages by token in w_k. Where text is new to the base, all of its tokens are worth learning, and early loops learn them at once.
+ */
+const ALL_TOKENS: LoopRptSettings = {
+  ...GATE_ROLLOUTS,
+  rho: 1,
+  policy: 'closed',
+  rollouts: 'hard',
+  advantage: 'batch',
+  stepAdvantage: 'token',
+  gamma: 0.01,
+  delta: 0,
+  lambdaBase: 0.05,
+};
+
 export const PRESETS = {
   paper: {
     about:
@@ -106,6 +122,14 @@ export const PRESETS = {
     objective: { ...GATE_ROLLOUTS, rollouts: 'hard' },
     gateLearningRateScale: 0.5,
     teacherDecay: 0.995,
+    blend: 1,
+  },
+  'all-tokens': {
+    about:
+      'for a domain that is new to the base: no rollouts, all tokens, no teacher beside the student. More accurate than stage I within few loops; its deep loops decay',
+    objective: ALL_TOKENS,
+    gateLearningRateScale: 0.5,
+    teacherDecay: 0,
     blend: 1,
   },
   tethered: {
@@ -137,6 +161,7 @@ export const presets: Readonly<Record<PresetName, PresetSettings>> = {
   paper: settingsOf(PRESETS.paper),
   'paper-gate': settingsOf(PRESETS['paper-gate']),
   fast: settingsOf(PRESETS.fast),
+  'all-tokens': settingsOf(PRESETS['all-tokens']),
   tethered: settingsOf(PRESETS.tethered),
 };
 

@@ -94,11 +94,11 @@ export const runConfigSchema = z.strictObject({
   teacherDecay: z.number().min(0).max(1).default(0.995).describe('φ of the EMA teacher; 0: the student is its own'),
   blend: z
     .number()
-    .positive()
+    .min(0)
     .max(1)
     .default(1)
     .describe(
-      'weight interpolation: how far from the start to the last weights the model of the run lies; below 1 it is written to RUN/model at the end',
+      'weight interpolation: how far from the start (0) to the last weights (1) the model of the run lies; below 1 it is written to RUN/model at the end; `looprpt blend` chooses it on tuning text',
     ),
   checkpoint: checkpointConfigSchema.prefault({}),
   nonFinite: nonFiniteConfigSchema.prefault({}),

@@ -7,7 +7,7 @@ export function trainCommand(cli: Cli): CommandUnknownOpts {
   return newTrainingCommand(
     cli,
     'train',
-    'Improves a LoopLM by LoopRPT or by a baseline. The model is model.from (a model folder, a Hub id or a run folder); objective.kind is one of looprpt, stage1, gate, uniform-ce, hard-token-ce; preset stands for named settings of LoopRPT: paper, paper-gate, fast, tethered.',
+    'Improves a LoopLM by LoopRPT or by a baseline. The model is model.from (a model folder, a Hub id or a run folder); objective.kind is one of looprpt, stage1, gate, uniform-ce, hard-token-ce; preset stands for named settings of LoopRPT: paper, paper-gate, fast, all-tokens, tethered.',
     'npx looprpt train --config recipes/hop-looprpt.yaml --set objective.rho=0.3',
   );
 }
