@@ -95,7 +95,7 @@ it('goes from text to a verdict; interrupted at once it leaves nothing', async (
   expect(existsSync(out)).toBe(false);
   await job(new AbortController().signal);
   const page = readFileSync(join(out, REPORT), 'utf8');
-  expect(page).toMatch(/“[^”]+”, the best of 4, (is|and)/);
+  expect(page).toMatch(/“[^”]+”, the best of 5, (is|and)/);
   expect(page).toContain('held out, by a hash of their text');
   const counts = (part: string) => ShardSet.open(join(out, `${part}-shards`)).manifest.counts.documents;
   expect(counts('train') + counts('heldout')).toBe(600);
