@@ -29,6 +29,9 @@ import { renderTable } from 'looprpt/internal/base/terminal/table.js';
 import { integer } from 'looprpt/internal/cli/values.js';
 import { DIGEST_FILE } from 'looprpt/internal/train/metrics/thinned/digest.js';
 import { ThinnedLog } from 'looprpt/internal/train/metrics/thinned/thinned-log.js';
+import { findBrowser, openBrowser } from '../../../packages/looprpt/test-support/dist/serve/browser.js';
+
+type Page = Awaited<ReturnType<Awaited<ReturnType<typeof openBrowser>>['newPage']>>;
 
 /** Files that differ; the other runs are links to them, which costs the studio as much and the disk less. */
 const DISTINCT = 8;
@@ -37,13 +40,21 @@ const PIECE = 500;
 const SHOWN_FIRST = 6;
 const PROGRAM = join(dirname(createRequire(import.meta.url).resolve('looprpt/package.json')), 'bin/looprpt.js');
 
-const { runs, steps, minutes, rate, opening } = new Command('bench:studio')
+const {
+  runs,
+  steps,
+  minutes,
+  rate,
+  opening,
+  page: wantsPage,
+} = new Command('bench:studio')
   .description('Times the studio on synthetic runs, then measures its memory over a live one.')
   .option('--runs <n>', 'runs', integer(1), 200)
   .option('--steps <n>', 'steps of each', integer(1), 20_000)
   .option('--no-opening', 'memory alone')
   .option('--minutes <n>', 'of the live run; 0 leaves it out', integer(0), 10)
   .option('--rate <n>', 'steps a second of the live run', integer(1), 100)
+  .option('--page', 'the memory of the page in a Chromium too, CHROME_PATH or one in the search path')
   .parse()
   .opts();
 
@@ -66,8 +77,10 @@ try {
   if (memory.length > 0)
     process.stdout.write(
       `\n${renderTable(
-        ['minute', 'steps', 'resident MiB'],
-        memory.map(({ minute, step, mib }) => [minute, step, Math.round(mib)]),
+        ['minute', 'steps', 'resident MiB', 'MiB of the page', 'its nodes'],
+        memory.map(({ minute, step, mib, page }) => [
+          ...[minute, step, Math.round(mib), page ? page.mib.toFixed(1) : '–', page?.nodes ?? '–'],
+        ]),
       )}\n`,
     );
   process.stdout.write(`${JSON.stringify({ runs, steps, openings, memory })}\n`);
@@ -147,8 +160,22 @@ async function timeOpening(place: string): Promise<Record<string, Spent>> {
   return { listed, six, all };
 }
 
-/** Resident memory of the studio's process, a reading a minute, while a run is written and its curves are asked for. */
-async function measureMemory(place: string): Promise<{ minute: number; step: number; mib: number }[]> {
+interface Memory {
+  minute: number;
+  step: number;
+  /** Resident memory of the studio's process. */
+  mib: number;
+  /** Of the page, after its garbage was collected. */
+  page: PageMemory | null;
+}
+
+interface PageMemory {
+  mib: number;
+  nodes: number;
+}
+
+/** A reading a minute, while a run is written and its curves are asked for. */
+async function measureMemory(place: string): Promise<Memory[]> {
   mkdirSync(place);
   writeFileSync(join(place, 'config.json'), JSON.stringify({ steps: 1e6 }));
   const file = join(place, 'metrics.jsonl');
@@ -159,7 +186,11 @@ async function measureMemory(place: string): Promise<{ minute: number; step: num
     for await (const _ of events);
   })().catch(() => {});
   const [{ id }] = ((await (await fetch(`${url}/api/runs`)).json()) as { runs: [{ id: string }] }).runs;
-  const readings = [];
+  const executable = wantsPage ? findBrowser() : null;
+  const browser = executable === null ? null : await openBrowser(executable);
+  const tab = await browser?.newPage();
+  await tab?.goto(url);
+  const readings: Memory[] = [];
   const began = performance.now();
   let step = 1;
   for (let minute = 1; minute <= minutes; minute++) {
@@ -171,11 +202,21 @@ async function measureMemory(place: string): Promise<{ minute: number; step: num
       await (await fetch(`${url}/api/curves?runs=${id}&columns=loss,meanLoops,exitHistogram.1&points=400`)).text();
       await sleep(200);
     }
-    readings.push({ minute, step, mib: residentMib(child.pid!) });
+    readings.push({ minute, step, mib: residentMib(child.pid!), page: tab ? await pageMemory(tab) : null });
   }
+  await browser?.close();
   await end(child);
   await reading;
   return readings;
+}
+
+async function pageMemory(tab: Page): Promise<PageMemory> {
+  const session = await tab.context().newCDPSession(tab);
+  await session.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await session.send('Runtime.getHeapUsage');
+  const { nodes } = await session.send('Memory.getDOMCounters');
+  await session.detach();
+  return { mib: usedSize / 2 ** 20, nodes };
 }
 
 async function openStudio(place: string): Promise<{ child: ChildProcess; url: string }> {

@@ -79,6 +79,11 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     await poll(() => panel(tab, 'loss').locator('.reading').textContent()).toBe('a 4b 3');
     await panel(tab, 'gradientNorm').scrollIntoViewIfNeeded();
     await poll(() => panel(tab, 'gradientNorm').locator('.reading').textContent()).toBe('a 100b 100');
+    const heat = tab.locator('.panel.heat').first();
+    await heat.scrollIntoViewIfNeeded();
+    await poll(() => heat.locator('p').textContent()).toBe(
+      'Share of tokens by exit loop: loop 1 0.1, loop 2 0.2, loop 3 0.3, loop 4 0.4.',
+    );
   });
 
   it.each([
@@ -123,6 +128,9 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     expect((await csv(tab)).trim().split('\n').length).toBe(12);
     await tab.getByRole('button', { name: 'Whole run' }).click();
     await poll(async () => (await csv(tab)).split('\n').length).toBe(302);
+    const exits = tab.locator('.panel.heat').first();
+    await exits.scrollIntoViewIfNeeded();
+    expect(await csv(tab, exits)).toMatch(/^run,step,share mean,share min,share max\n"a, loop 1",1,0.1,0.1,0.1\n/);
     await tab.getByLabel('Log steps').check();
     await tab.getByLabel('Log values').check();
     await tab.getByLabel('Smoothing').fill('0.9');
@@ -136,10 +144,10 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     expect(svg).not.toMatch(/var\(--|<script/);
   });
 
-  async function csv(tab: Page): Promise<string> {
+  async function csv(tab: Page, place = panel(tab, 'loss')): Promise<string> {
     const [file] = await Promise.all([
       tab.waitForEvent('download'),
-      panel(tab, 'loss').getByRole('button', { name: /CSV/ }).click(),
+      place.getByRole('button', { name: /CSV/ }).click(),
     ]);
     return readFileSync(await file.path(), 'utf8');
   }

@@ -13,7 +13,7 @@ import { lens } from '../eval/lens.js';
 import { run } from '../train/run.js';
 import { openModel } from '../train/state/open-model.js';
 import type { TextSeen } from './models/protocol.js';
-import { exitLoop, gainsOf } from './page/client/seen.js';
+import { countedOf, exitLoop, gainsOf, meansOf } from './page/client/seen.js';
 
 const BASE = fileURLToPath(new URL('../../models/hop-base', import.meta.url));
 const TEXT = 'map bd fb ia df gi ag ask b 2 f i 3';
@@ -40,6 +40,22 @@ describe('gains', () => {
 
   it('are none where two models cut the text differently', () => {
     expect(gainsOf(seen(-3, [1, 0]), { ...seen(-1, [1, 0]), tokenizer: 'u' }, 0.5)).toEqual([]);
+  });
+
+  it('are of the tokens that the loss is of, where that is known', () => {
+    const { tokens, ...rest } = seen(-3, [1, 0]);
+    const text: TextSeen = {
+      ...rest,
+      tokens: [...tokens, { ...tokens[1]!, text: ' cd' }, { ...tokens[1]!, text: 'e' }],
+    };
+    // a, b, " cd", e: the range is that of d.
+    const counted = countedOf(text, [[4, 5]]);
+    expect([...counted!]).toEqual([2]);
+    expect(countedOf(text, null)).toBe(null);
+    expect(gainsOf(text, text, 0.5, counted).map(({ index }) => index)).toEqual([2]);
+    expect(gainsOf(text, text, 0.5, null).length).toBe(3);
+    expect(meansOf(text, 0.5, counted)).toEqual({ loops: 1, logprob: -3 });
+    expect(meansOf(text, 0.5, new Set())).toBe(null);
   });
 
   it('leave at the last loop where the threshold is never reached', () => {
@@ -168,7 +184,12 @@ describe.skipIf(executable === null)(`the room of tokens${WHY}`, () => {
     const tab = await open({ expected: /400/ });
     await tab.getByRole('button', { name: 'Take a document' }).click();
     await tab.locator('.strip').waitFor();
-    expect(await tab.getByLabel('Text to look at').inputValue()).toMatch(/^map /);
+    const text = await tab.getByLabel('Text to look at').inputValue();
+    expect(text).toMatch(/^map /);
+    // The answers of the task are what a model learns to say: as many as there are questions.
+    const answers = await tab.locator('.strip .token.counted').count();
+    expect(answers).toBe(text.split(' ask ')[1]!.split(' ').length / 3);
+    await expect.poll(() => tab.locator('.strip > p').textContent()).toContain(`over the ${answers} tokens in bold`);
     const hostile = '<b onmouseover=alert(1)>&amp;</b>\n<script>alert(1)</script>';
     await look(tab, hostile, BASE);
     await expect.poll(() => tab.locator('.strip .tokens').textContent()).toBe(hostile);

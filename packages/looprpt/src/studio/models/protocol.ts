@@ -1,10 +1,11 @@
 /** What the thread that runs models is asked. Models are named by what `openModel` takes. */
+import type { CharRange } from '../../data/documents/document.js';
 import type { TopToken } from '../../eval/lens.js';
 
 export type ModelAnswers = {
   /** A `TextSeen` as JSON, so that the server's thread need not make it: a long text's is several megabytes. */
   look: { input: LookQuestion; value: string };
-  documents: { input: DocumentsQuestion; value: string[] };
+  documents: { input: DocumentsQuestion; value: HeldOutText[] };
 };
 
 export interface LookQuestion {
@@ -25,6 +26,12 @@ export interface DocumentsQuestion {
   skip: number;
   count: number;
   seed: number;
+}
+
+export interface HeldOutText {
+  text: string;
+  /** Ranges of UTF-16 offsets that the loss is of, such as the answers of a generated task; null: all of it. */
+  loss: readonly CharRange[] | null;
 }
 
 /** A text as a model sees it: what it said at each token, loop by loop, before it saw it. Loops count from 1. */

@@ -1,7 +1,9 @@
 /** Where tokens left over the course of a run: loops against steps, the brighter the more of them. */
 import { make } from '../../../serve/page/client/elements.js';
-import type { Curve } from './curve-data.js';
-import { draw } from './plotting.js';
+import { type Curve, curvesCsv, readable, valueAt } from './curve-data.js';
+import type { View } from './panel.js';
+import { panelHead, placeHair } from './panel-head.js';
+import { type Drawn, draw } from './plotting.js';
 
 const HEIGHT = 120;
 
@@ -12,12 +14,15 @@ interface Cell {
   share: number;
 }
 
-/** @param curves the share of each loop, loop 1 first */
+/**
+ * A cell a bucket and loop. A bucket's steps follow those of the one before; half a step on both sides, so that one step has a width.
+ * @param curves the share of each loop, loop 1 first
+ */
 export function cellsOf(curves: readonly Curve[]): Cell[] {
   return curves.flatMap(({ steps, mean }, k) =>
     steps.flatMap((to, i) => {
       const share = mean[i];
-      return share == null ? [] : [{ from: i === 0 ? 0 : steps[i - 1]!, to, loop: k + 1, share }];
+      return share == null ? [] : [{ from: (i === 0 ? 0 : steps[i - 1]!) + 0.5, to: to + 0.5, loop: k + 1, share }];
     }),
   );
 }
@@ -25,25 +30,35 @@ export function cellsOf(curves: readonly Curve[]): Cell[] {
 export class HeatMap {
   readonly element: HTMLElement;
   readonly #box = make('div', 'plot-box');
+  readonly #reading = make('p', 'muted');
+  readonly #hair = make('div', 'hair');
   readonly #name: string;
+  #curves: readonly Curve[] = [];
+  #svg: Drawn | null = null;
 
   constructor(name: string) {
     this.#name = name;
-    this.element = make('section', 'panel heat', make('h2', '', `Exits by loop: ${name}`), this.#box);
-    this.element.append(make('p', 'muted', 'Share of tokens by exit loop, dark 0 to yellow 1.'));
+    const head = panelHead(`Exits by loop: ${name}`, {
+      svg: () => this.#svg && { drawn: this.#svg, labels: [] },
+      csv: () => curvesCsv('share', this.#named),
+    });
+    this.#hair.hidden = true;
+    this.#box.append(this.#hair);
+    this.element = make('section', 'panel heat', head, this.#box, this.#reading);
+    this.read(null);
   }
 
-  show(curves: readonly Curve[], { from, to }: { from: number; to: number }): void {
-    const cells = cellsOf(curves);
+  show(curves: readonly Curve[], { from, to, logX }: View): void {
+    this.#curves = curves;
     const svg = draw({
       width: Math.max(240, this.#box.clientWidth),
       height: HEIGHT,
-      x: { domain: [Math.max(0, from - 1), to], label: null, ticks: 5 },
+      x: { type: logX ? 'log' : 'linear', domain: [from, to], label: null, ticks: 5 },
       y: { domain: [0.5, curves.length + 0.5], label: null, ticks: curves.map((_, k) => k + 1), tickFormat: 'd' },
       color: { scheme: 'viridis', domain: [0, 1] },
       marks: [
-        window.Plot.rect(cells, {
-          ...{ x1: 'from', x2: 'to', fill: 'share', inset: 0, clip: true },
+        window.Plot.rect(cellsOf(curves), {
+          ...{ x1: 'from', x2: 'to', fill: 'share', inset: 0, clip: true, shapeRendering: 'crispEdges' },
           y1: ({ loop }: Cell) => loop - 0.5,
           y2: ({ loop }: Cell) => loop + 0.5,
         }),
@@ -51,7 +66,22 @@ export class HeatMap {
     });
     svg.setAttribute('role', 'img');
     svg.setAttribute('aria-label', `Exits by loop of ${this.#name}; ${lastShares(curves)}`);
-    this.#box.replaceChildren(svg);
+    this.#svg?.remove();
+    this.#svg = svg;
+    this.#box.prepend(svg);
+  }
+
+  /** The shares at a step, with a line there; null for none. */
+  read(step: number | null): void {
+    placeHair(this.#hair, this.#svg, step);
+    const shares =
+      step === null ? [] : this.#curves.map((curve, k) => `loop ${k + 1} ${readable(valueAt(curve, step))}`);
+    const words = shares.length > 0 ? shares.join(', ') : 'dark 0 to yellow 1';
+    this.#reading.textContent = `Share of tokens by exit loop: ${words}.`;
+  }
+
+  get #named(): { name: string; curve: Curve }[] {
+    return this.#curves.map((curve, k) => ({ name: `${this.#name}, loop ${k + 1}`, curve }));
   }
 }
 

@@ -2,10 +2,10 @@
  * One panel of curves: a heading with its exports, the plot, and what the curves are at the cursor's step. It draws what it is given and
  * tells where the reader points and which steps they drag over.
  */
-import { standaloneSvg } from '../../../eval/report/figures/standalone.js';
 import { make } from '../../../serve/page/client/elements.js';
 import { type Curve, curvesCsv, readable, smoothed, valueAt } from './curve-data.js';
-import { type Drawn, download, draw, fileName, MARGINS } from './plotting.js';
+import { panelHead, placeHair } from './panel-head.js';
+import { type Drawn, draw, MARGINS } from './plotting.js';
 import type { Quantity } from './quantities.js';
 
 export interface Line {
@@ -53,7 +53,11 @@ export class Panel {
     this.quantity = quantity;
     this.#events = events;
     const { title } = quantity;
-    this.element = make('section', 'panel', this.#head(title), this.#box, this.#reading);
+    const head = panelHead(title, {
+      svg: () => this.#svg && { drawn: this.#svg, labels: this.#lines },
+      csv: () => curvesCsv(quantity.column, this.#lines),
+    });
+    this.element = make('section', 'panel', head, this.#box, this.#reading);
     this.element.dataset.quantity = quantity.id;
     for (const part of [this.#hair, this.#band]) part.hidden = true;
     this.#box.append(this.#hair, this.#band);
@@ -93,9 +97,7 @@ export class Panel {
 
   /** The curves' values at a step, with a line there; null for none. */
   read(step: number | null): void {
-    const at = step === null ? Number.NaN : Number(this.#svg?.scale('x')?.apply(step));
-    this.#hair.hidden = !Number.isFinite(at);
-    this.#hair.style.setProperty('--at', `${at}px`);
+    placeHair(this.#hair, this.#svg, step);
     const items =
       step === null
         ? []
@@ -105,26 +107,9 @@ export class Panel {
             item.style.setProperty('--series', color);
             return item;
           });
+    const left = this.#lines.length - MOST_READINGS;
+    if (step !== null && left > 0) items.push(make('li', 'more', `and ${left} more, in the CSV`));
     this.#reading.replaceChildren(...items);
-  }
-
-  #head(title: string): HTMLElement {
-    const svg = make('button', 'quiet', 'SVG');
-    const csv = make('button', 'quiet', 'CSV');
-    for (const [button, what] of [
-      [svg, 'the figure as SVG'],
-      [csv, 'the numbers as CSV'],
-    ] as const) {
-      button.type = 'button';
-      button.setAttribute('aria-label', `${title}: ${what}`);
-    }
-    svg.addEventListener('click', () => {
-      if (this.#svg) download(fileName(title, 'svg'), 'image/svg+xml', svgText(this.#svg, title, this.#lines));
-    });
-    csv.addEventListener('click', () =>
-      download(fileName(title, 'csv'), 'text/csv', curvesCsv(this.quantity.column, this.#lines)),
-    );
-    return make('div', 'panel-head', make('h2', '', title), svg, csv);
   }
 
   #listen(): void {
@@ -211,24 +196,4 @@ function flatDomain(lines: readonly Line[], scale: number): { domain?: [number, 
 
 function stepText(step: number): string {
   return step >= 1000 ? `${Number((step / 1000).toPrecision(3))}k` : String(step);
-}
-
-/** The figure as a file: with the names of its lines, colours that need no page. */
-function svgText(svg: Drawn, title: string, lines: readonly Line[]): string {
-  const copy = svg.cloneNode(true) as SVGSVGElement;
-  const [width, height] = [Number(svg.getAttribute('width')), Number(svg.getAttribute('height'))];
-  const rows = [title, ...lines.map(({ name }) => name)];
-  copy.setAttribute('viewBox', `0 ${-16 * rows.length} ${width} ${height + 16 * rows.length}`);
-  copy.setAttribute('height', String(height + 16 * rows.length));
-  copy.setAttribute('font-family', 'system-ui, sans-serif');
-  copy.setAttribute('font-size', '11');
-  rows.forEach((text, row) => {
-    const label = document.createElementNS('http://www.w3.org/2000/svg', 'text');
-    label.setAttribute('x', '8');
-    label.setAttribute('y', String(-16 * rows.length + 12 + 16 * row));
-    label.setAttribute('fill', row === 0 ? 'currentColor' : lines[row - 1]!.color);
-    label.textContent = text;
-    copy.append(label);
-  });
-  return standaloneSvg(new XMLSerializer().serializeToString(copy));
 }

@@ -24,6 +24,8 @@ interface Shown {
   element: HTMLElement;
   columns: readonly string[];
   draw: () => void;
+  /** At a step; null for none. */
+  read: (step: number | null) => void;
   isVisible: boolean;
 }
 
@@ -34,7 +36,6 @@ export class RunsRoom {
   readonly #runs = new Map<string, RunSummary>();
   /** By run and column. */
   readonly #curves = new Map<string, Map<string, Curve>>();
-  readonly #panels = new Map<string, Panel>();
   readonly #shown = new Map<string, Shown>();
   readonly #watch = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: '300px' });
   readonly #stale = new Set<string>();
@@ -103,7 +104,6 @@ export class RunsRoom {
         this.#watch.unobserve(element);
         element.remove();
         this.#shown.delete(id);
-        this.#panels.delete(id);
       }
     const place = byId('panels', HTMLElement);
     let at = 0;
@@ -123,12 +123,9 @@ export class RunsRoom {
       onPoint: (step) => this.#read(step),
       onZoom: (from, to) => this.#zoomTo({ from, to }),
     });
-    this.#panels.set(quantity.id, panel);
-    const draw = (): void => {
-      panel.show(this.#linesOf(quantity), this.#view);
-      panel.read(this.#cursor);
-    };
-    return { element: panel.element, columns: [quantity.column], draw, isVisible: false };
+    const draw = (): void => panel.show(this.#linesOf(quantity), this.#view);
+    const read = (step: number | null): void => panel.read(step);
+    return { element: panel.element, columns: [quantity.column], draw, read, isVisible: false };
   }
 
   #newHeatMap(run: RunSummary, columns: readonly string[]): Shown {
@@ -137,7 +134,7 @@ export class RunsRoom {
       const curves = columns.flatMap((column) => this.#curves.get(run.id)?.get(column) ?? []);
       map.show(curves, this.#view);
     };
-    return { element: map.element, columns, draw, isVisible: false };
+    return { element: map.element, columns, draw, read: (step) => map.read(step), isVisible: false };
   }
 
   #linesOf({ column }: Quantity): Line[] {
@@ -186,7 +183,11 @@ export class RunsRoom {
     cursor.max = String(to);
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
-      for (const shown of this.#shown.values()) if (shown.isVisible) shown.draw();
+      for (const shown of this.#shown.values()) {
+        if (!shown.isVisible) continue;
+        shown.draw();
+        shown.read(this.#cursor);
+      }
     });
   }
 
@@ -231,7 +232,7 @@ export class RunsRoom {
     this.#cursor = step;
     byId('cursor', HTMLInputElement).value = String(step);
     byId('cursor-step', HTMLOutputElement).value = String(step);
-    for (const [id, panel] of this.#panels) if (this.#shown.get(id)?.isVisible) panel.read(step);
+    for (const shown of this.#shown.values()) if (shown.isVisible) shown.read(step);
   }
 
   /** @param range null for the whole */

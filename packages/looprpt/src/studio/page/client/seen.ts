@@ -1,5 +1,21 @@
 /** A text as models saw it, as numbers: where each token leaves at a threshold, and what one model says better than another. */
-import type { LoopSeen, TextSeen, TokenSeen } from '../../models/protocol.js';
+import type { HeldOutText, LoopSeen, TextSeen, TokenSeen } from '../../models/protocol.js';
+
+/** Which tokens of a text are judged; null: all of them. */
+export type Counted = ReadonlySet<number> | null;
+
+/** The tokens that overlap what the loss is of. */
+export function countedOf({ tokens }: TextSeen, loss: HeldOutText['loss']): Counted {
+  if (loss === null) return null;
+  const counted = new Set<number>();
+  let begin = 0;
+  for (const [index, { text }] of tokens.entries()) {
+    const end = begin + text.length;
+    if (loss.some(([from, to]) => from < end && to > begin)) counted.add(index);
+    begin = end;
+  }
+  return counted;
+}
 
 /** The first loop, from 1, at which the probabilities to leave have added up to the threshold; the last one at the latest. */
 export function exitLoop(loops: readonly LoopSeen[], threshold: number): number {
@@ -25,12 +41,12 @@ export interface Gain {
 }
 
 /** What the second model says better than the first, most first; none where they cut the text differently. */
-export function gainsOf(first: TextSeen, second: TextSeen, threshold: number): Gain[] {
+export function gainsOf(first: TextSeen, second: TextSeen, threshold: number, counted: Counted = null): Gain[] {
   if (!comparable(first, second)) return [];
   const gains = first.tokens.flatMap((token, index): Gain[] => {
     const other = second.tokens[index]!;
     const [a, b] = [at(token, threshold), at(other, threshold)];
-    if (!a || !b) return [];
+    if (!a || !b || counted?.has(index) === false) return [];
     const changed = a.loop !== b.loop || a.seen.top[0]?.id !== b.seen.top[0]?.id;
     const logprobs: [number, number] = [a.seen.logprob, b.seen.logprob];
     return [{ index, text: token.text, gain: logprobs[1] - logprobs[0], loops: [a.loop, b.loop], logprobs, changed }];
@@ -42,9 +58,13 @@ export function comparable(first: TextSeen, second: TextSeen): boolean {
   return first.tokenizer === second.tokenizer && first.tokens.length === second.tokens.length;
 }
 
-/** Of all tokens but the first: loops at the threshold, and log-probability there. */
-export function meansOf({ tokens }: TextSeen, threshold: number): { loops: number; logprob: number } | null {
-  const all = tokens.flatMap((token) => at(token, threshold) ?? []);
+/** Of the judged tokens but the first: loops at the threshold, and log-probability there. */
+export function meansOf(
+  { tokens }: TextSeen,
+  threshold: number,
+  counted: Counted = null,
+): { loops: number; logprob: number } | null {
+  const all = tokens.flatMap((token, index) => (counted?.has(index) === false ? [] : (at(token, threshold) ?? [])));
   if (all.length === 0) return null;
   const sum = (pick: (one: (typeof all)[number]) => number): number => all.reduce((total, one) => total + pick(one), 0);
   return { loops: sum(({ loop }) => loop) / all.length, logprob: sum(({ seen }) => seen.logprob) / all.length };

@@ -2,10 +2,10 @@
  * A text under one model, each token painted by the loop at which it leaves. One token takes part in tabbing; the arrow keys go on from
  * there, and Enter or a click chooses it.
  */
-import { make } from '../../../serve/page/client/elements.js';
+import { counted as countOf, make } from '../../../serve/page/client/elements.js';
 import { paint } from '../../../serve/page/client/loop-colours.js';
 import type { TextSeen } from '../../models/protocol.js';
-import { exitLoop, meansOf } from './seen.js';
+import { type Counted, exitLoop, meansOf } from './seen.js';
 
 const STEPS: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
 
@@ -13,6 +13,7 @@ export class TokenStrip {
   readonly element: HTMLElement;
   readonly seen: TextSeen;
   readonly #tokens: HTMLElement[];
+  readonly #counted: Counted;
   readonly #means = make('p', 'muted');
   readonly #onChoice: (index: number) => void;
   /** How each token is painted: its loop, negative where it is marked as changed. */
@@ -20,14 +21,17 @@ export class TokenStrip {
   #current = 0;
   #marked: number | null = null;
 
-  constructor(seen: TextSeen, onChoice: (index: number) => void) {
+  /** @param counted tokens that are judged; the means are of them */
+  constructor(seen: TextSeen, counted: Counted, onChoice: (index: number) => void) {
     this.seen = seen;
+    this.#counted = counted;
     this.#onChoice = onChoice;
     this.#tokens = seen.tokens.map(({ text }, index) => {
       const token = make('span', `token${text.includes('\n') ? ' break' : ''}`, text);
       token.setAttribute('role', 'option');
       token.setAttribute('aria-selected', 'false');
       token.dataset.index = String(index);
+      token.classList.toggle('counted', counted?.has(index) === true);
       token.tabIndex = index === 0 ? 0 : -1;
       return token;
     });
@@ -60,10 +64,14 @@ export class TokenStrip {
       token.title = words;
       paint(token, loop, all);
     }
-    const means = meansOf(this.seen, threshold);
+    const means = meansOf(this.seen, threshold, this.#counted);
     this.#means.textContent = means
-      ? `${means.loops.toFixed(2)} of ${all} loops a token, ${(-means.logprob).toFixed(3)} nats a token`
+      ? `${means.loops.toFixed(2)} of ${all} loops a token, ${(-means.logprob).toFixed(3)} nats a token${this.#ofWhich}`
       : 'one token: nothing came before it';
+  }
+
+  get #ofWhich(): string {
+    return this.#counted ? `, over the ${countOf(this.#counted.size, 'token')} in bold that the loss is of` : '';
   }
 
   mark(index: number): void {

@@ -3,9 +3,9 @@ import { byId, make } from '../../../serve/page/client/elements.js';
 import { legend } from '../../../serve/page/client/loop-colours.js';
 import { PerFrame } from '../../../serve/page/client/per-frame.js';
 import type { ModelEntry } from '../../models/catalogue.js';
-import type { TextSeen } from '../../models/protocol.js';
+import type { HeldOutText, TextSeen } from '../../models/protocol.js';
 import { fillModels } from './model-choice.js';
-import { comparable, type Gain, gainsOf } from './seen.js';
+import { type Counted, comparable, countedOf, type Gain, gainsOf } from './seen.js';
 import type { Server } from './server.js';
 import { row, table } from './table.js';
 import { tokenDetail } from './token-detail.js';
@@ -28,6 +28,9 @@ export class TokensRoom {
   #models: readonly ModelEntry[] = [];
   #chosen: number | null = null;
   #documents = 0;
+  /** The last document that was taken; what the loss is of holds while the text is its. */
+  #document: HeldOutText | null = null;
+  #counted: Counted = null;
 
   constructor(server: Server, onTrouble: (error: unknown) => void) {
     this.#server = server;
@@ -63,7 +66,10 @@ export class TokensRoom {
     const text = this.#text.value;
     const seen: TextSeen[] = [];
     for (const model of ids) seen.push(await this.#server.post<TextSeen>('/api/tokens', { model, text }));
-    this.#strips = seen.map((one) => new TokenStrip(one, (index) => this.#choose(index)));
+    const loss = text === this.#document?.text ? this.#document.loss : null;
+    const counted = seen.map((one) => countedOf(one, loss));
+    this.#counted = counted[0]!;
+    this.#strips = seen.map((one, i) => new TokenStrip(one, counted[i]!, (index) => this.#choose(index)));
     byId('tokens-strips', HTMLElement).replaceChildren(...this.#strips.map(({ element }) => element));
     const loops = Math.max(...seen.map((one) => one.loops));
     byId('tokens-legend', HTMLElement).replaceChildren(...legend(loops));
@@ -73,9 +79,10 @@ export class TokensRoom {
 
   async #takeDocument(): Promise<void> {
     const body = { model: this.#model.value, data: this.#data.value, skip: this.#documents };
-    const { documents } = await this.#server.post<{ documents: string[] }>('/api/documents', body);
+    const { documents } = await this.#server.post<{ documents: HeldOutText[] }>('/api/documents', body);
     this.#documents++;
-    this.#text.value = documents[0]!;
+    this.#document = documents[0]!;
+    this.#text.value = this.#document.text;
     await this.#lookAgain();
   }
 
@@ -89,7 +96,7 @@ export class TokensRoom {
     const threshold = Number(this.#threshold.value);
     byId('tokens-threshold-value', HTMLOutputElement).value = threshold.toFixed(2);
     const [first, second] = this.#strips;
-    const gains = first && second ? gainsOf(first.seen, second.seen, threshold) : [];
+    const gains = first && second ? gainsOf(first.seen, second.seen, threshold, this.#counted) : [];
     const changed = new Set(gains.flatMap((gain) => (gain.changed ? [gain.index] : [])));
     for (const [i, strip] of this.#strips.entries()) strip.show(threshold, i === 1 ? changed : new Set());
     this.#showGains(gains);
