@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../../packages/looprpt/test-support/temporar
 import { aggregate } from './aggregate.js';
 import { settingsOf } from './arm.js';
 import { statements } from './claims.js';
-import { type Conducted, conduct } from './conduct.js';
+import { type Conducted, conduct, forecast } from './conduct.js';
 import { facts } from './facts.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
@@ -293,5 +293,18 @@ describe('the outcome', () => {
     expect(readFileSync(file, 'utf8')).toBe(first);
     mkdirSync(join(root, 'none'));
     expect(await drawAll(join(root, 'none'))).toEqual([]);
+  });
+});
+
+describe('the forecast', () => {
+  const of = (store: Store): Promise<string> =>
+    forecast({ ...OPTIONS, study: tinyStudy(), store, run: unitRunner(store), jobs: 2 });
+
+  it('counts the runs that the study makes, before any of them', async () => {
+    const store = new Store(temporaryFolder().path);
+    const text = await of(store);
+    expect(text).toMatch(/^tiny: \d+ runs, .* TFLOP of training; about .* with 2 at a time, as measured here$/);
+    expect(Number(/\d+/.exec(text)![0])).toBe(ran.length);
+    expect(readdirSync(store.folder, { recursive: true }).filter((name) => `${name}`.includes('metrics'))).toEqual([]);
   });
 });

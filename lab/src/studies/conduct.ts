@@ -5,13 +5,14 @@
 import assert from 'node:assert/strict';
 import { quantile } from 'looprpt/internal/eval/bootstrap.js';
 import { frontierArea } from 'looprpt/internal/eval/frontier.js';
-import { parameterCount } from 'looprpt/internal/model/config.js';
-import { type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
+import { type LoopLMConfig, parameterCount } from 'looprpt/internal/model/config.js';
+import { type RunConfig, type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
 import { modelSource } from 'looprpt/internal/train/student.js';
 import { type Arm, type Trial, trialsOf } from './arm.js';
 import { digestOf, heldOutBatches, lossShareOf, trainingStream } from './batches.js';
 import { prepareCorpus } from './corpus.js';
 import { documentsOfSequences } from './documents.js';
+import { forecastLine, forecastOf } from './forecast.js';
 import { type Budget, Planner } from './planner.js';
 import type { Inputs } from './ready-corpus.js';
 import { runAll } from './run-all.js';
@@ -65,11 +66,14 @@ export interface ConductOptions {
   /** False: nothing is tried, every arm takes the middle one of its trials. */
   tune: boolean;
   quiet: boolean;
+  /** Runs at a time, for what is said of the time; default 1. */
+  jobs?: number;
 }
 
 export async function conduct(options: ConductOptions): Promise<Conducted> {
   const { study, store, budgets } = options;
-  const { planner, parameters, heldOut, general } = await plannerOf(options);
+  const { planner, parameters, heldOut, general, config, model } = await plannerOf(options);
+  if (!options.quiet) await sayForecast(planner, options, { config, model });
   const tuning = await tuneArms(planner, options);
   const bases = planner.baseUnits(study.seeds);
   const conductAll = async (budget: Budget, planned: readonly Planned[]): Promise<ArmRuns[]> => {
@@ -156,15 +160,16 @@ async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
   const corpus = await prepareCorpus(store, study.corpus, { inputs, tokenizer: shipped });
   const seed = study.seeds[0]!;
   const data = corpus.trainingData(seed);
-  const { config, tokenizer } = await modelSource(
-    runConfigSchema.parse({
-      model: shipped ? { from: shipped } : { architecture: study.model!, tokenizer: store.path(corpus.tokenizer) },
-      data,
-      objective: { kind: 'stage1' },
-      out: store.folder,
-      steps: 1,
-    } satisfies RunConfigInput),
-  );
+  const run = runConfigSchema.parse({
+    model: shipped ? { from: shipped } : { architecture: study.model!, tokenizer: store.path(corpus.tokenizer) },
+    data,
+    objective: { kind: 'stage1' },
+    out: store.folder,
+    steps: 1,
+    batch: study.training.batch,
+    threads,
+  } satisfies RunConfigInput);
+  const { config, tokenizer } = await modelSource(run);
   const stream = trainingStream(store.folder, { data, recipe: study.training, seed }, tokenizer);
   const lossShare = await lossShareOf(stream);
   const planner = new Planner({ study, corpus, model: config, lossShare, threads });
@@ -174,7 +179,26 @@ async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
   };
   const heldOut = await judges(corpus.heldOut('heldout'));
   const general = corpus.general ? await judges(corpus.general) : null;
-  return { planner, parameters: parameterCount(config), heldOut, general };
+  return { planner, parameters: parameterCount(config), heldOut, general, config: run, model: config };
+}
+
+/** How much work there is, on standard error. */
+async function sayForecast(
+  planner: Planner,
+  options: ConductOptions,
+  { config, model }: { config: RunConfig; model: LoopLMConfig },
+): Promise<void> {
+  const { study, jobs = 1 } = options;
+  const line = await forecastLine(study, forecastOf(planner, options), { config, model, jobs });
+  if (line !== null) process.stderr.write(`${line}\n`);
+}
+
+/** What a study will take; runs nothing but the steps that are timed. */
+export async function forecast(options: ConductOptions): Promise<string> {
+  const { planner, config, model } = await plannerOf(options);
+  const { study, jobs = 1 } = options;
+  const line = await forecastLine(study, forecastOf(planner, options), { config, model, jobs });
+  return line ?? `${study.name}: nothing is left to run`;
 }
 
 /**

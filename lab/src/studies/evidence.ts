@@ -59,6 +59,7 @@ program
   .option('--threads <n>', 'CPU threads of each', integer(1), 1)
   .option('--resamples <n>', 'of the bootstrap', integer(1), 2000)
   .option('--try', 'the trials on the tuning split alone, as a table; nothing is judged or written', false)
+  .option('--dry-run', 'how many runs there are to make and how long they will take, and nothing else', false)
   .option('--publish', 'write to docs even if it is not the whole study', false)
   .option('--quiet', 'no progress', false)
   .action((name, options) => runStudy(name, options));

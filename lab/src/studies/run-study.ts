@@ -5,7 +5,7 @@ import { interruption } from 'looprpt/internal/base/interrupt.js';
 import { UserError } from 'looprpt/internal/base/user-error.js';
 import { writeWholeFile } from 'looprpt/internal/base/write-file.js';
 import { aggregate } from './aggregate.js';
-import { type ConductOptions, conduct, tryOnTuning } from './conduct.js';
+import { type ConductOptions, conduct, forecast, tryOnTuning } from './conduct.js';
 import { studyPage } from './page.js';
 import { BUDGETS } from './planner.js';
 import { PAGES, publish, REPOSITORY, RESULTS } from './publish.js';
@@ -31,6 +31,8 @@ export interface RunStudyOptions extends Selection {
   quiet: boolean;
   /** The trials on the tuning split alone, as a table: nothing is judged or written. */
   try: boolean;
+  /** What the study will take; nothing is run. */
+  dryRun: boolean;
   /** Write to docs also what is not the whole study. */
   publish: boolean;
 }
@@ -72,7 +74,12 @@ async function runAndWrite(
     inputs: input,
     budgets: compute ? BUDGETS : ['tokens'],
     tune: tuning,
+    jobs,
   };
+  if (options.dryRun) {
+    process.stdout.write(`${await forecast(how)}\n`);
+    return;
+  }
   if (options.try) {
     process.stdout.write(`${triedTable(await tryOnTuning(how))}\n`);
     return;
