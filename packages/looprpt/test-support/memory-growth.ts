@@ -15,16 +15,20 @@ export function growthOf(program: string): { grown: number; after: number } & Pa
     import { readFileSync, writeFileSync } from 'node:fs';
     ${resolved}
     const kept = (name) => 1024 * Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
-    const before = kept('VmRSS');
+    const residentBefore = kept('VmRSS');
     writeFileSync('/proc/self/clear_refs', '5');
     await measured();
-    const grown = kept('VmHWM') - before;
+    const grown = kept('VmHWM') - residentBefore;
     const others = typeof told === 'function' ? told() : {};
-    console.log(JSON.stringify({ ...others, grown, after: kept('VmRSS') - before }));
+    console.log(JSON.stringify({ ...others, grown, after: kept('VmRSS') - residentBefore }));
   `;
   const environment = { ...process.env, OMP_NUM_THREADS: '1' };
   const options = { cwd: PACKAGE, env: environment, encoding: 'utf8' } as const;
   return JSON.parse(
-    execFileSync(process.execPath, ['--max-semi-space-size=1', '--input-type=module', '-e', script], options),
+    execFileSync(
+      process.execPath,
+      ['--max-semi-space-size=1', '--expose-gc', '--input-type=module', '-e', script],
+      options,
+    ),
   ) as ReturnType<typeof growthOf>;
 }

@@ -37,7 +37,7 @@ describe('serve --dry-run', () => {
     const { code, stdout } = await runCli(...args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^model {4}.*: \d+ layers × 3 loops/);
-    expect(stdout).toMatch(/\nfits {5}96 tokens in .*: 1 texts of 64 tokens, up to 3 shorter ones at once\n$/);
+    expect(stdout).toMatch(/\nfits {5}96 tokens in .*: 1 text of 64 tokens, up to 3 shorter ones at once\n$/);
     expect(liveTensors()).toBe(before);
   });
 

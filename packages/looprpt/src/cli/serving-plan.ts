@@ -42,7 +42,13 @@ function cacheFacts({ maxLength, cacheTokens, memory, free, isTight }: Sizing, m
     ...freeFacts(free, own, mapped),
     [
       'fits',
-      `${cacheTokens} tokens in ${formatBytes(cache)}${isTight ? ', as memory allows' : ''}: ${texts} texts of ${maxLength} tokens, up to ${maxBatch} shorter ones at once`,
+      `${cacheTokens} tokens in ${formatBytes(cache)}${isTight ? ', as memory allows' : ''}: ${textsInWords(texts, maxLength, maxBatch)}`,
     ],
   ];
+}
+
+/** `16 texts of 2048 tokens, up to 32 shorter ones at once`. */
+export function textsInWords(texts: number, maxLength: number, maxBatch: number): string {
+  const shorter = maxBatch > texts ? `, up to ${maxBatch} shorter ones at once` : ' at once';
+  return `${texts} ${texts === 1 ? 'text' : 'texts'} of ${maxLength} tokens${shorter}`;
 }

@@ -6,6 +6,7 @@ import { type RunningServer, startServer } from '../serve/serve.js';
 import type { ServeSettings } from '../serve/settings.js';
 import { DecoderFault } from '../serve/worker/client.js';
 import type { ServedModel } from '../serve/worker/protocol.js';
+import { textsInWords } from './serving-plan.js';
 
 export interface ServingOptions {
   settings: ServeSettings;
@@ -71,6 +72,6 @@ function described(served: ServedModel): string {
   const size = `${count} parameters, ${loops} loops, ${dtype} on ${device}`;
   const tight = cacheIsTight ? ', as much as memory allows' : '';
   const texts = Math.min(maxBatch, Math.floor(cacheTokens / maxLength));
-  const cache = `cache of ${cacheTokens} tokens (${formatBytes(cacheBytes)}${tight}): ${texts} texts of ${maxLength} tokens`;
-  return `ready, ${name} (${size}); ${cache}, up to ${maxBatch} shorter ones at once`;
+  const cache = `cache of ${cacheTokens} tokens (${formatBytes(cacheBytes)}${tight}): ${textsInWords(texts, maxLength, maxBatch)}`;
+  return `ready, ${name} (${size}); ${cache}`;
 }

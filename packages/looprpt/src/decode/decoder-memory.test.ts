@@ -46,7 +46,7 @@ describe.runIf(process.platform === 'linux')('what passes take at 40 layers', ()
   test.each([
     ['float32', { maxSequences: 4, maxLength: 160, prefillRows: 128 }, { promptLogProbs: 5 }],
     ['bfloat16', { maxSequences: 8, maxLength: 96, prefillRows: 64 }, { sampling: { temperature: 1, topP: 0.9 } }],
-  ] as const)('%s, %o, %o', (dtype, sizes, request) => {
+  ] as const)('%s, %o, %o', { timeout: 180_000 }, (dtype, sizes, request) => {
     const { grown, cache } = growthOf(`
       import { Generator } from '@looprpt/engine';
       import { parseOuroConfig } from 'dist/model/config.js';

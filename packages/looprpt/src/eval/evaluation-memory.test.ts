@@ -19,7 +19,7 @@ const SLACK = 20e6;
 test.runIf(process.platform === 'linux').each([
   ['float32', FORTY, 16, 256],
   ['read-only', FORTY, 3, 1024],
-] as const)('%s, %o, %i rows of %i tokens', (kind, shape, rows, sequenceLength) => {
+] as const)('%s, %o, %i rows of %i tokens', { timeout: 180_000 }, (kind, shape, rows, sequenceLength) => {
   const { grown } = growthOf(`
     import { Generator } from '@looprpt/engine';
     import { parseOuroConfig } from 'dist/model/config.js';
