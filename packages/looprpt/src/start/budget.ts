@@ -6,6 +6,7 @@
  *
  * Units: seconds; tokens.
  */
+import type { StepTime } from '../train/plan/probe.js';
 
 /** Shares of the time that training has. */
 const BASE_SHARE = 0.55;
@@ -99,7 +100,7 @@ export function planSteps(measured: Measured, baseStep: number | null, armSteps:
   return { base, arms, seconds };
 }
 
-/** A base that took so much longer than measured tells of a machine that has other work. */
+/** A base that took so much longer than measured, or less, tells of a machine that has other work than when it was measured. */
 const TOLERATED = 1.15;
 
 export interface Timed {
@@ -111,7 +112,18 @@ export interface Timed {
 }
 
 /**
- * What the arms can do in the time that a base left, by the speed that it had: never more steps than planned, and at least one.
+ * Seconds of a step of each arm: in the proportions of their quickest steps, which other work slows least, as much slower than these as
+ * the medians were on the whole. What was measured at a bad moment gets no other time for it.
+ */
+export function armStepSeconds(arms: readonly StepTime[], base: StepTime | null): number[] {
+  const all = base === null ? arms : [...arms, base];
+  const sum = (of: (time: StepTime) => number): number => all.reduce((total, time) => total + of(time), 0);
+  const crowding = sum(({ median }) => median) / sum(({ quickest }) => quickest);
+  return arms.map(({ quickest }) => quickest * crowding);
+}
+
+/**
+ * What the arms can do in the time that a base left, by the speed that it had; at least one step each.
  * @param baseSeconds that it took
  */
 export function stepsAfterBase(
@@ -121,14 +133,10 @@ export function stepsAfterBase(
   baseSeconds: number,
 ): { slower: number; arms: number[] } {
   const slower = baseSeconds / (base * timed.baseStep);
-  if (slower < TOLERATED) return { slower, arms };
+  if (slower < TOLERATED && slower > 1 / TOLERATED) return { slower, arms };
   const seconds = timed.left - baseSeconds;
-  const fewer = planSteps(
-    { ...measured, seconds },
-    null,
-    timed.armSteps.map((step) => step * slower),
-  ).arms;
-  return { slower, arms: arms.map((steps, i) => Math.min(steps, fewer[i]!)) };
+  const steps = timed.armSteps.map((step) => step * slower);
+  return { slower, arms: planSteps({ ...measured, seconds }, null, steps).arms };
 }
 
 const whole = (steps: number, most: number): number => Math.max(1, Math.min(most, Math.floor(steps)));

@@ -11,11 +11,11 @@ import { writeWholeFile } from '../base/write-file.js';
 import { parameterCount } from '../model/config.js';
 import { chooseDType, type DTypeChoice } from '../train/auto-dtype.js';
 import { planRun } from '../train/plan/plan.js';
-import { probeStep } from '../train/plan/probe.js';
+import { probeStep, probeSteps, type StepTime } from '../train/plan/probe.js';
 import type { RunConfig } from '../train/run-config.js';
 import { modelSource } from '../train/student.js';
 import type { Arm } from './arms.js';
-import { chooseSize, type Measured, planSteps, SIZES, type Size, stepsAfterBase } from './budget.js';
+import { armStepSeconds, chooseSize, type Measured, planSteps, SIZES, type Size, stepsAfterBase } from './budget.js';
 
 const FILE = 'plan.json';
 
@@ -68,11 +68,13 @@ async function made({ arms, measured, base, arm, signal, say }: TextPlanOptions)
   const shape = size === null ? null : SIZES[size]!;
   const { dtype, why } = await dtypeOf(base === null ? arm(arms[0]!, null) : base(shape!));
   if (dtype !== 'float32') say(`dtype ${dtype}: ${why}.`);
-  const timed = async (config: RunConfig): Promise<number> =>
-    (await probeStep({ ...config, dtype }, { signal })) ?? Number.NaN;
-  const baseStep = base === null ? null : await timed(base(shape!));
-  const armSteps: number[] = [];
-  for (const each of arms) armSteps.push(await timed(arm(each, shape)));
+  const timed = async (config: RunConfig): Promise<StepTime> =>
+    (await probeSteps({ ...config, dtype }, { signal })) ?? { median: Number.NaN, quickest: Number.NaN };
+  const baseTime = base === null ? null : await timed(base(shape!));
+  const armTimes: StepTime[] = [];
+  for (const each of arms) armTimes.push(await timed(arm(each, shape)));
+  const baseStep = baseTime?.median ?? null;
+  const armSteps = armStepSeconds(armTimes, baseTime);
   signal.throwIfAborted();
   const left = measured.seconds - (performance.now() - began) / 1000;
   const steps = planSteps({ ...measured, seconds: left }, baseStep, armSteps);
@@ -93,7 +95,7 @@ async function dtypeOf(config: RunConfig): Promise<DTypeChoice> {
   return chooseDType({ model, device: config.device, threads: config.threads });
 }
 
-/** The plan once the base is there: fewer steps for the arms where it took longer than measured. @param baseSeconds of its training */
+/** The plan once the base is there: other steps for the arms where it took longer than measured, or less. @param baseSeconds of its training */
 export function settlePlan(
   plan: TextPlan,
   { folder, measured, arms, say }: Pick<TextPlanOptions, 'folder' | 'measured' | 'arms' | 'say'>,
@@ -107,9 +109,9 @@ export function settlePlan(
     { ...timed, baseStep: timed.baseStep },
     baseSeconds,
   );
-  if (armSteps.some((steps, i) => steps < plan.armSteps[i]!))
+  if (armSteps.some((steps, i) => steps !== plan.armSteps[i]))
     say(
-      `The base took ${slower.toFixed(1)} times as long as measured. The arms have fewer steps: ${arms.map(({ name }, i) => `${name} ${armSteps[i]}`).join(', ')}.`,
+      `The base took ${slower.toFixed(1)} times as long as measured. The arms' steps are now: ${arms.map(({ name }, i) => `${name} ${armSteps[i]}`).join(', ')}.`,
     );
   const settled = { ...plan, armSteps, isSettled: true };
   writeWholeFile(join(folder, FILE), JSON.stringify(settled));

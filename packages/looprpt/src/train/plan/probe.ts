@@ -17,8 +17,24 @@ export interface ProbeOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** @returns wall-clock seconds of a step, the median; null where the data hold no step to make, or the signal came first */
-export async function probeStep(config: RunConfig, { steps = 3, signal }: ProbeOptions = {}): Promise<number | null> {
+/** Wall-clock seconds of a step. */
+export interface StepTime {
+  /** What to expect of many steps, with whatever else the machine does. */
+  median: number;
+  /** What other work on the machine slows least: to compare steps with each other. */
+  quickest: number;
+}
+
+/** @returns the median in seconds; null where the data hold no step to make, or the signal came first */
+export async function probeStep(config: RunConfig, options: ProbeOptions = {}): Promise<number | null> {
+  return (await probeSteps(config, options))?.median ?? null;
+}
+
+/** @returns null where the data hold no step to make, or the signal came first */
+export async function probeSteps(
+  config: RunConfig,
+  { steps = 3, signal }: ProbeOptions = {},
+): Promise<StepTime | null> {
   setThreads(config.threads);
   const source = await modelSource(config);
   const student = source.open();
@@ -40,5 +56,6 @@ export async function probeStep(config: RunConfig, { steps = 3, signal }: ProbeO
   }
   // The first step makes what later ones use again.
   const timed = times.slice(1).sort((a, b) => a - b);
-  return timed[timed.length >> 1] ?? null;
+  const [quickest, median] = [timed[0], timed[timed.length >> 1]];
+  return quickest === undefined || median === undefined ? null : { quickest, median };
 }
