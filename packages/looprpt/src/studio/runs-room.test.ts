@@ -81,9 +81,7 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     await poll(() => panel(tab, 'gradientNorm').locator('.reading').textContent()).toBe('a 100b 100');
     const heat = tab.locator('.panel.heat').first();
     await heat.scrollIntoViewIfNeeded();
-    await poll(() => heat.locator('p').textContent()).toBe(
-      'Share of tokens by exit loop: loop 1 0.1, loop 2 0.2, loop 3 0.3, loop 4 0.4.',
-    );
+    await poll(() => heat.locator('p').textContent()).toBe('Share by exit loop: 1: 10 %, 2: 20 %, 3: 30 %, 4: 40 %');
   });
 
   it.each([

@@ -1,6 +1,6 @@
 /** Where tokens left over the course of a run: loops against steps, the brighter the more of them. */
 import { make } from '../../../serve/page/client/elements.js';
-import { type Curve, curvesCsv, readable, valueAt } from './curve-data.js';
+import { type Curve, curvesCsv, valueAt } from './curve-data.js';
 import type { View } from './panel.js';
 import { panelHead, placeHair } from './panel-head.js';
 import { type Drawn, draw } from './plotting.js';
@@ -74,15 +74,18 @@ export class HeatMap {
   /** The shares at a step, with a line there; null for none. */
   read(step: number | null): void {
     placeHair(this.#hair, this.#svg, step);
-    const shares =
-      step === null ? [] : this.#curves.map((curve, k) => `loop ${k + 1} ${readable(valueAt(curve, step))}`);
+    const shares = step === null ? [] : this.#curves.map((curve, k) => `${k + 1}: ${percent(valueAt(curve, step))}`);
     const words = shares.length > 0 ? shares.join(', ') : 'dark 0 to yellow 1';
-    this.#reading.textContent = `Share of tokens by exit loop: ${words}.`;
+    this.#reading.textContent = `Share by exit loop: ${words}`;
   }
 
   get #named(): { name: string; curve: Curve }[] {
     return this.#curves.map((curve, k) => ({ name: `${this.#name}, loop ${k + 1}`, curve }));
   }
+}
+
+function percent(share: number | null): string {
+  return share === null ? '–' : `${Number((100 * share).toPrecision(3))} %`;
 }
 
 function lastShares(curves: readonly Curve[]): string {
