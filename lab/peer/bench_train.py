@@ -92,6 +92,9 @@ def worker(a):
     trainer = Trainer(model, a.worker, foreach=bool(a.foreach), rho=a.rho, G=a.rollouts,
                       share_first_loop=bool(a.share_first_loop))
     if a.compile:
+        # one program a layer, with and without gradients and kept states: past the limit they would run uncompiled
+        limits = torch._dynamo.config
+        setattr(limits, 'recompile_limit' if hasattr(limits, 'recompile_limit') else 'cache_size_limit', 256)
         for m in (model, trainer.teacher):
             for layer in m.model.layers if m is not None else ():
                 layer.forward = torch.compile(layer.forward)

@@ -56,12 +56,35 @@ const COMPILED_AFTER = 2;
 /** What torch.compile has made is kept between runs, so that compiling is no part of one that is timed. */
 const CACHE = fileURLToPath(new URL('../../../.cache/bench-now', import.meta.url));
 
+/** @param parts whole names, or what names may contain; undefined: all */
+function chosenWays(parts: readonly string[] | undefined): Way[] {
+  const all = [...OURS, ...PEERS];
+  const isIn = (name: string, part: string): boolean =>
+    all.some((way) => way.name === part) ? name === part : name.includes(part);
+  return all.filter(({ name }) => parts?.some((part) => isIn(name, part)) ?? true);
+}
+
+interface WayResult {
+  name: string;
+  side: Way['side'];
+  /** By the clock, the median. */
+  seconds: number;
+  /** Of all threads, the median: what other programs on the machine change least. */
+  cpuSeconds: number;
+  tokensPerSecond: number;
+  peakMB: number;
+  /** Cores that other programs kept busy meanwhile, on average. */
+  othersBusy: number;
+}
+
 interface Result {
   model: string;
   mode: string;
-  ways: { name: string; side: Way['side']; seconds: number; tokensPerSecond: number; peakMB: number }[];
+  ways: WayResult[];
   /** The best of the peer's seconds over the best of ours, step by step: the median. */
   ratio: number;
+  /** The same ways, by CPU seconds: the ratio of medians. */
+  cpuRatio: number;
   /** Our float32 over our bfloat16; null where one of them was not run. */
   bfloat16: number | null;
 }
@@ -70,7 +93,7 @@ export async function benchNow(options: NowOptions): Promise<void> {
   const peer = findPeerNow(options.python === undefined ? undefined : [options.python]);
   if (peer === null) throw new UserError('no Python with PyTorch 2 and numpy at hand; name one with --python');
   process.env.TORCHINDUCTOR_CACHE_DIR ??= CACHE;
-  const ways = [...OURS, ...PEERS].filter(({ name }) => options.ways?.some((part) => name.includes(part)) ?? true);
+  const ways = chosenWays(options.ways);
   if (options.compileOnly) {
     await compileAll(ways, peer, options);
     return;
@@ -159,14 +182,16 @@ async function measured(
     const workers = ways.map((way) => workerOf(way, mode, peer, args));
     const steps: StepReply[][] = ways.map(() => []);
     for (let rep = 0; rep < warmup + reps; rep++) {
+      const seconds: number[] = [];
       for (let turn = 0; turn < ways.length; turn++) {
         const at = (turn + rep) % ways.length;
         const reply = await workers[at]!.ask('', stepReplySchema);
+        seconds[at] = reply.seconds;
         if (rep >= warmup) steps[at]!.push(reply);
       }
-      process.stderr.write(
-        `${model.name} ${mode.name}: ${rep < warmup ? 'warm-up' : `step ${rep - warmup + 1} of ${reps}`}\n`,
-      );
+      const what = rep < warmup ? 'warm-up' : `step ${rep - warmup + 1} of ${reps}`;
+      const shown = seconds.map((one) => one.toFixed(2)).join(', ');
+      process.stderr.write(`${model.name} ${mode.name}: ${what}: ${shown} s\n`);
     }
     for (const worker of workers) await worker.close();
     return resultOf(model.name, mode.name, ways, steps);
@@ -175,27 +200,41 @@ async function measured(
 
 function resultOf(model: string, mode: string, ways: readonly Way[], steps: readonly StepReply[][]): Result {
   const rows = ways.map(({ name, side }, i) => {
-    const seconds = median(steps[i]!.map((step) => step.seconds));
-    return { name, side, seconds, tokensPerSecond: (SHAPE.B * SHAPE.T) / seconds, peakMB: steps[i]!.at(-1)!.rss };
+    const own = steps[i]!;
+    const seconds = median(own.map((step) => step.seconds));
+    return {
+      name,
+      side,
+      seconds,
+      cpuSeconds: median(own.map(({ cpu }) => cpu)),
+      tokensPerSecond: (SHAPE.B * SHAPE.T) / seconds,
+      peakMB: own.at(-1)!.rss,
+      othersBusy: own.reduce((sum, { others }) => sum + others, 0) / own.length,
+    };
   });
   const best = (side: Way['side']): number =>
     rows.reduce((at, row, i) => (row.side === side && (at < 0 || row.seconds < rows[at]!.seconds) ? i : at), -1);
+  const [ours, peers] = [best('ours'), best('peer')];
   const over = (a: number, b: number): number =>
     median(steps[a]!.map(({ seconds }, i) => seconds / steps[b]![i]!.seconds));
   const at = (name: string): number => rows.findIndex((row) => row.name === name);
   const [wide, half] = [at('ours, float32'), at('ours, bfloat16')];
   const bfloat16 = wide >= 0 && half >= 0 ? over(wide, half) : null;
-  return { model, mode, ways: rows, ratio: over(best('peer'), best('ours')), bfloat16 };
+  const cpuRatio = rows[peers]!.cpuSeconds / rows[ours]!.cpuSeconds;
+  return { model, mode, ways: rows, ratio: over(peers, ours), cpuRatio, bfloat16 };
 }
 
-function tableOf({ model, mode, ways, ratio, bfloat16 }: Result): string {
-  const rows = ways.map(({ name, seconds, tokensPerSecond, peakMB }) => [
+function tableOf({ model, mode, ways, ratio, cpuRatio, bfloat16 }: Result): string {
+  const rows = ways.map(({ name, seconds, cpuSeconds, tokensPerSecond, peakMB }) => [
     name,
     seconds.toFixed(3),
+    cpuSeconds.toFixed(3),
     tokensPerSecond.toFixed(0),
     peakMB.toFixed(0),
   ]);
-  const table = renderTable([`${model}, ${mode}`, 'seconds', 'tokens/s', 'peak MB'], rows, { color: false });
+  const table = renderTable([`${model}, ${mode}`, 'seconds', 'CPU seconds', 'tokens/s', 'peak MB'], rows, {
+    color: false,
+  });
   const half = bfloat16 === null ? '' : `; our bfloat16 over our float32: ${bfloat16.toFixed(2)}`;
-  return `${table}\nours over PyTorch, the best of each: ${ratio.toFixed(2)}${half}`;
+  return `${table}\nours over PyTorch, the best of each: ${ratio.toFixed(2)}, by CPU seconds ${cpuRatio.toFixed(2)}${half}`;
 }

@@ -62,10 +62,10 @@ it('after a slow base, or a quick one, gives the arms what fits into the rest at
   expect(after(4).arms).toEqual([1, 1, 1]);
 });
 
-it('tells arms apart by their quickest steps, whatever else the machine did while one was measured', () => {
-  const quiet = (seconds: number) => ({ median: seconds, quickest: seconds });
+it('tells arms apart by their processor time, whatever else the machine did while one was measured', () => {
+  const quiet = (seconds: number) => ({ wall: seconds, cpu: seconds });
   expect(armStepSeconds([quiet(1), quiet(2)], quiet(3))).toEqual([1, 2]);
-  const [a, b] = armStepSeconds([{ median: 4, quickest: 1 }, quiet(1)], quiet(1)) as [number, number];
+  const [a, b] = armStepSeconds([{ wall: 4, cpu: 1 }, quiet(1)], quiet(1)) as [number, number];
   expect(a).toBe(b);
   expect(a).toBe(2);
   expect(armStepSeconds([quiet(1), quiet(2)], null)).toEqual([1, 2]);

@@ -112,14 +112,14 @@ export interface Timed {
 }
 
 /**
- * Seconds of a step of each arm: in the proportions of their quickest steps, which other work slows least, as much slower than these as
- * the medians were on the whole. What was measured at a bad moment gets no other time for it.
+ * Seconds of a step of each arm by the clock: in the proportions of their processor time, which other work on the machine does not change,
+ * at the speed that all of them had together. What was measured at a bad moment gets no other time for it.
  */
 export function armStepSeconds(arms: readonly StepTime[], base: StepTime | null): number[] {
   const all = base === null ? arms : [...arms, base];
   const sum = (of: (time: StepTime) => number): number => all.reduce((total, time) => total + of(time), 0);
-  const crowding = sum(({ median }) => median) / sum(({ quickest }) => quickest);
-  return arms.map(({ quickest }) => quickest * crowding);
+  const clock = sum(({ wall }) => wall) / sum(({ cpu }) => cpu);
+  return arms.map(({ cpu }) => cpu * clock);
 }
 
 /**

@@ -69,11 +69,11 @@ async function made({ arms, measured, base, arm, signal, say }: TextPlanOptions)
   const { dtype, why } = await dtypeOf(base === null ? arm(arms[0]!, null) : base(shape!));
   if (dtype !== 'float32') say(`dtype ${dtype}: ${why}.`);
   const timed = async (config: RunConfig): Promise<StepTime> =>
-    (await probeSteps({ ...config, dtype }, { signal })) ?? { median: Number.NaN, quickest: Number.NaN };
+    (await probeSteps({ ...config, dtype }, { signal })) ?? { wall: Number.NaN, cpu: Number.NaN };
   const baseTime = base === null ? null : await timed(base(shape!));
   const armTimes: StepTime[] = [];
   for (const each of arms) armTimes.push(await timed(arm(each, shape)));
-  const baseStep = baseTime?.median ?? null;
+  const baseStep = baseTime?.wall ?? null;
   const armSteps = armStepSeconds(armTimes, baseTime);
   signal.throwIfAborted();
   const left = measured.seconds - (performance.now() - began) / 1000;

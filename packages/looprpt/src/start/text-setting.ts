@@ -101,7 +101,7 @@ export async function textSetting(options: TextOptions): Promise<Setting> {
         ? `The base was trained on the spot, ${baseSteps} steps of stage I: far from saturation on text.`
         : `The base is ${options.model}.`,
       ...shortRemark(plan.armSteps),
-      `Every arm had the same time by steps that were measured before: ${TEXT_ARMS.map(({ name }, i) => `${name} ${plan.armSteps[i]} steps`).join(', ')}.`,
+      `Every arm had the same processor time, by steps that were measured before: ${TEXT_ARMS.map(({ name }, i) => `${name} ${plan.armSteps[i]} steps`).join(', ')}.`,
     ],
     base,
     arms: TEXT_ARMS,

@@ -17,17 +17,17 @@ export interface ProbeOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Wall-clock seconds of a step. */
+/** Seconds of a step, medians. */
 export interface StepTime {
-  /** What to expect of many steps, with whatever else the machine does. */
-  median: number;
-  /** What other work on the machine slows least: to compare steps with each other. */
-  quickest: number;
+  /** By the clock: what to expect of many steps, with whatever else the machine does. */
+  wall: number;
+  /** Of this process on the processor, all threads: to compare steps with each other, whatever else the machine does. */
+  cpu: number;
 }
 
 /** @returns the median in seconds; null where the data hold no step to make, or the signal came first */
 export async function probeStep(config: RunConfig, options: ProbeOptions = {}): Promise<number | null> {
-  return (await probeSteps(config, options))?.median ?? null;
+  return (await probeSteps(config, options))?.wall ?? null;
 }
 
 /** @returns null where the data hold no step to make, or the signal came first */
@@ -41,13 +41,14 @@ export async function probeSteps(
   const loader = openRunData(config, source.tokenizer);
   const { optimizer, teacherDecay, seed } = config;
   const trainer = new Trainer({ student, objective: objectiveOf(config.objective), optimizer, teacherDecay, seed });
-  const times: number[] = [];
+  const times: StepTime[] = [];
   try {
     for await (const batches of runBatches(loader, config, student.config.vocabSize)) {
       if (signal?.aborted || times.length > steps) break;
-      const began = performance.now();
+      const began = { wall: performance.now(), cpu: process.cpuUsage() };
       trainer.step(batches, optimizer.learningRate);
-      times.push((performance.now() - began) / 1000);
+      const { user, system } = process.cpuUsage(began.cpu);
+      times.push({ wall: (performance.now() - began.wall) / 1000, cpu: (user + system) / 1e6 });
     }
   } finally {
     await loader.close();
@@ -55,7 +56,9 @@ export async function probeSteps(
     student.dispose();
   }
   // The first step makes what later ones use again.
-  const timed = times.slice(1).sort((a, b) => a - b);
-  const [quickest, median] = [timed[0], timed[timed.length >> 1]];
-  return quickest === undefined || median === undefined ? null : { quickest, median };
+  const timed = times.slice(1);
+  if (timed.length === 0) return null;
+  const median = (of: 'wall' | 'cpu'): number =>
+    timed.map((time) => time[of]).sort((a, b) => a - b)[timed.length >> 1]!;
+  return { wall: median('wall'), cpu: median('cpu') };
 }
