@@ -199,7 +199,7 @@ async function measureMemory(place: string): Promise<Memory[]> {
       let lines = '';
       while (step < due) lines += record(++step);
       appendFileSync(file, lines);
-      await (await fetch(`${url}/api/curves?runs=${id}&columns=loss,meanLoops,exitHistogram.1&points=400`)).text();
+      await readAgain(`${url}/api/curves?runs=${id}&columns=loss,meanLoops,exitHistogram.1&points=400`);
       await sleep(200);
     }
     readings.push({ minute, step, mib: residentMib(child.pid!), page: tab ? await pageMemory(tab) : null });
@@ -208,6 +208,12 @@ async function measureMemory(place: string): Promise<Memory[]> {
   await end(child);
   await reading;
   return readings;
+}
+
+/** Once more where the server just closed a connection that had rested: on a busy machine the two cross. */
+async function readAgain(url: string): Promise<string> {
+  const read = async (): Promise<string> => (await fetch(url)).text();
+  return read().catch(read);
 }
 
 async function pageMemory(tab: Page): Promise<PageMemory> {

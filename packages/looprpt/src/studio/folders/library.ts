@@ -87,8 +87,8 @@ export class RunLibrary {
   refresh(): boolean {
     const came = Date.now() - this.#searched > SEARCH_MS && this.search();
     for (const run of this.#runs.values()) {
-      const isNew = run.isRead && run.read(SLICE);
-      if (run.refresh() || isNew) this.#changed.add(run.id);
+      const news = run.isRead && run.read(SLICE);
+      if (run.refresh({ news }) || news) this.#changed.add(run.id);
     }
     return came;
   }

@@ -8,6 +8,7 @@ import { MetricsReading } from '../../train/metrics/thinned/reading.js';
 import { numberOf } from '../../train/metrics/thinned/record-line.js';
 import { Series, type ThinRange, type ThinSeries } from '../../train/metrics/thinned/series.js';
 import { MetricsTail, opened, readLines } from '../../train/metrics/thinned/tail.js';
+import { LOCK_FILE } from '../../train/state/run-lock.js';
 import { Checkpoints } from './checkpoints.js';
 import { sampled } from './sample.js';
 import { planOf, type RunPlan, type RunState, stateOf } from './status.js';
@@ -48,6 +49,8 @@ export interface RunCurves extends ThinSeries {
 /** A zoomed part of the file larger than this is shown as it was thinned. */
 const MOST_ZOOMED = 64 << 20;
 const MOST_LINES = 10;
+/** Between two full looks at a run that rests. */
+const RESTING_MS = 5000;
 
 export class WatchedRun {
   readonly id: string;
@@ -61,6 +64,9 @@ export class WatchedRun {
   #plan: RunPlan;
   #left = Number.POSITIVE_INFINITY;
   #state: RunState = 'stopped';
+  #locked = false;
+  /** When it was looked at in full. */
+  #refreshed = 0;
 
   /** @param kept finds a digest of its metrics, where the run keeps none itself */
   constructor(path: string, kept: (path: string) => Digest | null = () => null) {
@@ -121,8 +127,16 @@ export class WatchedRun {
     return changed;
   }
 
-  /** Looks at everything but the metrics. @returns whether something changed */
-  refresh(): boolean {
+  /**
+   * Looks at everything but the metrics. One that rests is looked at in full now and then: thousands of them would keep a core busy.
+   * @param options.news whether its metrics have something new @returns whether something changed
+   */
+  refresh({ news: hasNews = true } = {}): boolean {
+    const locked = existsSync(join(this.path, LOCK_FILE));
+    const rests = this.#state !== 'running' && locked === this.#locked && !hasNews;
+    if (rests && Date.now() - this.#refreshed < RESTING_MS) return false;
+    this.#locked = locked;
+    this.#refreshed = Date.now();
     const before = this.#state;
     const plan = planOf(this.path);
     const samePlan = JSON.stringify(plan) === JSON.stringify(this.#plan);
