@@ -43,7 +43,7 @@ export interface HeldOutOptions {
   maxTokens?: number | undefined;
   /** Tokens of a row; default: the longest document, at most 1024. */
   sequenceLength?: number | undefined;
-  /** Rows of a batch; default: about 4096 tokens. */
+  /** Rows of a batch; default: about 4096 tokens, and no more rows than documents. */
   rows?: number | undefined;
 }
 
@@ -101,7 +101,8 @@ export async function heldOutBatches(
   const { source, leftOut } = await open(data, tokenizer, options.maxTokens);
   const { longest, all } = extentOf(source);
   const sequenceLength = options.sequenceLength ?? Math.max(1, Math.min(LONGEST, longest));
-  const batchSize = options.rows ?? Math.max(1, Math.floor(PLACES / sequenceLength));
+  // No more rows than documents: what is left of a batch is padding, which costs as much as text.
+  const batchSize = options.rows ?? Math.max(1, Math.min(Math.floor(PLACES / sequenceLength), source.length));
   const config = loaderConfig.parse({ batchSize, sequenceLength, pack: 'whole', shuffle: false, epochs: 1 });
   const tokens = Math.min(all, (options.maxTokens ?? all) + batchSize * sequenceLength);
   const shape = { rows: batchSize, sequenceLength, tokens };

@@ -57,7 +57,7 @@ export function evalCommand(cli: Cli): CommandUnknownOpts {
       repeated,
     )
     .option('--sequence-length <n>', 'tokens of a row (default: the longest document, at most 1024)', integer(1))
-    .option('--rows <n>', 'rows of a batch (default: about 4096 tokens)', integer(1))
+    .option('--rows <n>', 'rows of a batch (default: about 4096 tokens, and no more rows than documents)', integer(1))
     .option('--shots <n>', 'with --tasks: solved examples in a prompt', integer(0))
     .option('--limit <n>', 'with --tasks: only the first items of each', integer(1))
     .addOption(documentOptions.dataset)
