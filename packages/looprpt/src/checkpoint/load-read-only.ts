@@ -79,9 +79,10 @@ function loadNumbers(loader: Loader, wanted: Quantisation | null): Matrices {
     const from = read(name);
     scope(() => {
       const source = from.load();
-      checkFinite(source, from, 'is NaN or infinite');
       const target = of(weights);
       const isEmbedding = target === weights.embedding;
+      const isSeldomRead = isEmbedding && !config.tieWordEmbeddings && !wanted;
+      check(from, isSeldomRead ? null : source);
       if (target.dim === 1 || target === weights.gateWeight) {
         fillRows(target, rows, source);
         return;
@@ -111,9 +112,9 @@ function loadCodes(loader: Loader, quantisation: Quantisation): Matrices {
     expected.add(name);
     return from;
   };
-  const finite = (from: CheckpointTensor): Tensor => {
+  const finite = (from: CheckpointTensor, isSeldomRead = false): Tensor => {
     const values = from.load();
-    checkFinite(values, from, 'is NaN or infinite');
+    check(from, isSeldomRead ? null : values);
     loader.progress(from);
     return values;
   };
@@ -123,7 +124,7 @@ function loadCodes(loader: Loader, quantisation: Quantisation): Matrices {
     if (target.dim === 1 || target === weights.gateWeight) {
       scope(() => fillRows(target, rows, finite(read(name, shape))));
     } else if (target === weights.embedding) {
-      scope(() => setEmbedding(loader, finite(read(name, shape)), false));
+      scope(() => setEmbedding(loader, finite(read(name, shape), true), false));
     } else {
       const parts = quantisedParts(name, shape as [number, number], quantisation);
       const load = ({ name, shape, dtype }: { name: string; shape: number[]; dtype: string }): Tensor => {
@@ -142,6 +143,13 @@ function loadCodes(loader: Loader, quantisation: Quantisation): Matrices {
   if (unexpected !== undefined)
     throw new UserError(`${dir}: tensor ${quoted(unexpected)} is not part of the model that config.json describes`);
   return matricesOf(pieces);
+}
+
+/** @param values null where looking through them is not to leave them in memory: of an embedding a text reads a few rows */
+function check(from: CheckpointTensor, values: Tensor | null): void {
+  const look = (tensor: Tensor): void => checkFinite(tensor, from, 'is NaN or infinite');
+  if (values) look(values);
+  else from.visit(look);
 }
 
 /** A tied head has codes of its own: the embedding stays as it came. */

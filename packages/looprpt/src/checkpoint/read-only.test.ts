@@ -130,6 +130,26 @@ test('float32 is made bfloat16 only where that is asked for', async () => {
   model.dispose();
 });
 
+test.runIf(process.platform === 'linux')('of an embedding nothing is in memory before a text reads it', async () => {
+  const dir = await saved('tall', { vocab_size: 40_000 });
+  const stored = join(root, 'tall-int4');
+  for (const [folder, share] of [
+    [dir, 1],
+    [stored, 0],
+  ] as const) {
+    if (folder === stored) await quantiseModel(dir, stored, quantisationOf('int4'));
+    const model = loadReadOnly(folder);
+    const maps = readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+    const ours = maps.filter((map) => map.split('\n', 1)[0]!.endsWith(join(folder, 'model.safetensors')));
+    const resident = ours.reduce((sum, map) => sum + 1024 * Number(/^Rss:\s+(\d+)/m.exec(map)![1]), 0);
+    expect(ours.length).toBeGreaterThan(0);
+    // The head, as large as the embedding, is looked through where it lies if it is bfloat16.
+    const embedding = 2 * 40_000 * 64;
+    expect(resident).toBeLessThan((share + 0.5) * embedding);
+    model.dispose();
+  }
+});
+
 describe('one line where it cannot be', () => {
   test('whole numbers are not trained, not made anew, and none but ours are read', async () => {
     const dir = await saved('plain');

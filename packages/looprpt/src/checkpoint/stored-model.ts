@@ -22,6 +22,8 @@ export const INDEX_FILE = 'model.safetensors.index.json';
 export interface CheckpointTensor extends StoredTensor {
   path: string;
   load: () => Tensor;
+  /** Calls `use` with it and lets its pages go: for what is looked through once and hardly read afterwards. */
+  visit: <T>(use: (tensor: Tensor) => T) => T;
 }
 
 export class StoredModel implements Disposable {
@@ -67,7 +69,12 @@ export class StoredModel implements Disposable {
       for (const stored of file.tensors) {
         const other = found.get(stored.name);
         if (other) throw new UserError(`${path}: tensor ${quoted(stored.name)} stands in ${basename(other.path)} too`);
-        found.set(stored.name, { ...stored, path, load: () => file.load(stored) });
+        found.set(stored.name, {
+          ...stored,
+          path,
+          load: () => file.load(stored),
+          visit: (use) => file.visit(stored, use),
+        });
       }
     }
     return found;

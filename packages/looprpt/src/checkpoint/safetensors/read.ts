@@ -41,6 +41,12 @@ export class SafetensorsFile implements Disposable {
     });
   }
 
+  /** Calls `use` with a tensor over pages that are let go afterwards, so that looking through it leaves nothing in memory. */
+  visit<T>(stored: StoredTensor, use: (tensor: Tensor) => T): T {
+    using again = new SafetensorsFile(this.path);
+    return scope(() => use(again.load(stored)));
+  }
+
   close(): void {
     this.#mapped.close();
   }
