@@ -31,10 +31,10 @@ describe.skipIf(executable === null)(`the other rooms${WHY}`, () => {
       ServerProcess.start([folder, '--model', BASE, '--threads', '1'], {}, 'studio'),
       openBrowser(executable!),
     ]);
-  });
+  }, 180_000);
   afterAll(async () => {
     await browser?.close();
-    expect(await server?.stop()).toBe(0);
+    if (server) expect(await server.stop()).toBe(0);
     rmSync(folder, { recursive: true });
   });
 

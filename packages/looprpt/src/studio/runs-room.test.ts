@@ -41,10 +41,10 @@ describe.skipIf(executable === null)(`the room of runs${WHY}`, () => {
     writeRun(join(folder, 'b'), 300, (step) => 4 - step / 100);
     writeRun(join(folder, HOSTILE), 10, () => 1);
     [server, browser] = await Promise.all([ServerProcess.start([folder], {}, 'studio'), openBrowser(executable!)]);
-  });
+  }, 180_000);
   afterAll(async () => {
     await browser?.close();
-    expect(await server?.stop()).toBe(0);
+    if (server) expect(await server.stop()).toBe(0);
     rmSync(folder, { recursive: true });
   });
 
