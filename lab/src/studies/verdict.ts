@@ -15,9 +15,11 @@ export function verdict(result: StudyResult): string {
   const twins = twinsInWords(result);
   if (twins !== '') return twins;
   const method = result.study.arms.find(({ role }) => role === 'method')?.name;
-  if (method === undefined) return 'The study has no arm of LoopRPT.';
-  if (result.study.claims === false) return againstMethod(result, method);
-  const arms = [method, ...OUR_PRESETS].filter((arm) => result.rows.some((row) => row.arm === arm));
+  const presets = OUR_PRESETS.filter((arm) => result.rows.some((row) => row.arm === arm));
+  if (method === undefined && presets.length === 0) return 'The study has no arm of LoopRPT.';
+  if (method !== undefined && result.study.claims === false && presets.length === 0)
+    return againstMethod(result, method);
+  const arms = method === undefined ? presets : [method, ...presets];
   return [...arms.map((arm) => againstBest(result, arm)), claimsInWords(result)].filter(Boolean).join(' ');
 }
 

@@ -97,18 +97,9 @@ export const hopFiniteConfirm = confirmationOf(hopFinite, {
   tuning: { seeds: [101], learningRates: [1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3], trials: 5 },
 });
 
-/** The preset for a new domain, which must do no harm here. */
-const ALL_TOKENS_ARMS = ['all-tokens', 'all-tokens-search'];
-
 /** Where depth has nothing left to give: the base solves at loop 2 what it will solve at all. */
 export const hopSaturated = confirmationOf(hopFinite, {
   name: 'hop-saturated',
-  decides: 'frontier',
-  arms: [
-    ...hopFiniteConfirm.arms,
-    SEARCHED_BASELINE,
-    ...TRANSFER_ARMS.filter(({ name }) => ALL_TOKENS_ARMS.includes(name)),
-  ],
   title: 'Multi-hop lookup, a finite corpus on a saturated base',
   about:
     'The base has seen 384,000 documents, which is as good as endless data can make it. It solves as much at loop 2 as at loop 4. The arms see 1,600 new documents, three times each at equal tokens. The interpolation weights were set after a first outcome with even ones; the log has it.',
@@ -130,6 +121,24 @@ export const hopSaturated = confirmationOf(hopFinite, {
     shares: [0.015, 0.05, 0.15, 0.5, 1],
   },
   confirms: [],
+});
+
+const TAKEN_OVER = ['base', 'stage1', 'looprpt', 'tethered'];
+const FOR_A_NEW_DOMAIN = ['all-tokens', 'all-tokens-search'];
+
+/** The same base and data: the preset for a new domain must do no harm here, or be taken back. */
+export const hopSaturatedPresets = study({
+  ...hopSaturated,
+  name: 'hop-saturated-presets',
+  title: 'The same saturated base: the presets, and a line search',
+  about: `${hopSaturated.about} An arm of “weights interpolated” looks for its share on the tuning split, after its last step.`,
+  decides: 'frontier',
+  claims: false,
+  arms: [
+    ...hopSaturated.arms.filter(({ name }) => TAKEN_OVER.includes(name)),
+    SEARCHED_BASELINE,
+    ...TRANSFER_ARMS.filter(({ name }) => FOR_A_NEW_DOMAIN.includes(name)),
+  ],
 });
 
 /** Four times the weights, and half the rates; fewer and smaller steps, so that a table takes no longer. */

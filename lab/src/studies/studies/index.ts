@@ -9,6 +9,7 @@ import {
   hopFiniteConfirm,
   hopFiniteLarge,
   hopSaturated,
+  hopSaturatedPresets,
   hopShort,
 } from './hop.js';
 import { transferLeads, transferTextLeads } from './leads.js';
@@ -25,6 +26,7 @@ export const STUDIES: readonly Study[] = [
   hopEndlessConfirm,
   hopFiniteConfirm,
   hopSaturated,
+  hopSaturatedPresets,
   mathConfirm,
   hopEndless,
   hopFinite,
