@@ -19,6 +19,12 @@ struct BfloatSource {
   rows::WeightRows at(int64_t row, int64_t, int64_t from, int64_t, rows::Scratch&) const {
     return {{weights + row * in + from, in}, {nullptr, 0}, 0};
   }
+  bool streams() const { return true; }
+  template <int N>
+  void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<rows::Input>& x,
+              rows::Vec (&sums)[N]) const {
+    rows::addRow(weights + row * in + from, x, inputs, sums);
+  }
 };
 
 Tensor bfloatProduct(const Tensor& x, at::TensorList pieces) {

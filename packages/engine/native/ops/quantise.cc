@@ -12,7 +12,7 @@
 #include <limits>
 #include <tuple>
 
-#include "quantised.h"
+#include "quantised_stream.h"
 
 namespace looprpt {
 namespace {
@@ -65,9 +65,17 @@ struct QuantisedSource {
     if (static_cast<int64_t>(scratch.scales.size()) < count * groups) scratch.scales.resize(count * groups);
     for (int64_t r = 0; r < count; ++r) {
       q.decode(row + r, from, inputs, padded, scratch.weights.data() + r * padded);
-      for (int64_t g = 0; g < groups; ++g) scratch.scales[r * groups + g] = q.scale(row + r, first + g);
+      q.scalesTo(row + r, first, groups, scratch.scales.data() + r * groups);
     }
     return {{scratch.weights.data(), padded}, {scratch.scales.data(), groups}, static_cast<int>(q.group / rows::kStep)};
+  }
+  bool streams() const { return q.streams(); }
+  template <int N>
+  void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<rows::Input>& x,
+              rows::Vec (&sums)[N]) const {
+#if LOOPRPT_HAS_BFLOAT_DOT
+    q.addRow(row, from, inputs, x, sums);
+#endif
   }
 };
 

@@ -1,7 +1,11 @@
 // Whole numbers to bfloat16, as vectors where the processor has them.
-#include "quantised.h"
+#include "quantised_stream.h"
 
 #include <c10/util/Half.h>
+
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
 
 namespace looprpt {
 
@@ -10,18 +14,27 @@ float Quantised::scale(int64_t row, int64_t g) const {
   return scalesAreBfloat ? fromBfloat(bits) : static_cast<float>(c10::Half(bits, c10::Half::from_bits()));
 }
 
-namespace {
+void Quantised::scalesTo(int64_t row, int64_t first, int64_t count, float* to) const {
+  int64_t g = 0;
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+  const uint16_t* from = scales + row * groups + first;
+  for (; g < count; g += 16) {
+    const __mmask16 some = static_cast<__mmask16>((1u << std::min<int64_t>(16, count - g)) - 1);
+    const __m256i half = _mm256_maskz_loadu_epi16(some, from + g);
+    const __m512 wide =
+        scalesAreBfloat ? (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16) : _mm512_cvtph_ps(half);
+    _mm512_mask_storeu_ps(to + g, some, wide);
+  }
+#endif
+  for (; g < count; ++g) to[g] = scale(row, first + g);
+}
 
 #if LOOPRPT_HAS_BFLOAT_DOT
 
-// bfloat16 of i − zero for i = 0..15, twice: the fifth bit of an index is of no account.
-struct NibbleTables {
-  alignas(64) uint16_t values[16][32];
-  NibbleTables() {
-    for (int zero = 0; zero < 16; ++zero)
-      for (int i = 0; i < 32; ++i) values[zero][i] = toBfloat(static_cast<float>(i % 16 - zero));
-  }
-};
+NibbleTables::NibbleTables() {
+  for (int zero = 0; zero < 16; ++zero)
+    for (int i = 0; i < 32; ++i) values[zero][i] = toBfloat(static_cast<float>(i % 16 - zero));
+}
 
 const NibbleTables& nibbleTables() {
   static const NibbleTables tables;
@@ -29,6 +42,8 @@ const NibbleTables& nibbleTables() {
 }
 
 #endif
+
+namespace {
 
 void decodeNibbles(const uint8_t* block, const int* zeros, uint16_t* to) {
 #if LOOPRPT_HAS_BFLOAT_DOT

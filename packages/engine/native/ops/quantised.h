@@ -21,8 +21,15 @@ struct Quantised {
   int bits;
   bool scalesAreBfloat;
   float scale(int64_t row, int64_t g) const;
+  // `count` scales of a row from group `first` on
+  void scalesTo(int64_t row, int64_t first, int64_t count, float* to) const;
   // code − zero of `count` inputs of a row from `from` on, a multiple of 128, as bfloat16; zeros up to `padded`.
   void decode(int64_t row, int64_t from, int64_t count, int64_t padded, uint16_t* to) const;
+  // Whether a row can be multiplied as it is read.
+  bool streams() const { return LOOPRPT_HAS_BFLOAT_DOT && in % 128 == 0; }
+  // sums[n] += x_n · row over `count` inputs from `from` on; quantised_stream.h has it
+  template <int N>
+  void addRow(int64_t row, int64_t from, int64_t count, const rows::Strip<rows::Input>& x, rows::Vec (&sums)[N]) const;
 };
 
 // Inputs of a block of 4-bit codes.

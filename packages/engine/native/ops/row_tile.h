@@ -26,7 +26,6 @@ constexpr int kWeights = 4;  // rows of weights of a tile
 constexpr int kWeights = 2;
 #endif
 constexpr int kInputs = 4;  // rows of x of a tile
-constexpr int kAhead = 8;   // rows of weights that are asked for before they are needed
 
 #if LOOPRPT_HAS_BFLOAT_DOT
 
@@ -78,21 +77,30 @@ struct Strip {
   const T* row(int64_t r) const { return data + r * stride; }
 };
 
+// y[n][m] = or += the lanes of sums[m·N + n] added up
+template <int N>
+void finishSums(const Vec* sums, int64_t count, float* y, int64_t stride, bool first) {
+  for (int64_t from = 0; from < count; from += kLanes) {
+    Vec part[kLanes] = {};
+    for (int i = 0; i < kLanes && from + i < count; ++i) part[i] = sums[from + i];
+    const Vec totals = simd::laneSums(part);
+    for (int i = 0; i < kLanes && from + i < count; ++i) {
+      float& to = y[(from + i) % N * stride + (from + i) / N];
+      to = first ? totals[i] : to + totals[i];
+    }
+  }
+}
+
 template <int M, int N>
 struct Tile {
   Vec sums[M * N] = {};
 
-  // `count` inputs; those of x are padded with zeros to a whole step. Where the weights come from memory, `kStreams`
-  // asks for rows before they are needed: they lie pages apart, where the processor does not look ahead by itself.
-  template <bool kStreams>
+  // `count` inputs; those of x are padded with zeros to a whole step.
   void add(const Strip<uint16_t>& weights, const Strip<Input>& x, int64_t count) {
     int64_t k = 0;
     for (; k + kStep <= count; k += kStep) {
       Pairs w[M];
-      for (int m = 0; m < M; ++m) {
-        if constexpr (kStreams) __builtin_prefetch(weights.row(m + kAhead) + k);
-        w[m] = loadWeights(weights.row(m) + k);
-      }
+      for (int m = 0; m < M; ++m) w[m] = loadWeights(weights.row(m) + k);
       step(w, x, k);
     }
     if (k == count) return;
@@ -118,18 +126,7 @@ struct Tile {
     }
   }
 
-  // y[n][m] = or += the sums over the lanes
-  void finish(float* y, int64_t stride, bool first) {
-    for (int from = 0; from < M * N; from += kLanes) {
-      Vec part[kLanes] = {};
-      for (int i = 0; i < kLanes && from + i < M * N; ++i) part[i] = sums[from + i];
-      const Vec totals = simd::laneSums(part);
-      for (int i = 0; i < kLanes && from + i < M * N; ++i) {
-        float& to = y[(from + i) % N * stride + (from + i) / N];
-        to = first ? totals[i] : to + totals[i];
-      }
-    }
-  }
+  void finish(float* y, int64_t stride, bool first) { finishSums<N>(sums, M * N, y, stride, first); }
 
  private:
   void step(const Pairs (&w)[M], const Strip<Input>& x, int64_t k) {

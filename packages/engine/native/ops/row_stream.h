@@ -1,0 +1,61 @@
+// Dot products of few rows x with one row of weights after the other, in the order in which they lie in memory.
+//
+// A processor looks ahead along one stream. A tile reads several rows of weights at once, pages apart, and gets two
+// thirds of the memory's speed; where a row of weights is used for few rows of x, that is what counts. The additions are
+// a tile's (row_tile.h), so the bits are.
+#pragma once
+
+#include <vector>
+
+#include "row_tile.h"
+
+namespace looprpt {
+namespace rows {
+
+// Most rows of x that share one reading.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kStreamed = 8;
+#else
+constexpr int kStreamed = 4;
+#endif
+// Bytes that are asked for before they are needed.
+constexpr int64_t kBytesAhead = 1024;
+
+// sums[n] += x_n · weights over `count` inputs; those of x are padded with zeros to a whole step.
+template <int N>
+void addRow(const uint16_t* weights, const Strip<Input>& x, int64_t count, Vec (&sums)[N]) {
+  const auto step = [&](Pairs w, int64_t k) {
+    for (int n = 0; n < N; ++n) sums[n] = dot(sums[n], w, loadInputs(x.row(n) + k));
+  };
+  int64_t k = 0;
+  for (; k + kStep <= count; k += kStep) {
+    __builtin_prefetch(weights + k + kBytesAhead / static_cast<int64_t>(sizeof(uint16_t)));
+    step(loadWeights(weights + k), k);
+  }
+  if (k < count) step(loadWeights(weights + k, count - k), k);
+}
+
+// y[n][0..count) = x_n · rows row..row + count of the source, n < N.
+template <int N, class Source>
+void streamRows(const Source& source, int64_t row, int64_t count, const Strip<Input>& x, int64_t in, float* y,
+                int64_t stride, std::vector<Vec>& sums) {
+  // Rows whose lanes are added up together.
+  constexpr int kTogether = N > 4 ? 2 : 4;
+  const int64_t blocks = (in + kBlock - 1) / kBlock;
+  if (static_cast<int64_t>(sums.size()) < blocks * kTogether * N) sums.resize(blocks * kTogether * N);
+  for (int64_t r = 0; r < count; r += kTogether) {
+    const int64_t some = std::min<int64_t>(kTogether, count - r);
+    for (int64_t m = 0; m < some; ++m)
+      for (int64_t b = 0; b < blocks; ++b) {
+        const int64_t from = b * kBlock;
+        Vec own[N] = {};
+        source.addRow(row + r + m, from, std::min(kBlock, in - from), Strip<Input>{x.data + from, x.stride}, own);
+        std::copy(own, own + N, sums.data() + (b * kTogether + m) * N);
+      }
+    for (int64_t b = 0; b < blocks; ++b)
+      finishSums<N>(sums.data() + b * kTogether * N, some * N, y + r, stride, b == 0);
+  }
+}
+
+}  // namespace rows
+}  // namespace looprpt
