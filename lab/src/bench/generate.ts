@@ -33,6 +33,9 @@ const {
   out,
   models: names,
   trained,
+  ouro,
+  ouroFolder,
+  ouroPrompt,
   ...options
 } = new Command('bench:generate')
   .description(
@@ -50,6 +53,13 @@ const {
   .option('--trained <folders>', 'trained models, for speculation and both caches; none: leave them out', (text) =>
     text.split(','),
   )
+  .option(
+    '--ouro <batches>',
+    "also Ouro-1.4B's shape at these batches: some 8 GB on the disk and 10 GB of memory",
+    numbers(1),
+  )
+  .option('--ouro-folder <path>', 'where its models are written and stay (default: a temporary folder)')
+  .option('--ouro-prompt <n>', 'tokens of its timed prompt; 0: none', integer(0), 300)
   .option('--no-peer', 'leave the PyTorch peer out')
   .option('--python <path>', 'the Python for the peer (default: one that has PyTorch)')
   .option('--out <file>', 'write the JSON there, too')
@@ -65,6 +75,7 @@ try {
     ...options,
     models: MODELS.filter(({ name }) => names.includes(name)),
     trained: trained?.join() === 'none' ? [] : trained,
+    ouro: ouro === undefined ? undefined : { batches: ouro, folder: ouroFolder, prompt: ouroPrompt },
   });
   if (out !== undefined) writeWholeFile(out, `${JSON.stringify(result)}\n`);
 } catch (error) {

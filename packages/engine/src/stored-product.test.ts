@@ -13,11 +13,26 @@ afterAll(() => setThreads(threads));
 
 const generator = new Generator(5);
 const normal = (rows: number, columns: number): Tensor => empty([rows, columns]).normal_(0, 1, generator);
-const rounded = (x: Tensor): Tensor => x.to({ dtype: 'bfloat16' }).to({ dtype: 'float32' });
+type Rounding = (xNI: Tensor) => number[] | Float64Array;
+/** What becomes of x where a product begins. */
+const toPairs: Rounding = (x) => x.to({ dtype: 'bfloat16' }).to({ dtype: 'float32' }).toNumbers();
+const toWords: Rounding = (x) =>
+  x.toArray<number[][]>().flatMap((row) => {
+    const largest = Math.max(...row.map(Math.abs));
+    const [up, down] = [Math.fround(32767 / largest), Math.fround(largest / 32767)];
+    return row.map((value) => toEven(Math.fround(value * up)) * down);
+  });
+
+/** The nearest whole number, of two the even one. */
+function toEven(value: number): number {
+  const low = Math.floor(value);
+  if (value - low !== 0.5) return Math.round(value);
+  return low % 2 === 0 ? low : low + 1;
+}
 
 /** Σ_i x_ni w_oi in double precision, and the sum of the magnitudes, of which float32's error is a small part. */
-function slowProduct(xNI: Tensor, weightOI: Tensor): { sums: number[]; sizes: number[] } {
-  const [x, w] = [rounded(xNI).toNumbers(), weightOI.to({ dtype: 'float32' }).toNumbers()];
+function slowProduct(xNI: Tensor, weightOI: Tensor, rounding: Rounding): { sums: number[]; sizes: number[] } {
+  const [x, w] = [rounding(xNI), weightOI.to({ dtype: 'float32' }).toNumbers()];
   const [N, I, O] = [xNI.size(0), xNI.size(1), weightOI.size(0)];
   const sums: number[] = [];
   const sizes: number[] = [];
@@ -35,8 +50,8 @@ function slowProduct(xNI: Tensor, weightOI: Tensor): { sums: number[]; sizes: nu
   return { sums, sizes };
 }
 
-function expectProduct(actual: Tensor, xNI: Tensor, weightOI: Tensor): void {
-  const { sums, sizes } = slowProduct(xNI, weightOI);
+function expectProduct(actual: Tensor, xNI: Tensor, weightOI: Tensor, rounding = toPairs): void {
+  const { sums, sizes } = slowProduct(xNI, weightOI, rounding);
   const far = Math.max(...Array.from(actual.toNumbers(), (value, i) => Math.abs(value - sums[i]!) / sizes[i]!));
   expect(far).toBeLessThan(2e-6);
 }
@@ -146,7 +161,7 @@ describe.each(KINDS)('$bits bits, groups of $group, zeros $zeros, scales in $sca
     scope(() => {
       const made = quantise(normal(O, I), kind);
       const x = normal(N, I);
-      expectProduct(quantisedProduct(x, [made]), x, dequantise(made, I));
+      expectProduct(quantisedProduct(x, [made]), x, dequantise(made, I), bits === 8 ? toWords : toPairs);
     }),
   );
 
@@ -155,10 +170,28 @@ describe.each(KINDS)('$bits bits, groups of $group, zeros $zeros, scales in $sca
       const weight = normal(70, 2208);
       const made = quantise(weight, kind);
       expectSameInCompany((x) => quantisedProduct(x, [made, made]), normal(23, 2208));
+      // Whole chunks are read in the order in which they lie where rows of x are few; an odd number of them.
+      const chunks = quantise(normal(70, 2432), kind);
+      expectSameInCompany((x) => quantisedProduct(x, [chunks]), normal(23, 2432));
       const error = dequantise(made, 2208).sub(weight).norm().item() / weight.norm().item();
       expect(error).toBeLessThan(bits === 8 ? 0.012 : 0.14);
     }));
 });
+
+test.each(KINDS.filter(({ zeros }) => !zeros))(
+  '$bits bits: what is no number stays in its row, nothing stays nothing',
+  (kind) =>
+    scope(() => {
+      const x = normal(4, 128);
+      x.slice(0, 1, 2).slice(1, 40, 41).fill_(Number.NaN);
+      x.slice(0, 2, 3).fill_(0);
+      x.slice(0, 3, 4).slice(1, 3, 4).fill_(Number.POSITIVE_INFINITY);
+      const y = quantisedProduct(x, [quantise(normal(3, 128), kind)]).toArray<number[][]>();
+      const whole = y.map((row) => row.every((value) => Number.isFinite(value)));
+      expect(whole).toEqual([true, false, true, false]);
+      expect(y[2]).toEqual([0, 0, 0]);
+    }),
+);
 
 test('nothing is left over, and kinds that do not exist are refused', () => {
   const before = liveTensors();

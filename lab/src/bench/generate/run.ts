@@ -12,6 +12,8 @@ import { type BenchModel, LOOPS, modelConfig } from '../cases.js';
 import { findPeer } from '../peer.js';
 import { median } from '../statistics.js';
 import { callersStretch, type DecodingShape, decoderStretch, type Stretch } from './decoding.js';
+import { benchOuro, type OuroResult, ouroTable } from './ouro/run.js';
+import { OURO } from './ouro/shape.js';
 import { type PeerRound, peerRound } from './peer-decoding.js';
 import { type Row, summarize, tokensPerSecond } from './summary.js';
 import { benchTrained, TRAINED, trainedTable } from './trained.js';
@@ -32,10 +34,12 @@ export interface GenerateBenchOptions {
   device: string;
   peer: boolean;
   python?: string | undefined;
+  /** Also at Ouro's size. */
+  ouro?: { batches: readonly number[]; folder?: string | undefined; prompt: number } | undefined;
 }
 
 /** The benchmark of one model. */
-interface Settings extends Omit<GenerateBenchOptions, 'models' | 'trained' | 'python'> {
+interface Settings extends Omit<GenerateBenchOptions, 'models' | 'trained' | 'python' | 'ouro'> {
   model: BenchModel;
   tokens: number;
   reps: number;
@@ -66,7 +70,7 @@ export interface ModelResult {
 
 /** @returns what the JSON holds, too */
 export async function benchGenerate(options: GenerateBenchOptions): Promise<object> {
-  const { models, trained = TRAINED, python, ...common } = options;
+  const { models, trained = TRAINED, python, ouro, ...common } = options;
   const peer = options.peer && options.device === 'cpu';
   setThreads(options.threads);
   const libtorch = engineBuild().libtorch.version;
@@ -86,12 +90,34 @@ export async function benchGenerate(options: GenerateBenchOptions): Promise<obje
     say,
   );
   if (trainedRows.length > 0) print(`${trainedTable(trainedRows)}\n`);
+  const atSize = ouro === undefined ? null : await benchAtSize(ouro, options);
   const machine = { cpu: cpus()[0]?.model ?? null, cores: availableParallelism() };
   const software = { libtorch, pytorch: found?.version ?? null, node: process.versions.node };
   const settings = { loops: LOOPS, batches, thresholds, prompt, temperature, threads, device };
-  const json = { bench: 'generate', machine, software, settings, results, trained: trainedRows };
+  const json = { bench: 'generate', machine, software, settings, results, trained: trainedRows, ouro: atSize };
   print(JSON.stringify(json));
   return json;
+}
+
+async function benchAtSize(
+  { batches, folder, prompt }: NonNullable<GenerateBenchOptions['ouro']>,
+  { python, peer, tokens = 9, reps = 3, threads }: GenerateBenchOptions,
+): Promise<OuroResult> {
+  const place = folder ?? mkdtempSync(join(tmpdir(), 'looprpt-bench-'));
+  const peers = {
+    python: peer ? (python ?? process.env.LOOPRPT_PEER_PYTHON ?? 'python3') : null,
+    llama: peer ? (process.env.LOOPRPT_PEER_LLAMA ?? null) : null,
+  };
+  try {
+    const result = await benchOuro(
+      { model: OURO, folder: place, ...peers, batches, prompt, tokens, reps, threads },
+      say,
+    );
+    print(`${OURO.name}\n\n${ouroTable(result)}\n`);
+    return result;
+  } finally {
+    if (folder === undefined) rmSync(place, { recursive: true });
+  }
 }
 
 async function benchModel(settings: Settings, python: string | null): Promise<Row[]> {

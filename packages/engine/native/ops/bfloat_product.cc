@@ -14,6 +14,8 @@ namespace {
 using at::Tensor;
 
 struct BfloatSource {
+  using Arithmetic = rows::Pairs;
+  static constexpr bool kHasScales = false;
   const uint16_t* weights;
   int64_t in;
   rows::WeightRows at(int64_t row, int64_t, int64_t from, int64_t, rows::Scratch&) const {
@@ -21,9 +23,9 @@ struct BfloatSource {
   }
   bool streams() const { return true; }
   template <int N>
-  void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<rows::Input>& x,
+  void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<Arithmetic::Input>& x,
               rows::Vec (&sums)[N]) const {
-    rows::addRow(weights + row * in + from, x, inputs, sums);
+    rows::addRow<Arithmetic>(weights + row * in + from, x, inputs, sums);
   }
 };
 
@@ -42,7 +44,7 @@ Tensor bfloatProduct(const Tensor& x, at::TensorList pieces) {
   }
   Tensor y = at::empty({N, out}, x.options());
   if (y.numel() == 0) return y;
-  const rows::Inputs inputs(x.data_ptr<float>(), N, in);
+  const rows::Inputs<rows::Pairs> inputs(x.data_ptr<float>(), N, in);
   float* to = y.data_ptr<float>();
   for (const Tensor& piece : pieces) {
     const BfloatSource source{static_cast<const uint16_t*>(piece.data_ptr()), in};

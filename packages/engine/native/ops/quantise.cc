@@ -56,7 +56,10 @@ Quantised viewOf(const Tensor& codes, const Tensor& scales, const Tensor* zeros,
           scales.scalar_type() == at::kBFloat16};
 }
 
+template <class A, int kBits>
 struct QuantisedSource {
+  using Arithmetic = A;
+  static constexpr bool kHasScales = true;
   Quantised q;
   rows::WeightRows at(int64_t row, int64_t count, int64_t from, int64_t inputs, rows::Scratch& scratch) const {
     const int64_t padded = (inputs + kNibbleBlock - 1) / kNibbleBlock * kNibbleBlock;
@@ -67,17 +70,28 @@ struct QuantisedSource {
       q.decode(row + r, from, inputs, padded, scratch.weights.data() + r * padded);
       q.scalesTo(row + r, first, groups, scratch.scales.data() + r * groups);
     }
-    return {{scratch.weights.data(), padded}, {scratch.scales.data(), groups}, static_cast<int>(q.group / rows::kStep)};
+    return {{scratch.weights.data(), padded}, {scratch.scales.data(), groups}, q.group};
   }
   bool streams() const { return q.streams(); }
   template <int N>
-  void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<rows::Input>& x,
+  void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<typename A::Input>& x,
               rows::Vec (&sums)[N]) const {
-#if LOOPRPT_HAS_BFLOAT_DOT
-    q.addRow(row, from, inputs, x, sums);
+#if LOOPRPT_HAS_WORD_DOT
+    addCodesOf<A, kBits>(q, row, from, inputs, x, sums);
 #endif
   }
 };
+
+template <class A, int kBits>
+void multiply(const std::vector<Quantised>& pieces, at::TensorList codes, const Tensor& x, Tensor& y) {
+  const int64_t N = x.size(0), in = x.size(1), out = y.size(1);
+  const rows::Inputs<A> inputs(x.data_ptr<float>(), N, in);
+  float* to = y.data_ptr<float>();
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    rows::product(QuantisedSource<A, kBits>{pieces[i]}, codes[i].size(0), inputs, N, in, {to, out});
+    to += codes[i].size(0);
+  }
+}
 
 Tensor quantisedProduct(const Tensor& x, at::TensorList codes, at::TensorList scales, at::TensorList zeros,
                         int64_t bits, int64_t group) {
@@ -95,12 +109,10 @@ Tensor quantisedProduct(const Tensor& x, at::TensorList codes, at::TensorList sc
   }
   Tensor y = at::empty({N, out}, x.options());
   if (y.numel() == 0) return y;
-  const rows::Inputs inputs(x.data_ptr<float>(), N, in);
-  float* to = y.data_ptr<float>();
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    rows::product(QuantisedSource{pieces[i]}, codes[i].size(0), inputs, N, in, {to, out});
-    to += codes[i].size(0);
-  }
+  if (bits == 8)
+    multiply<rows::Words, 8>(pieces, codes, x, y);
+  else
+    multiply<rows::Pairs, 4>(pieces, codes, x, y);
   return y;
 }
 
@@ -225,7 +237,7 @@ Tensor dequantise(const Tensor& codes, const Tensor& scales, const Tensor& zeros
     std::vector<uint16_t> row(padded);
     for (int64_t r = begin; r < end; ++r) {
       q.decode(r, 0, in, padded, row.data());
-      for (int64_t k = 0; k < in; ++k) to[r * in + k] = fromBfloat(row[k]) * q.scale(r, k / group);
+      for (int64_t k = 0; k < in; ++k) to[r * in + k] = q.number(row[k]) * q.scale(r, k / group);
     }
   });
   return weight;

@@ -29,7 +29,7 @@ void Quantised::scalesTo(int64_t row, int64_t first, int64_t count, float* to) c
   for (; g < count; ++g) to[g] = scale(row, first + g);
 }
 
-#if LOOPRPT_HAS_BFLOAT_DOT
+#if LOOPRPT_HAS_WORD_DOT
 
 NibbleTables::NibbleTables() {
   for (int zero = 0; zero < 16; ++zero)
@@ -46,7 +46,7 @@ const NibbleTables& nibbleTables() {
 namespace {
 
 void decodeNibbles(const uint8_t* block, const int* zeros, uint16_t* to) {
-#if LOOPRPT_HAS_BFLOAT_DOT
+#if LOOPRPT_HAS_WORD_DOT
   const NibbleTables& tables = nibbleTables();
   const __m512i words = _mm512_loadu_si512(block);
   const auto look = [&](__m512i index, int j) {
@@ -68,20 +68,15 @@ void decodeNibbles(const uint8_t* block, const int* zeros, uint16_t* to) {
 
 void decodeBytes(const uint8_t* codes, int64_t count, bool isSigned, int zero, uint16_t* to) {
   int64_t k = 0;
-#if LOOPRPT_HAS_BFLOAT_DOT
-  const __m512i zeros = _mm512_set1_epi32(zero);
-  const auto wide = [&](const uint8_t* from) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    const __m512i whole = isSigned ? _mm512_cvtepi8_epi32(bytes) : _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), zeros);
-    return _mm512_cvtepi32_ps(whole);
-  };
-  for (; k + 32 <= count; k += 32) {
-    const __m512bh both = _mm512_cvtne2ps_pbh(wide(codes + k + 16), wide(codes + k));
-    std::memcpy(to + k, &both, sizeof both);
-  }
+#if LOOPRPT_HAS_WORD_DOT
+  const __m512i zeros = _mm512_set1_epi16(static_cast<int16_t>(zero));
+  for (; k + 32 <= count; k += 32)
+    _mm512_storeu_si512(to + k, isSigned ? bytesToWords<true>(codes + k, zeros) : bytesToWords<false>(codes + k, zeros));
 #endif
-  for (; k < count; ++k)
-    to[k] = toBfloat(static_cast<float>(isSigned ? static_cast<int8_t>(codes[k]) : codes[k] - zero));
+  for (; k < count; ++k) {
+    const int number = isSigned ? static_cast<int8_t>(codes[k]) : codes[k] - zero;
+    to[k] = LOOPRPT_HAS_WORD_DOT ? static_cast<uint16_t>(number) : toBfloat(static_cast<float>(number));
+  }
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 //         (from the lowest) of the block's little-endian 16-bit word i. Unsigned; without zero points the zero is 8.
 //   scales [out, ceil(in / group)] in float16 or bfloat16; zeros the same in uint8, or none.
 //
-// weight = scale · (code − zero). code − zero is exact in bfloat16.
+// weight = scale · (code − zero). code − zero is exact in bfloat16. Codes of 4 bits are multiplied as Pairs, those of 8
+// bits as Words (row_arithmetic.h).
 #pragma once
 
 #include "row_product.h"
@@ -23,13 +24,14 @@ struct Quantised {
   float scale(int64_t row, int64_t g) const;
   // `count` scales of a row from group `first` on
   void scalesTo(int64_t row, int64_t first, int64_t count, float* to) const;
-  // code − zero of `count` inputs of a row from `from` on, a multiple of 128, as bfloat16; zeros up to `padded`.
+  // code − zero of `count` inputs of a row from `from` on, a multiple of 128, as operands; zeros up to `padded`.
   void decode(int64_t row, int64_t from, int64_t count, int64_t padded, uint16_t* to) const;
-  // Whether a row can be multiplied as it is read.
-  bool streams() const { return LOOPRPT_HAS_BFLOAT_DOT && in % 128 == 0; }
-  // sums[n] += x_n · row over `count` inputs from `from` on; quantised_stream.h has it
-  template <int N>
-  void addRow(int64_t row, int64_t from, int64_t count, const rows::Strip<rows::Input>& x, rows::Vec (&sums)[N]) const;
+  // The number of an operand.
+  float number(uint16_t operand) const {
+    return LOOPRPT_HAS_WORD_DOT && bits == 8 ? static_cast<float>(static_cast<int16_t>(operand)) : fromBfloat(operand);
+  }
+  // Whether a row can be multiplied as it is read (quantised_stream.h).
+  bool streams() const { return LOOPRPT_HAS_WORD_DOT && in % 128 == 0; }
 };
 
 // Inputs of a block of 4-bit codes.

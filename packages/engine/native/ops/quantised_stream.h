@@ -1,16 +1,17 @@
-// A row of whole numbers by few rows x as it is read: codes become bfloat16 in registers (AVX512-BF16).
+// A row of whole numbers by few rows x as it is read: codes become operands in registers (AVX512-BF16 and VNNI).
 //
-// Chunks of 128 inputs, which are four vectors of bfloat16 and one to four groups. The additions are those of a tile
+// Chunks of 128 inputs, which are four vectors of operands and one to four groups. The additions are those of a tile
 // (row_tile.h): a group's products in one chain, then its scale.
 #pragma once
 
 #include "quantised.h"
 
-#if LOOPRPT_HAS_BFLOAT_DOT
+#if LOOPRPT_HAS_WORD_DOT
 
 namespace looprpt {
 
-constexpr int kChunkSteps = kNibbleBlock / rows::kStep;
+constexpr int kStepCodes = 32;
+constexpr int kChunkSteps = kNibbleBlock / kStepCodes;
 
 // bfloat16 of i − zero for i = 0..15, twice: the fifth bit of an index is of no account.
 struct NibbleTables {
@@ -21,13 +22,10 @@ const NibbleTables& nibbleTables();
 
 // code − zero of 32 codes of a byte each
 template <bool kSigned>
-inline __m512i bytesToBfloat(const uint8_t* from, __m512i zero) {
-  const auto half = [&](const uint8_t* at) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    if constexpr (kSigned) return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), zero));
-  };
-  return (__m512i)_mm512_cvtne2ps_pbh(half(from + 16), half(from));
+inline __m512i bytesToWords(const uint8_t* from, __m512i zero) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  if constexpr (kSigned) return _mm512_cvtepi8_epi16(bytes);
+  return _mm512_sub_epi16(_mm512_cvtepu8_epi16(bytes), zero);
 }
 
 // The same for a chunk; `zeros` are of its groups of kSteps steps, or null.
@@ -37,7 +35,7 @@ inline void loadChunk(const uint8_t* codes, const uint8_t* zeros, __m512i (&w)[k
   if constexpr (kBits == 8) {
     __builtin_prefetch(codes + rows::kBytesAhead + 64);
     for (int s = 0; s < kChunkSteps; ++s)
-      w[s] = bytesToBfloat<!kZeros>(codes + s * rows::kStep, _mm512_set1_epi32(kZeros ? zeros[s / kSteps] : 0));
+      w[s] = bytesToWords<!kZeros>(codes + s * kStepCodes, _mm512_set1_epi16(kZeros ? zeros[s / kSteps] : 0));
   } else {
     const NibbleTables& tables = nibbleTables();
     const __m512i words = _mm512_loadu_si512(codes);
@@ -51,49 +49,51 @@ inline void loadChunk(const uint8_t* codes, const uint8_t* zeros, __m512i (&w)[k
   }
 }
 
-// sums[n] += x_n · row, `count` inputs, a multiple of 128; codes, scales and zeros are those of the first input.
-template <int kBits, int kSteps, bool kZeros, int N>
-void addCodes(const uint8_t* codes, const float* scales, const uint8_t* zeros, const rows::Strip<rows::Input>& x,
+// sums[n] += x_n · row, `count` inputs, a multiple of 128; codes, scales and zeros are those of the first input, whose
+// group is the first of a block.
+template <class A, int kBits, int kSteps, bool kZeros, int N>
+void addCodes(const uint8_t* codes, const float* scales, const uint8_t* zeros, const rows::Strip<typename A::Input>& x,
               int64_t count, rows::Vec (&sums)[N]) {
   constexpr int kGroups = kChunkSteps / kSteps;
-  for (int64_t k = 0; k < count; k += kNibbleBlock) {
+  rows::Vec chains[rows::kChains][N] = {};
+  // Two chunks, so that a group's chain is known where there is one group in each.
+  const auto chunk = [&](int64_t k, auto odd) {
     __m512i w[kChunkSteps];
     loadChunk<kBits, kSteps, kZeros>(codes, zeros, w);
     for (int g = 0; g < kGroups; ++g)
-      for (int n = 0; n < N; ++n) {
-        const rows::Input* in = x.row(n) + k + g * kSteps * rows::kStep;
-        rows::Vec sum{};
-        for (int s = 0; s < kSteps; ++s)
-          sum = rows::dot(sum, w[g * kSteps + s], rows::loadInputs(in + s * rows::kStep));
-        sums[n] += sum * scales[g];
-      }
+      for (int n = 0; n < N; ++n)
+        rows::addGroup<A, kSteps>(w + g * kSteps, x.row(n) + k + g * kSteps * kStepCodes, scales[g],
+                                  chains[(odd.value * kGroups + g) % rows::kChains][n]);
     codes += kNibbleBlock * kBits / 8;
     scales += kGroups;
     if constexpr (kZeros) zeros += kGroups;
+  };
+  int64_t k = 0;
+  for (; k + 2 * kNibbleBlock <= count; k += 2 * kNibbleBlock) {
+    chunk(k, std::integral_constant<int, 0>{});
+    chunk(k + kNibbleBlock, std::integral_constant<int, 1>{});
   }
+  if (k < count) chunk(k, std::integral_constant<int, 0>{});
+  for (int n = 0; n < N; ++n) sums[n] += chains[0][n] + chains[1][n];
 }
 
-template <int N>
-void Quantised::addRow(int64_t row, int64_t from, int64_t count, const rows::Strip<rows::Input>& x,
-                       rows::Vec (&sums)[N]) const {
-  float ofGroups[rows::kBlock / 32];
-  const int64_t first = from / group;
-  scalesTo(row, first, count / group, ofGroups);
-  const uint8_t* code = codes + row * rowBytes + from * bits / 8;
-  const uint8_t* zero = zeros ? zeros + row * groups + first : nullptr;
-  const auto add = [&](auto b, auto steps) {
-    if (zero)
-      addCodes<b.value, steps.value, true>(code, ofGroups, zero, x, count, sums);
+template <class A, int kBits, int N>
+void addCodesOf(const Quantised& q, int64_t row, int64_t from, int64_t count, const rows::Strip<typename A::Input>& x,
+                rows::Vec (&sums)[N]) {
+  float scales[rows::kBlock / 32];
+  const int64_t first = from / q.group;
+  q.scalesTo(row, first, count / q.group, scales);
+  const uint8_t* codes = q.codes + row * q.rowBytes + from * kBits / 8;
+  const uint8_t* zeros = q.zeros ? q.zeros + row * q.groups + first : nullptr;
+  const auto add = [&](auto steps) {
+    if (zeros)
+      addCodes<A, kBits, steps.value, true>(codes, scales, zeros, x, count, sums);
     else
-      addCodes<b.value, steps.value, false>(code, ofGroups, zero, x, count, sums);
+      addCodes<A, kBits, steps.value, false>(codes, scales, zeros, x, count, sums);
   };
-  const auto withSteps = [&](auto b) {
-    if (group == 32) return add(b, std::integral_constant<int, 1>{});
-    if (group == 64) return add(b, std::integral_constant<int, 2>{});
-    return add(b, std::integral_constant<int, 4>{});
-  };
-  if (bits == 8) return withSteps(std::integral_constant<int, 8>{});
-  return withSteps(std::integral_constant<int, 4>{});
+  if (q.group == 32) return add(std::integral_constant<int, 1>{});
+  if (q.group == 64) return add(std::integral_constant<int, 2>{});
+  return add(std::integral_constant<int, 4>{});
 }
 
 }  // namespace looprpt

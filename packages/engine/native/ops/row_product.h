@@ -1,9 +1,9 @@
-// x·Wᵀ over a source of bfloat16 rows: which thread does which rows of W, in blocks that stay in the caches.
+// x·Wᵀ over a source of rows: which thread does which rows of W, in blocks that stay in the caches.
 //
-// A source says where the rows of W are, or writes them to scratch memory: `Rows at(row, count, from, inputs, scratch)`
-// gives bfloat16 rows, with scales by group where it has any. Where it `streams()`, `addRow(row, from, inputs, x, sums)`
-// adds the products of one of its rows with few rows of x as it reads it. Threads take the next block of rows when they are done
-// with one, so that a core that is taken by somebody else does not hold the others up.
+// A source names its `Arithmetic` and says where the rows of W are, or writes them to scratch memory: `at(row, count,
+// from, inputs, scratch)` gives operands, with scales by group where it has any. Where it `streams()`, `addRow(row, from,
+// inputs, x, sums)` adds the products of one of its rows with few rows of x as it reads it. Threads take the next block
+// of rows when they are done with one, so that a core that is taken by somebody else does not hold the others up.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,8 +22,8 @@ namespace rows {
 // Rows of W for `inputs` inputs from some input on.
 struct WeightRows {
   Strip<uint16_t> weights;
-  Strip<float> scales;  // by group; of no use where steps is 0
-  int steps;            // of a group, 0: no scales
+  Strip<float> scales;  // by group, where the source has scales
+  int64_t group;        // inputs of one
 };
 
 struct Scratch {
@@ -33,20 +33,26 @@ struct Scratch {
 };
 
 // x [N, in] as the inner loop reads it, rows padded with zeros to whole steps and groups.
+template <class A>
 class Inputs {
  public:
+  using Input = typename A::Input;
+
   Inputs(const float* x, int64_t count, int64_t in)
-      : stride_((in + kPadding - 1) / kPadding * kPadding), data_(count * stride_) {
+      : stride_((in + kPadding - 1) / kPadding * kPadding), data_(count * stride_), scales_(count) {
     at::parallel_for(0, count, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, in)), [&](int64_t b, int64_t e) {
-      for (int64_t n = b; n < e; ++n) toInputs(x + n * in, in, data_.data() + n * stride_);
+      for (int64_t n = b; n < e; ++n) scales_[n] = A::toInputs(x + n * in, in, data_.data() + n * stride_);
     });
   }
   Strip<Input> from(int64_t row, int64_t input) const { return {data_.data() + row * stride_ + input, stride_}; }
+  // What a row of the result is still to be multiplied by.
+  float scale(int64_t row) const { return scales_[row]; }
 
  private:
   static constexpr int64_t kPadding = 128;
   int64_t stride_;
   std::vector<Input> data_;
+  std::vector<float> scales_;
 };
 
 struct Result {
@@ -54,64 +60,66 @@ struct Result {
   int64_t stride;
 };
 
-template <int M, int N>
-void runTile(const WeightRows& w, const Strip<Input>& x, int64_t inputs, float* y, int64_t stride, bool first) {
-  Tile<M, N> tile;
-  const int64_t group = static_cast<int64_t>(w.steps) * kStep;
-  constexpr int k32 = 32 / kStep;
-  if (w.steps == 0)
+template <class A, bool kHasScales, int M, int N>
+void runTile(const WeightRows& w, const Strip<typename A::Input>& x, int64_t inputs, float* y, int64_t stride,
+             bool first) {
+  Tile<A, M, N> tile;
+  if constexpr (kHasScales) {
+    const int64_t groups = (inputs + w.group - 1) / w.group;
+    if (w.group == 32)
+      tile.template addScaled<32 / A::kStep>(w.weights, w.scales, x, groups);
+    else if (w.group == 64)
+      tile.template addScaled<64 / A::kStep>(w.weights, w.scales, x, groups);
+    else
+      tile.template addScaled<128 / A::kStep>(w.weights, w.scales, x, groups);
+  } else {
     tile.add(w.weights, x, inputs);
-  else if (w.steps == k32)
-    tile.template addScaled<k32>(w.weights, w.scales, x, (inputs + group - 1) / group);
-  else if (w.steps == 2 * k32)
-    tile.template addScaled<2 * k32>(w.weights, w.scales, x, (inputs + group - 1) / group);
-  else
-    tile.template addScaled<4 * k32>(w.weights, w.scales, x, (inputs + group - 1) / group);
+  }
   tile.finish(y, stride, first);
 }
 
-template <int M>
-void runColumns(const WeightRows& w, const Strip<Input>& x, int64_t count, int64_t inputs, float* y, int64_t stride,
-                bool first) {
+template <class A, bool kHasScales, int M>
+void runColumns(const WeightRows& w, const Strip<typename A::Input>& x, int64_t count, int64_t inputs, float* y,
+                int64_t stride, bool first) {
   switch (count) {
     case 1:
-      return runTile<M, 1>(w, x, inputs, y, stride, first);
+      return runTile<A, kHasScales, M, 1>(w, x, inputs, y, stride, first);
     case 2:
-      return runTile<M, 2>(w, x, inputs, y, stride, first);
+      return runTile<A, kHasScales, M, 2>(w, x, inputs, y, stride, first);
     case 3:
-      return runTile<M, 3>(w, x, inputs, y, stride, first);
+      return runTile<A, kHasScales, M, 3>(w, x, inputs, y, stride, first);
     default:
-      return runTile<M, kInputs>(w, x, inputs, y, stride, first);
+      return runTile<A, kHasScales, M, kInputs>(w, x, inputs, y, stride, first);
   }
 }
 
 // Rows row..row + count of W by all rows of x.
-template <class Source>
-void runBlock(const Source& source, int64_t row, int64_t count, const Inputs& x, int64_t N, int64_t in, Result to,
+template <class Source, class A = typename Source::Arithmetic>
+void runBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>& x, int64_t N, int64_t in, Result to,
               Scratch& scratch) {
+  constexpr int M = Source::kHasScales ? kScaledWeights : kWeights;
   for (int64_t from = 0; from < in; from += kBlock) {
     const int64_t inputs = std::min(kBlock, in - from);
     const WeightRows rows = source.at(row, count, from, inputs, scratch);
     for (int64_t n = 0; n < N; n += kInputs) {
-      const Strip<Input> strip = x.from(n, from);
+      const auto strip = x.from(n, from);
       const int64_t columns = std::min<int64_t>(kInputs, N - n);
       int64_t m = 0;
       const auto at = [&](int64_t r) {
         return WeightRows{
-            {rows.weights.row(r), rows.weights.stride}, {rows.scales.row(r), rows.scales.stride}, rows.steps};
+            {rows.weights.row(r), rows.weights.stride}, {rows.scales.row(r), rows.scales.stride}, rows.group};
       };
-      for (; m + kWeights <= count; m += kWeights)
-        runColumns<kWeights>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride,
-                                       from == 0);
+      for (; m + M <= count; m += M)
+        runColumns<A, Source::kHasScales, M>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
       for (; m < count; ++m)
-        runColumns<1>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
+        runColumns<A, Source::kHasScales, 1>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
     }
   }
 }
 
-template <int N, class Source>
-void streamBlock(const Source& source, int64_t row, int64_t count, const Inputs& x, int64_t rows, int64_t in, Result to,
-                 Scratch& scratch) {
+template <int N, class Source, class A = typename Source::Arithmetic>
+void streamBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>& x, int64_t rows, int64_t in,
+                 Result to, Scratch& scratch) {
   if constexpr (N > 1)
     if (rows < N) return streamBlock<N - 1>(source, row, count, x, rows, in, to, scratch);
   streamRows<N>(source, row, count, x.from(0, 0), in, to.y + row, to.stride, scratch.sums);
@@ -121,8 +129,8 @@ constexpr int64_t kTaskRows = 64;
 constexpr int64_t kProductsPerTask = 1 << 16;
 
 // to[n][0..out) = x[n]·Wᵀ
-template <class Source>
-void product(const Source& source, int64_t out, const Inputs& x, int64_t N, int64_t in, Result to) {
+template <class Source, class A = typename Source::Arithmetic>
+void product(const Source& source, int64_t out, const Inputs<A>& x, int64_t N, int64_t in, Result to) {
   const int64_t tasks = (out + kTaskRows - 1) / kTaskRows;
   const bool streams = N <= kStreamed && source.streams();
   // Few rows of x read each row of W once: what is decoded must not leave the first cache before it is used.
@@ -132,12 +140,14 @@ void product(const Source& source, int64_t out, const Inputs& x, int64_t N, int6
     static thread_local Scratch scratch;
     for (int64_t task = next++; task < tasks; task = next++) {
       const int64_t from = task * kTaskRows, end = std::min(out, from + kTaskRows);
-      if (streams) {
+      if (streams)
         streamBlock<kStreamed>(source, from, end - from, x, N, in, to, scratch);
-        continue;
-      }
-      for (int64_t row = from; row < end; row += block)
-        runBlock(source, row, std::min(block, end - row), x, N, in, to, scratch);
+      else
+        for (int64_t row = from; row < end; row += block)
+          runBlock(source, row, std::min(block, end - row), x, N, in, to, scratch);
+      for (int64_t n = 0; n < N; ++n)
+        if (x.scale(n) != 1)
+          for (int64_t row = from; row < end; ++row) to.y[n * to.stride + row] *= x.scale(n);
     }
   };
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), 1 + N * in * out / kProductsPerTask);

@@ -5,6 +5,7 @@
 // a tile's (row_tile.h), so the bits are.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "row_tile.h"
@@ -19,24 +20,24 @@ constexpr int kStreamed = 8;
 constexpr int kStreamed = 4;
 #endif
 // Bytes that are asked for before they are needed.
-constexpr int64_t kBytesAhead = 1024;
+constexpr int64_t kBytesAhead = 2048;
 
 // sums[n] += x_n · weights over `count` inputs; those of x are padded with zeros to a whole step.
-template <int N>
-void addRow(const uint16_t* weights, const Strip<Input>& x, int64_t count, Vec (&sums)[N]) {
-  const auto step = [&](Pairs w, int64_t k) {
-    for (int n = 0; n < N; ++n) sums[n] = dot(sums[n], w, loadInputs(x.row(n) + k));
+template <class A, int N>
+void addRow(const uint16_t* weights, const Strip<typename A::Input>& x, int64_t count, Vec (&sums)[N]) {
+  const auto step = [&](typename A::Operand w, int64_t k) {
+    for (int n = 0; n < N; ++n) sums[n] = A::dot(sums[n], w, A::loadInputs(x.row(n) + k));
   };
   int64_t k = 0;
-  for (; k + kStep <= count; k += kStep) {
+  for (; k + A::kStep <= count; k += A::kStep) {
     __builtin_prefetch(weights + k + kBytesAhead / static_cast<int64_t>(sizeof(uint16_t)));
-    step(loadWeights(weights + k), k);
+    step(A::loadWeights(weights + k), k);
   }
-  if (k < count) step(loadWeights(weights + k, count - k), k);
+  if (k < count) step(A::loadWeights(weights + k, count - k), k);
 }
 
 // y[n][0..count) = x_n · rows row..row + count of the source, n < N.
-template <int N, class Source>
+template <int N, class Source, typename Input>
 void streamRows(const Source& source, int64_t row, int64_t count, const Strip<Input>& x, int64_t in, float* y,
                 int64_t stride, std::vector<Vec>& sums) {
   // Rows whose lanes are added up together.
