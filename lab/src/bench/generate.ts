@@ -36,6 +36,7 @@ const {
   ouro,
   ouroFolder,
   ouroPrompt,
+  ouroTokens,
   ...options
 } = new Command('bench:generate')
   .description(
@@ -59,6 +60,7 @@ const {
     numbers(1),
   )
   .option('--ouro-folder <path>', 'where its models are written and stay (default: a temporary folder)')
+  .option('--ouro-tokens <n>', 'of each of its sequences', integer(3), 9)
   .option('--ouro-prompt <n>', 'tokens of its timed prompt; 0: none', integer(0), 300)
   .option('--no-peer', 'leave the PyTorch peer out')
   .option('--python <path>', 'the Python for the peer (default: one that has PyTorch)')
@@ -75,7 +77,8 @@ try {
     ...options,
     models: MODELS.filter(({ name }) => names.includes(name)),
     trained: trained?.join() === 'none' ? [] : trained,
-    ouro: ouro === undefined ? undefined : { batches: ouro, folder: ouroFolder, prompt: ouroPrompt },
+    ouro:
+      ouro === undefined ? undefined : { batches: ouro, folder: ouroFolder, prompt: ouroPrompt, tokens: ouroTokens },
   });
   if (out !== undefined) writeWholeFile(out, `${JSON.stringify(result)}\n`);
 } catch (error) {

@@ -19,6 +19,8 @@ export interface DecodingShape {
 /** What was made in the stretch. */
 export interface Stretch {
   seconds: number;
+  /** Of the processor, all threads. */
+  cpuSeconds: number;
   tokens: number;
   meanLoops: number;
   /** Mean over the tokens of the keys in their reach, themselves included. */
@@ -56,7 +58,7 @@ export function decoderStretch(core: DecoderCore, model: LoopLM, shape: DecoderS
   while (made().some((tokens) => tokens === 0)) core.pass();
   assert(Math.max(...made()) < shape.tokens, 'the stretch is too short for all sequences to be under way');
   const sums = { tokens: 0, loops: 0, context: 0 };
-  const start = performance.now();
+  const elapsed = stopwatch();
   for (let fastest = Math.max(...made()); fastest < shape.tokens; )
     for (const [{ ids }, { token }] of core.pass()!.events) {
       sums.tokens++;
@@ -64,10 +66,10 @@ export function decoderStretch(core: DecoderCore, model: LoopLM, shape: DecoderS
       sums.context += ids.length - 1;
       fastest = Math.max(fastest, ids.length - shape.prompt);
     }
-  const seconds = (performance.now() - start) / 1000;
+  const took = elapsed();
   for (const sequence of sequences) core.cancel(sequence);
   const { tokens, loops, context } = sums;
-  return { seconds, tokens, meanLoops: loops / tokens, meanContext: context / tokens };
+  return { ...took, tokens, meanLoops: loops / tokens, meanContext: context / tokens };
 }
 
 /** As programs decode: an asynchronous caller for each text, all at once. The decoder must be at rest and is left so. */
@@ -79,14 +81,24 @@ export async function callersStretch(decoder: Decoder, model: LoopLM, shape: Dec
     decoder.submit({ ...request, prompt: ids, seed })[Symbol.asyncIterator](),
   );
   await Promise.all(texts.map((text) => text.next()));
-  const start = performance.now();
+  const elapsed = stopwatch();
   await Promise.all(
     texts.map(async (text) => {
       while (!(await text.next()).done);
     }),
   );
-  const seconds = (performance.now() - start) / 1000;
-  return { seconds, tokens: batch * (tokens - 1), meanLoops: loops, meanContext: prompt + tokens / 2 };
+  return { ...elapsed(), tokens: batch * (tokens - 1), meanLoops: loops, meanContext: prompt + tokens / 2 };
+}
+
+/** @returns what has passed since */
+function stopwatch(): () => Pick<Stretch, 'seconds' | 'cpuSeconds'> {
+  const before = process.cpuUsage();
+  const start = performance.now();
+  return () => {
+    const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(before);
+    return { seconds, cpuSeconds: (user + system) / 1e6 };
+  };
 }
 
 function samplingOf({ temperature }: DecodingShape): Sampling {

@@ -35,7 +35,7 @@ export interface GenerateBenchOptions {
   peer: boolean;
   python?: string | undefined;
   /** Also at Ouro's size. */
-  ouro?: { batches: readonly number[]; folder?: string | undefined; prompt: number } | undefined;
+  ouro?: { batches: readonly number[]; folder?: string | undefined; prompt: number; tokens: number } | undefined;
 }
 
 /** The benchmark of one model. */
@@ -100,8 +100,8 @@ export async function benchGenerate(options: GenerateBenchOptions): Promise<obje
 }
 
 async function benchAtSize(
-  { batches, folder, prompt }: NonNullable<GenerateBenchOptions['ouro']>,
-  { python, peer, tokens = 9, reps = 3, threads }: GenerateBenchOptions,
+  { batches, folder, prompt, tokens }: NonNullable<GenerateBenchOptions['ouro']>,
+  { python, peer, reps = 3, threads }: GenerateBenchOptions,
 ): Promise<OuroResult> {
   const place = folder ?? mkdtempSync(join(tmpdir(), 'looprpt-bench-'));
   const peers = {

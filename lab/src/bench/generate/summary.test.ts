@@ -13,6 +13,7 @@ describe('the summary of rounds', () => {
     const F0 = 2 * 8 * 16;
     const stretch = (seconds: number, meanLoops: number): Stretch => ({
       seconds,
+      cpuSeconds: seconds,
       tokens: 100,
       meanLoops,
       meanContext: context,

@@ -90,7 +90,7 @@ export class DecoderCore implements Disposable {
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
     this.#exits = new Exits(model, this.#step, cache);
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
-    this.#speculation = new Speculation(config.loops);
+    this.#speculation = new Speculation(config.loops, clockOf(device));
     this.#kept = new KeptStates({ hidden: config.hiddenSize, dtype, device });
   }
 
@@ -145,11 +145,10 @@ export class DecoderCore implements Disposable {
 
   /** Runs one pass. @returns every token that it completed; null when there was nothing to run */
   pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
-    const started = this.#clock();
     const { rows, kept } = this.#scheduler.plan();
     if (rows.length === 0) return null;
     if (kept.length > 0) this.#keep(kept);
-    const speculates = beginDrafts(rows, this.#speculation);
+    const counts = beginDrafts(rows, this.#speculation);
     const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
     this.#stateNE?.dispose();
     this.#stateNE = stateNE;
@@ -160,8 +159,7 @@ export class DecoderCore implements Disposable {
     for (const sequence of this.#scheduler.settle(rows, outcomes)) this.#promptRead(sequence);
     const events = tokens.map(([sequence, choice]): [Sequence, TokenEvent] => [sequence, sequence.take(choice)]);
     for (const [sequence] of events) if (sequence.finish !== null) this.#end(sequence);
-    if (speculates && !rows.some(({ isPrompt }) => isPrompt))
-      this.#speculation.end(this.#clock() - started, events.length);
+    if (counts) this.#speculation.end(events.length);
     return { rows: rows.length, events };
   }
 
@@ -171,13 +169,6 @@ export class DecoderCore implements Disposable {
     this.#step[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
     this.#view?.dispose();
-  }
-
-  /** Milliseconds: of work on the CPU, which nobody else's work lengthens; elsewhere of time. */
-  #clock(): number {
-    if (this.#model.device !== 'cpu') return performance.now();
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
   }
 
   #admit(sequence: Sequence): boolean {
@@ -219,6 +210,8 @@ export class DecoderCore implements Disposable {
     this.#places.delete(sequence);
     sequence.slots?.release();
     sequence.slots = null;
+    // What the process does meanwhile is nobody's cost.
+    if (this.running === 0) this.#speculation.pause();
   }
 
   /** @throws UserError where the text of all loops cannot be had by speculation */
@@ -309,6 +302,15 @@ export class DecoderCore implements Disposable {
     const tokens = readTokens(wanted, this.#exits.logits(stateNE, read));
     for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
   }
+}
+
+/** Milliseconds: of work on the CPU, which nobody else's work lengthens; elsewhere of time. */
+function clockOf(device: string): () => number {
+  if (device !== 'cpu') return () => performance.now();
+  return () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
 }
 
 /** bfloat16 on the CPU, for which there are products row by row. */

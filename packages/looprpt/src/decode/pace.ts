@@ -1,77 +1,125 @@
 /**
  * How sure an opinion must be for a token to be started on it, by trial: for every number of sequences that share a pass, what a
- * token costs at each of a few bounds, no drafts at all among them. The cheapest is kept, and its neighbours get a try now and then.
+ * token costs at each of a few bounds, as a multiple of what it costs without drafts. The cheapest is kept; no drafts and its
+ * neighbours get a try now and then.
  *
  * What a row costs beside what a pass costs decides, and that differs by model, machine and batch, in steps rather than in a line.
- * So it is not modelled: nothing is looked at but time and tokens.
+ * So it is not modelled: nothing is looked at but time and tokens. What tries have lost against no drafts stays below a share of all
+ * time: where drafts do not pay, they are tried ever more seldom.
  */
 
 /** Least probability of being right, the boldest first; the last drafts nothing. */
 const BOUNDS = [0.3, 0.55, 0.75, 0.9, Number.POSITIVE_INFINITY];
-const FIRST = 1;
+const NONE = BOUNDS.length - 1;
+/** Tried only where the next bold one pays. */
+const BOLDEST = 0;
+/** In this order at first. */
+const ORDER = [NONE, 1, 2, 0, 3];
 /** Of a try, at least: passes, and milliseconds up to so many passes. Those at its beginning still belong to the one before. */
-const PASSES = 12;
-const MILLISECONDS = 15;
-const MOST_PASSES = 80;
+const PASSES = 16;
+const MILLISECONDS = 20;
+const MOST_PASSES = 128;
 const SETTLING = 4;
 /** Tries of each bound before one is chosen; the first finds the code cold and is forgotten. */
 const FIRST_TRIES = 2;
-/** How much cheaper than none drafts must be. */
-const GAIN = 0.95;
-/** Of so many tries of the cheapest one goes to a neighbour. */
+/** What drafts may cost beside none: less, and still less as long as few tries say so. */
+const mostCost = ({ tries }: Tried): number => 0.95 - 0.15 / Math.sqrt(tries);
+/** Tries after which a neighbour is tried again. */
 const AGAIN = 12;
-/** How much a try counts. */
+/** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near. */
+const CHECK = { near: 6, far: 24, isFar: 0.8 };
+/** How much a try counts at least. */
 const NEWS = 0.25;
+/** What tries may lose: a share of all time, and milliseconds before there has been much of it. */
+const LOSS = 0.01;
+const ALLOWANCE = 50;
 
 interface Tried {
-  /** Time of a token. */
+  /** Time of a token; with drafts as a multiple of what it last was without. */
   cost: number;
   tries: number;
+  /** The number of the last try. */
+  last: number;
 }
 
 interface Batch {
   bounds: Tried[];
   current: number;
   tries: number;
+  /** Milliseconds of all tries, and of those that were lost against no drafts, at least 0. */
+  time: number;
+  lost: number;
 }
 
 export class Pace {
+  readonly #clock: () => number;
   readonly #batches = new Map<number, Batch>();
   #size = 0;
   #passes = 0;
   #time = 0;
   #tokens = 0;
+  /** When the passes that are being counted began; null while none are. */
+  #since: number | null = null;
+
+  /** @param clock milliseconds; it is looked at a few times a try, because to look costs as much as a small model's layer */
+  constructor(clock: () => number) {
+    this.#clock = clock;
+  }
 
   /** A pass begins. @param sequences that decode in it @returns the least probability that a draft is started at in it */
   begin(sequences: number): number {
     const size = sizeOf(sequences);
     if (size !== this.#size) this.#restart();
     this.#size = size;
+    this.#since ??= this.#clock();
     return BOUNDS[this.#batch.current]!;
   }
 
-  /** What the pass that was begun took. @param time in milliseconds @param tokens that became certain in it */
-  record(time: number, tokens: number): void {
-    if (++this.#passes > SETTLING) {
-      this.#time += time;
-      this.#tokens += tokens;
+  /** The pass that was begun has ended. @param tokens that became certain in it */
+  end(tokens: number): void {
+    this.#passes++;
+    if (this.#passes === SETTLING) {
+      this.#since = this.#clock();
+      this.#time = 0;
     }
+    if (this.#passes <= SETTLING) return;
+    this.#tokens += tokens;
     const passes = this.#passes - SETTLING;
-    if (this.#tokens === 0 || passes < PASSES || (this.#time < MILLISECONDS && passes < MOST_PASSES)) return;
-    const batch = this.#batch;
-    const tried = batch.bounds[batch.current]!;
-    const cost = this.#time / this.#tokens;
-    tried.cost += (tried.tries < FIRST_TRIES ? 1 : NEWS) * (cost - tried.cost);
-    tried.tries++;
-    batch.tries++;
-    batch.current = nextOf(batch);
+    if (passes % PASSES !== 0) return;
+    this.#stop();
+    if (this.#tokens === 0 || (this.#time < MILLISECONDS && passes < MOST_PASSES)) return;
+    this.#learn();
     this.#restart();
+  }
+
+  /** What comes is not to be counted: a pass that reads prompts, or nothing to do. */
+  pause(): void {
+    if (this.#since !== null) this.#stop();
+  }
+
+  #stop(): void {
+    if (this.#since !== null) this.#time += this.#clock() - this.#since;
+    this.#since = null;
+  }
+
+  #learn(): void {
+    const batch = this.#batch;
+    const { bounds, current } = batch;
+    const none = bounds[NONE]!.cost;
+    const cost = this.#time / this.#tokens;
+    if (current === NONE) learn(bounds[NONE]!, cost, 2 * NEWS, ++batch.tries);
+    else learn(bounds[current]!, cost / none, NEWS, ++batch.tries);
+    batch.time += this.#time;
+    const tried = bounds[current]!;
+    // By what is known of the bound: one try says little. The first is cold, whatever it tries.
+    if (current !== NONE && tried.tries > 1) batch.lost = Math.max(0, batch.lost + this.#time * (1 - 1 / tried.cost));
+    batch.current = nextOf(batch);
   }
 
   get #batch(): Batch {
     let batch = this.#batches.get(this.#size);
     if (!batch) {
-      batch = { bounds: BOUNDS.map(() => ({ cost: 0, tries: 0 })), current: FIRST, tries: 0 };
+      batch = { bounds: BOUNDS.map(() => ({ cost: 0, tries: 0, last: 0 })), current: NONE, tries: 0, time: 0, lost: 0 };
       this.#batches.set(this.#size, batch);
     }
     return batch;
@@ -81,20 +129,32 @@ export class Pace {
     this.#passes = 0;
     this.#time = 0;
     this.#tokens = 0;
+    this.#since = null;
   }
 }
 
-function nextOf({ bounds, tries }: Batch): number {
-  const last = bounds.length - 1;
-  const leastTried = (some: readonly number[]): number =>
-    some.reduce((a, b) => (bounds[b]!.tries < bounds[a]!.tries ? b : a));
+function learn(tried: Tried, cost: number, news: number, now: number): void {
+  tried.cost += (tried.tries < FIRST_TRIES ? 1 : Math.max(news, 1 / tried.tries)) * (cost - tried.cost);
+  tried.tries++;
+  tried.last = now;
+}
+
+function nextOf({ bounds, tries, time, lost }: Batch): number {
+  const at = (b: number): Tried => bounds[b]!;
+  const mayLose = lost <= ALLOWANCE + LOSS * time;
+  const isKnown = (b: number): boolean => at(b).tries >= FIRST_TRIES;
   // Without drafts first: what all others are to beat.
-  if (bounds[last]!.tries === 0) return last;
-  if (bounds.some((tried) => tried.tries < FIRST_TRIES)) return leastTried([...bounds.keys()]);
-  const cheapest = bounds.reduce((least, { cost }, b) => (cost < bounds[least]!.cost ? b : least), 0);
-  const best = bounds[cheapest]!.cost < GAIN * bounds[last]!.cost ? cheapest : last;
-  if (tries % AGAIN !== 0) return best;
-  return leastTried([best - 1, best + 1, last].filter((b) => b >= 0 && b <= last && b !== best));
+  const untried = ORDER.find((b) => !isKnown(b) && (b !== BOLDEST || at(BOLDEST + 1).cost < 1));
+  if (untried !== undefined && (untried === NONE || mayLose)) return untried;
+  const drafting = ORDER.filter((b) => b !== NONE && isKnown(b));
+  if (drafting.length === 0) return NONE;
+  const cheapest = drafting.reduce((a, b) => (at(b).cost < at(a).cost ? b : a));
+  const { cost } = at(cheapest);
+  const best = cost < mostCost(at(cheapest)) ? cheapest : NONE;
+  const isDue = (b: number, after: number): boolean => tries - at(b).last >= after;
+  if (best !== NONE && isDue(NONE, cost < CHECK.isFar ? CHECK.far : CHECK.near)) return NONE;
+  const neighbour = [best - 1, best + 1].find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, AGAIN));
+  return neighbour !== undefined && mayLose ? neighbour : best;
 }
 
 /** Numbers of sequences that are alike. */

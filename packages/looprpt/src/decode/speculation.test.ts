@@ -202,7 +202,8 @@ describe('speculation over depth', () => {
 describe('how bold drafts are', () => {
   /** The bound after many passes, of which one costs fixed + rows and makes tokens as drafts at that bound do. */
   const bound = (sequences: number, fixed: number, wasted = 0.5): number => {
-    const pace = new Pace();
+    let time = 0;
+    const pace = new Pace(() => time);
     const kept: number[] = [];
     for (let n = 0; n < 4000; n++) {
       const least = pace.begin(sequences);
@@ -210,7 +211,8 @@ describe('how bold drafts are', () => {
       // Bold ones give more tokens a pass, and rows for nothing.
       const boldness = least > 1 ? 0 : 1.2 - least;
       const tokens = (sequences / 4) * (1 + 1.5 * boldness);
-      pace.record(fixed + 4 * tokens + sequences * wasted * boldness, tokens);
+      time += fixed + 4 * tokens + sequences * wasted * boldness;
+      pace.end(tokens);
     }
     return kept.sort((a, b) => a - b)[kept.length >> 1]!;
   };
@@ -221,11 +223,36 @@ describe('how bold drafts are', () => {
     expect(bound(1, 30)).toBeLessThan(bound(6, 0.1));
   });
 
+  it('loses no more than a hundredth where drafts do not pay, and does not count what is not decoding', () => {
+    let time = 0;
+    const pace = new Pace(() => time);
+    let [spent, plain] = [0, 0];
+    for (let n = 0; n < 20_000; n++) {
+      if (n % 50 === 0) {
+        pace.pause();
+        time += 1000;
+      }
+      const drafts = pace.begin(8) <= 1;
+      // Half as dear again with drafts, for no more tokens.
+      time += drafts ? 3 : 2;
+      spent += drafts ? 3 : 2;
+      plain += 2;
+      pace.end(2);
+    }
+    expect(spent).toBeGreaterThan(plain);
+    expect(spent).toBeLessThan(1.015 * plain);
+  });
+
   it('decides what is read off and what is started', () => {
-    const speculation = new Speculation(4);
+    let time = 0;
+    const speculation = new Speculation(4, () => time++);
     const opinion = (margin: number) => ({ loop: 1, id: 1, margin });
     for (let n = 0; n < 800; n++) speculation.acceptance.record(opinion((n % 80) / 10), n % 80 > 30);
-    speculation.begin(1);
+    for (let n = 0; n < 300; n++) {
+      speculation.begin(1, true);
+      speculation.end(1);
+    }
+    speculation.begin(1, true);
     expect([speculation.starts(opinion(0.3), {}), speculation.starts(opinion(5), {})]).toEqual([false, true]);
     expect([speculation.sifts(opinion(0.3)), speculation.sifts(opinion(7))]).toEqual([true, false]);
     expect(speculation.asks(1, {})).toBe(true);
@@ -237,7 +264,7 @@ describe('how bold drafts are', () => {
   });
 
   it('is what was asked for, where that is said', () => {
-    const made = new Speculation(4);
+    const made = new Speculation(4, () => 0);
     expect([made.asks(1, { draftLoops: 2 }), made.asks(2, { draftLoops: 2 })]).toEqual([false, true]);
     expect(made.starts({ loop: 2, id: 1, margin: 0 }, { draftLoops: 2 })).toBe(true);
   });

@@ -48,30 +48,39 @@ const SETTLED = 0.9;
 export class Speculation {
   readonly acceptance: Acceptance;
   readonly counts: DraftCounts = { drafted: 0, accepted: 0, passes: 0 };
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   #bound = 0;
   #asked = 0;
 
-  /** @param loops of the model */
-  constructor(loops: number) {
+  /** @param loops of the model @param clock milliseconds */
+  constructor(loops: number, clock: () => number) {
     this.acceptance = new Acceptance(loops);
+    this.#pace = new Pace(clock);
   }
 
-  /** A pass begins. @param sequences that decode in it */
-  begin(sequences: number): void {
-    this.#bound = this.#pace.begin(sequences);
+  /** A pass begins. @param sequences that decode in it @param counts it reads no prompts, and some of them speculate */
+  begin(sequences: number, counts: boolean): void {
+    if (counts) this.#bound = this.#pace.begin(sequences);
+    else this.#pace.pause();
   }
 
-  /** What the pass took, which read no prompts. @param tokens that became certain in it */
-  end(time: number, tokens: number): void {
-    this.#pace.record(time, tokens);
+  /** A pass that counts has ended. @param tokens that became certain in it */
+  end(tokens: number): void {
+    this.#pace.end(tokens);
+  }
+
+  /** There is nothing to do. */
+  pause(): void {
+    this.#pace.pause();
   }
 
   /** Whether to read off a token whose next one has not started. @param loop that it has run, not its last */
   asks(loop: number, { draftLoops }: Speculate): boolean {
     if (draftLoops !== undefined) return loop >= draftLoops;
+    // Nothing would be started, and the next try brings its own news.
+    if (this.#bound > 1) return false;
     const share = this.acceptance.mean(loop, (probability) => (probability >= this.#bound ? 1 : 0));
-    if (this.#bound <= 1 && (share === null || share >= READING_PAYS)) return true;
+    if (share === null || share >= READING_PAYS) return true;
     return ++this.#asked % CURIOSITY === 0;
   }
 

@@ -9,12 +9,20 @@ import type { Sequence } from './sequence.js';
 import type { Speculation } from './speculation.js';
 import type { Choice } from './token-choice.js';
 
-/** Tells drafts that a pass begins. @returns whether any sequence of it speculates */
+/** Tells drafts that a pass begins. @returns whether it counts for what they cost: some speculate, and no prompt is read */
 export function beginDrafts(rows: readonly PassRow<Sequence>[], speculation: Speculation): boolean {
-  const decoding = new Set(rows.filter(({ isPrompt }) => !isPrompt).map(({ job }) => job));
-  speculation.begin(decoding.size);
-  for (const { drafts } of decoding) drafts?.begin();
-  return [...decoding].some(({ drafts }) => drafts !== null);
+  const decoding = new Set<Sequence>();
+  let readsPrompts = false;
+  let speculates = false;
+  for (const { job, isPrompt } of rows) {
+    if (isPrompt) readsPrompts = true;
+    else decoding.add(job);
+    speculates ||= job.drafts !== null;
+  }
+  const counts = speculates && !readsPrompts;
+  speculation.begin(decoding.size, counts);
+  if (speculates) for (const { drafts } of decoding) drafts?.begin();
+  return counts;
 }
 
 /** Whether a row is read off after the pass. */

@@ -76,7 +76,7 @@ export function writeGguf(path: string, blocks: Blocks, { hidden: E, layers, hea
   });
   key('tokenizer.ggml.token_type', (to) => {
     to.u32(9).u32(5).u64(V);
-    for (let id = 0; id < V; id++) to.u32(id === 0 ? 2 : id < 3 ? 3 : 1);
+    for (let id = 0; id < V; id++) to.u32(kindOf(id));
   });
   number('tokenizer.ggml.bos_token_id', 1);
   number('tokenizer.ggml.eos_token_id', 2);
@@ -111,7 +111,19 @@ export function writeGguf(path: string, blocks: Blocks, { hidden: E, layers, hea
   }
 }
 
-const TOKENS = ['<unk>', '<s>', '</s>'];
+/** The first tokens: llama.cpp looks for those of the bytes. */
+const TOKENS = [
+  '<unk>',
+  '<s>',
+  '</s>',
+  ...Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
+];
+
+/** Unknown, control, byte or normal, as GGUF numbers them. */
+function kindOf(id: number): number {
+  if (id < 3) return id === 0 ? 2 : 3;
+  return id < TOKENS.length ? 6 : 1;
+}
 
 /** Some thousand blocks with like scales and codes without order. */
 function randomBlocks(blockBytes: number): Buffer {
