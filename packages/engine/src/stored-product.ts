@@ -1,8 +1,8 @@
 /**
  * Products with weights as a checkpoint stores them: bfloat16 rows, or whole numbers with a scale for each group of inputs.
  *
- * x is float32 on the CPU and is rounded to bfloat16 where a product begins; sums are float32. A row's result has the same bits
- * whatever other rows it is computed with. There are no gradients. Weights lie row by row along the input, so a mapped file is
+ * x is float32 on the CPU. Where a product begins it is rounded to bfloat16, or for codes of 8 bits to whole shares of its row's
+ * largest number, 32,767 of them. A row's result has the same bits whatever other rows it is computed with. There are no gradients. Weights lie row by row along the input, so a mapped file is
  * read where it lies.
  *
  * Shapes: N rows, I inputs, O outputs of all pieces together.

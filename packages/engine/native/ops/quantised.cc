@@ -71,7 +71,8 @@ void decodeBytes(const uint8_t* codes, int64_t count, bool isSigned, int zero, u
 #if LOOPRPT_HAS_WORD_DOT
   const __m512i zeros = _mm512_set1_epi16(static_cast<int16_t>(zero));
   for (; k + 32 <= count; k += 32)
-    _mm512_storeu_si512(to + k, isSigned ? bytesToWords<true>(codes + k, zeros) : bytesToWords<false>(codes + k, zeros));
+    _mm512_storeu_si512(to + k,
+                        isSigned ? bytesToWords<true>(codes + k, zeros) : bytesToWords<false>(codes + k, zeros));
 #endif
   for (; k < count; ++k) {
     const int number = isSigned ? static_cast<int8_t>(codes[k]) : codes[k] - zero;

@@ -48,9 +48,7 @@ struct Pairs {
     return _mm512_maskz_loadu_epi16(static_cast<__mmask32>((uint64_t{1} << count) - 1), from);
   }
   static Operand loadInputs(const Input* from) { return _mm512_loadu_si512(from); }
-  static Sum dot(Sum sum, Operand w, Operand x) {
-    return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)w, (__m512bh)x);
-  }
+  static Sum dot(Sum sum, Operand w, Operand x) { return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)w, (__m512bh)x); }
   static Vec wide(Sum sum) { return sum; }
   // @returns what the result is to be multiplied by
   static float toInputs(const float* from, int64_t count, Input* to) {

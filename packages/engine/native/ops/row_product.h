@@ -1,9 +1,9 @@
 // x·Wᵀ over a source of rows: which thread does which rows of W, in blocks that stay in the caches.
 //
 // A source names its `Arithmetic` and says where the rows of W are, or writes them to scratch memory: `at(row, count,
-// from, inputs, scratch)` gives operands, with scales by group where it has any. Where it `streams()`, `addRow(row, from,
-// inputs, x, sums)` adds the products of one of its rows with few rows of x as it reads it. Threads take the next block
-// of rows when they are done with one, so that a core that is taken by somebody else does not hold the others up.
+// from, inputs, scratch)` gives operands, with scales by group where it has any. Where it `streams()`, `addRow(row,
+// from, inputs, x, sums)` adds the products of one of its rows with few rows of x as it reads it. Threads take the next
+// block of rows when they are done with one, so that a core that is taken by somebody else does not hold the others up.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -110,9 +110,11 @@ void runBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>&
             {rows.weights.row(r), rows.weights.stride}, {rows.scales.row(r), rows.scales.stride}, rows.group};
       };
       for (; m + M <= count; m += M)
-        runColumns<A, Source::kHasScales, M>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
+        runColumns<A, Source::kHasScales, M>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride,
+                                             from == 0);
       for (; m < count; ++m)
-        runColumns<A, Source::kHasScales, 1>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride, from == 0);
+        runColumns<A, Source::kHasScales, 1>(at(m), strip, columns, inputs, to.y + n * to.stride + row + m, to.stride,
+                                             from == 0);
     }
   }
 }

@@ -1,8 +1,8 @@
 // Dot products of few rows x with one row of weights after the other, in the order in which they lie in memory.
 //
 // A processor looks ahead along one stream. A tile reads several rows of weights at once, pages apart, and gets two
-// thirds of the memory's speed; where a row of weights is used for few rows of x, that is what counts. The additions are
-// a tile's (row_tile.h), so the bits are.
+// thirds of the memory's speed; where a row of weights is used for few rows of x, that is what counts. The additions
+// are a tile's (row_tile.h), so the bits are.
 #pragma once
 
 #include <algorithm>

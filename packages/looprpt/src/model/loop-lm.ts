@@ -73,7 +73,7 @@ export class LoopLM {
     return this.stored ? 'bfloat16' : this.dtype;
   }
 
-  /** How the weights are held, for people: a dtype, or `int8 in groups of 64`. */
+  /** How the weights are held, for people: a dtype, or `int8 in groups of 32`. */
   get weightFormat(): string {
     return this.stored?.format ?? this.dtype;
   }

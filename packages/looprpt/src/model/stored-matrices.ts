@@ -27,7 +27,7 @@ export class StoredMatrices implements Disposable {
   readonly #owned: Tensor[];
 
   /**
-   * @param format in a word or two, for people: `bfloat16`, `int8 in groups of 64`
+   * @param format in a word or two, for people: `bfloat16`, `int8 in groups of 32`
    * @param matrices by the tensor that names each; the gate's row is taken from `gateWeight`, float32 [1, I]
    * @param owned freed with this object
    */
