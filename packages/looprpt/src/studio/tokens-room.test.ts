@@ -112,11 +112,12 @@ describe.skipIf(executable === null)(`the room of tokens${WHY}`, () => {
     expect(await tab.locator('.strip .tokens').textContent()).toBe(TEXT);
     for (const tau of taus) {
       await tab.locator('#tokens-threshold').fill(tau);
-      const shown = await tab
-        .locator('.strip .token[data-loops]')
-        .evaluateAll((tokens) => tokens.map((token) => Number((token as HTMLElement).dataset.loops)));
-      // A token leaves at the place before it, where it was predicted.
-      expect(shown).toEqual(expected.exitLoop[tau]![0]!.slice(0, -1));
+      const shown = () =>
+        tab
+          .locator('.strip .token[data-loops]')
+          .evaluateAll((tokens) => tokens.map((token) => Number((token as HTMLElement).dataset.loops)));
+      // A token leaves at the place before it, where it was predicted. The page draws with the next frame.
+      await expect.poll(shown, { timeout: 45_000 }).toEqual(expected.exitLoop[tau]![0]!.slice(0, -1));
     }
     await tab.locator('.strip .token').nth(5).click();
     const rows = tab.locator('.detail tbody tr');

@@ -65,8 +65,9 @@ export class WatchedRun {
   #left = Number.POSITIVE_INFINITY;
   #state: RunState = 'stopped';
   #locked = false;
-  /** When it was looked at in full. */
+  /** When it was looked at in full, and how far it was then: what others have read (`adopt`) moves that too. */
   #refreshed = 0;
+  #stepThen = 0;
 
   /** @param kept finds a digest of its metrics, where the run keeps none itself */
   constructor(path: string, kept: (path: string) => Digest | null = () => null) {
@@ -133,10 +134,11 @@ export class WatchedRun {
    */
   refresh({ news: hasNews = true } = {}): boolean {
     const locked = existsSync(join(this.path, LOCK_FILE));
-    const rests = this.#state !== 'running' && locked === this.#locked && !hasNews;
+    const rests = this.#state !== 'running' && locked === this.#locked && !hasNews && this.#step === this.#stepThen;
     if (rests && Date.now() - this.#refreshed < RESTING_MS) return false;
     this.#locked = locked;
     this.#refreshed = Date.now();
+    this.#stepThen = this.#step;
     const before = this.#state;
     const plan = planOf(this.path);
     const samePlan = JSON.stringify(plan) === JSON.stringify(this.#plan);
