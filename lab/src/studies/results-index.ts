@@ -29,7 +29,7 @@ Where the base knows its kind of text:
 - **\`tethered\`** is above the best baseline on a finite corpus (+0.15) and on text (+0.11), for the same CPU time, and level elsewhere. Its gain is mostly that of weight interpolation, which helps plain stage I as much or more.
 - **The measure.** The area of the curve counts thresholds that nobody would choose; the frontier does not. In transfer the two disagree: by area stage I is above \`all-tokens\`. The tables of the older studies show both.
 
-Every number is drawn from a file in [lab/results/studies](../../lab/results/studies) that the study's command wrote. \`npm run evidence -- figures\` draws all pages again. What was tried on the way, failures included, is in the [log](../../lab/LOG.md). Speed has [a page of its own](performance.md).`;
+Every number below and on the studies' pages is drawn from a file in [lab/results/studies](../../lab/results/studies) that the study's command wrote. \`npm run evidence -- figures\` draws all pages again. What was tried on the way, failures included, is in the [log](../../lab/LOG.md). Speed has [a page of its own](performance.md).`;
 
 const READING = `## How to read the tables
 
