@@ -22,12 +22,14 @@ export interface Launch {
   name: string;
   threads: number;
   argv: readonly string[];
+  /** Of its environment, beside ours. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /** The peer's threads sleep at once where they wait, as its own scripts have it; who sets the variables sets them for both sides. */
-function start(program: Program, { threads, argv }: Launch): ChildProcess {
+function start(program: Program, { threads, argv, environment = {} }: Launch): ChildProcess {
   const [command, ...before] = program;
-  const env = { ...process.env };
+  const env = { ...process.env, ...environment };
   if (program !== OUR_PROGRAM) env.OMP_WAIT_POLICY ??= 'passive';
   prepareThreads(env, threads);
   return spawn(command, [...before, ...argv], { env, stdio: ['pipe', 'pipe', 'inherit'] });

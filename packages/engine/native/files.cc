@@ -1,4 +1,5 @@
-// Memory-mapped files: token shards as bytes, checkpoints as tensors, both without a copy.
+// Memory-mapped files: token shards as bytes, checkpoints as tensors, both without a copy. And mapped memory without a
+// file, in large pages, for what is read over and over.
 //
 // Mappings are private (copy on write): nothing written through them reaches the file. A mapping lives until the
 // MappedFile is closed and the last tensor or buffer over it is gone.
@@ -54,6 +55,29 @@ static napi_value mapFile(const Call& call) {
   return call.fromNumber(call.addon.mappings.add(std::move(mapping)));
 }
 
+// mapMemory(bytes) -> a mapping of zeros of our own, in large pages where the system has them: a stream of reads then
+// crosses a page of 2 MiB where it would cross 512 of 4 KiB.
+static napi_value mapMemory(const Call& call) {
+  constexpr size_t kLargePage = size_t{2} << 20;
+  const int64_t wanted = call.int64(0);
+  TORCH_CHECK(wanted > 0, "memory of ", wanted, " bytes cannot be mapped");
+  const size_t length = (static_cast<size_t>(wanted) + kLargePage - 1) / kLargePage * kLargePage;
+  void* all = mmap(nullptr, length + kLargePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  TORCH_CHECK(all != MAP_FAILED, "memory of ", wanted, " bytes: ", std::strerror(errno));
+  // A large page begins where its address is a multiple of its size; what lies before and behind goes back.
+  char* const from = static_cast<char*>(all);
+  const size_t before = (kLargePage - reinterpret_cast<uintptr_t>(all) % kLargePage) % kLargePage;
+  if (before > 0) munmap(from, before);
+  munmap(from + before + length, kLargePage - before);
+#ifdef MADV_HUGEPAGE
+  madvise(from + before, length, MADV_HUGEPAGE);
+#endif
+  auto mapping = std::make_shared<Mapping>();
+  mapping->data = from + before;
+  mapping->length = length;
+  return call.fromNumber(call.addon.mappings.add(std::move(mapping)));
+}
+
 // mappedBytes(mapping) -> ArrayBuffer over the whole file
 static napi_value mappedBytes(const Call& call) {
   const std::shared_ptr<Mapping>& mapping = call.addon.mappings.at(call.int32(0));
@@ -96,6 +120,7 @@ static napi_value removeOnFaultOf(const Call& call) {
 
 void registerFiles(napi_env env, napi_value exports, Addon* addon) {
   registerFunction(env, exports, addon, "mapFile", entry<mapFile>);
+  registerFunction(env, exports, addon, "mapMemory", entry<mapMemory>);
   registerFunction(env, exports, addon, "mappedBytes", entry<mappedBytes>);
   registerFunction(env, exports, addon, "mappedTensor", entry<mappedTensor>);
   registerFunction(env, exports, addon, "unmapFile", entry<unmapFile>);

@@ -47,6 +47,7 @@ export {
 } from './fused-decode.js';
 export { Generator } from './generator.js';
 export { enableGrad, inference, isGradEnabled, noGrad } from './grad-mode.js';
+export { hasLargePages, LargePages } from './large-pages.js';
 export { claimedBytes, liveTensors, scope } from './memory.js';
 export { type EngineBuild, engineBuild } from './native.js';
 export { type Argument, hasOperator, op, operatorNames, schema } from './operator.js';

@@ -70,6 +70,7 @@ export interface NativeEngine {
   liveTensors(): number;
 
   mapFile(path: string): number;
+  mapMemory(bytes: number): number;
   mappedBytes(mapping: number): ArrayBuffer;
   mappedTensor(mapping: number, byteOffset: number, dtype: string, sizes: readonly number[]): Handle;
   removeOnFault(path: string): void;

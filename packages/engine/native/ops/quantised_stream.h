@@ -28,19 +28,21 @@ inline __m512i bytesToWords(const uint8_t* from, __m512i zero) {
   return _mm512_sub_epi16(_mm512_cvtepu8_epi16(bytes), zero);
 }
 
-// The same for a chunk; `zeros` are of its groups of kSteps steps, or null.
+// The same for a chunk; `zeros` are of its groups of kSteps steps, or null; `nibbles` are the tables of all zeros, or
+// where there are none, `eighth` the table of 8. Both are the caller's, who has them in registers.
 template <int kBits, int kSteps, bool kZeros>
-inline void loadChunk(const uint8_t* codes, const uint8_t* zeros, __m512i (&w)[kChunkSteps]) {
+inline void loadChunk(const uint8_t* codes, const uint8_t* zeros, const NibbleTables& nibbles, __m512i eighth,
+                      __m512i (&w)[kChunkSteps]) {
   __builtin_prefetch(codes + rows::kBytesAhead);
   if constexpr (kBits == 8) {
     __builtin_prefetch(codes + rows::kBytesAhead + 64);
     for (int s = 0; s < kChunkSteps; ++s)
       w[s] = bytesToWords<!kZeros>(codes + s * kStepCodes, _mm512_set1_epi16(kZeros ? zeros[s / kSteps] : 0));
   } else {
-    const NibbleTables& tables = nibbleTables();
     const __m512i words = _mm512_loadu_si512(codes);
     const auto look = [&](__m512i index, int s) {
-      return _mm512_permutexvar_epi16(index, _mm512_load_si512(tables.values[kZeros ? zeros[s / kSteps] & 15 : 8]));
+      return _mm512_permutexvar_epi16(index,
+                                      kZeros ? _mm512_load_si512(nibbles.values[zeros[s / kSteps] & 15]) : eighth);
     };
     w[0] = look(words, 0);
     w[1] = look(_mm512_srli_epi16(words, 4), 1);
@@ -56,10 +58,12 @@ void addCodes(const uint8_t* codes, const float* scales, const uint8_t* zeros, c
               int64_t count, rows::Vec (&sums)[N]) {
   constexpr int kGroups = kChunkSteps / kSteps;
   rows::Vec chains[rows::kChains][N] = {};
+  const NibbleTables& nibbles = nibbleTables();
+  const __m512i eighth = _mm512_load_si512(nibbles.values[8]);
   // Two chunks, so that a group's chain is known where there is one group in each.
   const auto chunk = [&](int64_t k, auto odd) {
     __m512i w[kChunkSteps];
-    loadChunk<kBits, kSteps, kZeros>(codes, zeros, w);
+    loadChunk<kBits, kSteps, kZeros>(codes, zeros, nibbles, eighth, w);
     for (int g = 0; g < kGroups; ++g)
       for (int n = 0; n < N; ++n)
         rows::addGroup<A, kSteps>(w + g * kSteps, x.row(n) + k + g * kSteps * kStepCodes, scales[g],

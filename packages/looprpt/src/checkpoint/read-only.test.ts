@@ -1,5 +1,5 @@
 /** Models that are only read: mapped, made whole numbers while loading, or stored as such; all against the same numbers in float32. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { isReadableInPlace, loadReadOnly } from './load-read-only.js';
 import { quantisationOf } from './quantisation.js';
 import { quantiseModel } from './quantise-model.js';
 import { saveModel } from './save-model.js';
+import { StoredModel } from './stored-model.js';
 
 let root: string;
 beforeAll(() => {
@@ -80,6 +81,15 @@ function expectNear(actual: ReturnType<typeof outcome>, expected: ReturnType<typ
   }
 }
 
+/** In place, so that whoever still reads the mapped file would see it. */
+function zeroAllButEmbedding(dir: string): void {
+  using stored = new StoredModel(dir);
+  const file = openSync(join(dir, 'model.safetensors'), 'r+');
+  for (const { name, byteOffset, byteLength } of stored.tensors.values())
+    if (name !== 'model.embed_tokens.weight') writeSync(file, new Uint8Array(byteLength), 0, byteLength, byteOffset);
+  closeSync(file);
+}
+
 describe.each([
   ['untied', {}],
   ['tied', { tie_word_embeddings: true }],
@@ -95,6 +105,28 @@ describe.each([
       reference(dir, (matrix) => matrix),
     );
     model.dispose();
+    expect(liveTensors()).toBe(before);
+  });
+
+  test('in large pages the bits are the same, and of the file the embedding alone is left', async () => {
+    const dir = await saved(`large-${name}`, overrides);
+    const stored = join(root, `large-int8-${name}`);
+    await quantiseModel(dir, stored, quantisationOf('int8'));
+    const before = liveTensors();
+    for (const [folder, options] of [
+      [dir, {}],
+      [dir, { format: 'int4' }],
+      [stored, {}],
+    ] as const) {
+      const [there, copied] = [loadReadOnly(folder, options), loadReadOnly(folder, { ...options, largePages: true })];
+      const expected = outcome(there);
+      there.dispose();
+      const bytes = readFileSync(join(folder, 'model.safetensors'));
+      zeroAllButEmbedding(folder);
+      expect(outcome(copied)).toEqual(expected);
+      writeFileSync(join(folder, 'model.safetensors'), bytes);
+      copied.dispose();
+    }
     expect(liveTensors()).toBe(before);
   });
 

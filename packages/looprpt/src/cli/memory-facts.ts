@@ -12,7 +12,7 @@ export function weightsFacts({ name, weights }: PlannedModel): Fact[] {
   return [
     ['model', `${name}: ${layers} layers × ${loops} loops, hidden ${hiddenSize}, vocabulary ${vocabSize}`],
     ['weights', `${parameterCount(config).toLocaleString('en-US')} as ${format}: ${parts.join(', ')}`],
-    ['', `${formatBytes(mapped)} stay in the mapped file, ${formatBytes(own)} are memory of their own`],
+    ['', `${formatBytes(mapped)} are in the mapped file, ${formatBytes(own)} are memory of their own`],
   ];
 }
 

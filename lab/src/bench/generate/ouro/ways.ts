@@ -29,6 +29,8 @@ export interface Places {
 }
 
 const here = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+/** PyTorch's own switch for large pages, which is off by default: its weights are read as fast as ours then. */
+const LARGE_PAGES = { THP_MEM_ALLOC_ENABLE: '1' };
 const PEER = fileURLToPath(new URL('../../../../peer/bench_generate.py', import.meta.url));
 
 /** Writes what is missing and names the ways. @param say told of what takes time, and of what is left out */
@@ -70,7 +72,7 @@ export async function waysOf(
       side: 'pytorch',
       bits: 16,
       readsPrompts: true,
-      start: () => new WorkerProcess([command, PEER], { name: 'PyTorch', threads, argv }),
+      start: () => new WorkerProcess([command, PEER], { name: 'PyTorch', threads, argv, environment: LARGE_PAGES }),
     });
   } else say('PyTorch 2 is left out: name a Python that has it in LOOPRPT_PEER_PYTHON');
   if (llama === null) say('llama.cpp is left out: name a folder with node-llama-cpp in LOOPRPT_PEER_LLAMA');

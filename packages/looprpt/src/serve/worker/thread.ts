@@ -38,6 +38,10 @@ async function run(): Promise<void> {
     onPlan: (planned) => {
       sizing = sizeServer(planned, config, freeMemory());
     },
+    beside: () => {
+      const { copy, cache, pass } = sizing.memory;
+      return copy + cache + pass;
+    },
     onLoad: loadRemarks((line) => post({ kind: 'remark', line })),
     onMessage: (line) => post({ kind: 'remark', line }),
   });

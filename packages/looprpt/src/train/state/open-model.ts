@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/user-error.js';
+import { goesToLargePages } from '../../checkpoint/large-weights.js';
 import { loadMapped } from '../../checkpoint/load-mapped.js';
 import { loadModel, type OnLoad } from '../../checkpoint/load-model.js';
 import { loadReadOnly } from '../../checkpoint/load-read-only.js';
@@ -10,11 +11,17 @@ import type { LoopLMConfig } from '../../model/config.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import { type PlannedModel, type PlanOptions, planModel } from './planned-model.js';
+import { PROGRAM_BYTES } from './room.js';
+
+/** Of cache and passes, where nobody says. */
+const BESIDE_BYTES = 1e9;
 
 /** How models are opened: where, in which numbers, with how many threads, and who is told. */
 export interface OpenOptions extends PlanOptions {
   /** Told what the weights will take before they are read; what it throws ends the opening. */
   onPlan?: ((planned: PlannedModel) => void) | undefined;
+  /** Bytes that will be taken beside weights that are only read, which decides where those are; asked after `onPlan`. */
+  beside?: (() => number) | undefined;
   /** Told of bytes of weights that were read, and of all. */
   onLoad?: OnLoad | undefined;
 }
@@ -79,12 +86,12 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
 /** The same for a model that was found. @param tokenizer where that is open already */
 export async function openPlanned(
   planned: PlannedModel,
-  { onLoad, onMessage = () => {} }: Pick<OpenOptions, 'onLoad' | 'onMessage'>,
+  { onLoad, beside = () => BESIDE_BYTES, onMessage = () => {} }: Pick<OpenOptions, 'onLoad' | 'beside' | 'onMessage'>,
   tokenizer?: Tokenizer | null,
 ): Promise<Model> {
   const { name, folder } = planned;
   const read = tokenizer ?? (await tokenizerIn(folder));
-  const lm = load(planned, onLoad);
+  const lm = load(planned, onLoad, beside);
   for (const remark of lm.config.remarks ?? []) onMessage(`${join(folder, CONFIG_FILE)}: ${remark}`);
   return new Model(name, folder, lm, read);
 }
@@ -94,8 +101,15 @@ export async function tokenizerIn(folder: string): Promise<Tokenizer | null> {
   return existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.load(folder) : null;
 }
 
-function load({ folder, device, way }: PlannedModel, onLoad: OnLoad | undefined): LoopLM {
-  if (way.way === 'read-only') return loadReadOnly(folder, { format: way.format, onLoad });
+function load(
+  { folder, device, way, weights }: PlannedModel,
+  onLoad: OnLoad | undefined,
+  beside: () => number,
+): LoopLM {
+  if (way.way === 'read-only') {
+    const largePages = goesToLargePages(weights, beside() + PROGRAM_BYTES);
+    return loadReadOnly(folder, { format: way.format, largePages, onLoad });
+  }
   const { dtype } = way;
   return way.way === 'mapped' ? loadMapped(folder, { dtype, onLoad }) : loadModel(folder, { dtype, device, onLoad });
 }
