@@ -11,6 +11,8 @@
 namespace looprpt {
 
 constexpr int kStepCodes = 32;
+// As kBytesAhead, of codes: for any number of rows.
+constexpr int64_t kCodesAhead = 8192;
 constexpr int kChunkSteps = kNibbleBlock / kStepCodes;
 
 // bfloat16 of i − zero for i = 0..15, twice: the fifth bit of an index is of no account.
@@ -33,9 +35,9 @@ inline __m512i bytesToWords(const uint8_t* from, __m512i zero) {
 template <int kBits, int kSteps, bool kZeros>
 inline void loadChunk(const uint8_t* codes, const uint8_t* zeros, const NibbleTables& nibbles, __m512i eighth,
                       __m512i (&w)[kChunkSteps]) {
-  __builtin_prefetch(codes + rows::kBytesAhead);
+  rows::ask(codes + kCodesAhead);
   if constexpr (kBits == 8) {
-    __builtin_prefetch(codes + rows::kBytesAhead + 64);
+    rows::ask(codes + kCodesAhead + 64);
     for (int s = 0; s < kChunkSteps; ++s)
       w[s] = bytesToWords<!kZeros>(codes + s * kStepCodes, _mm512_set1_epi16(kZeros ? zeros[s / kSteps] : 0));
   } else {
