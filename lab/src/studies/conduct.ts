@@ -9,7 +9,7 @@ import { type LoopLMConfig, parameterCount } from 'looprpt/internal/model/config
 import { type RunConfig, type RunConfigInput, runConfigSchema } from 'looprpt/internal/train/run-config.js';
 import { modelSource } from 'looprpt/internal/train/student.js';
 import { type Arm, type Trial, trialsOf } from './arm.js';
-import { digestOf, heldOutBatches, lossShareOf, trainingStream } from './batches.js';
+import { dataIn, digestOf, heldOutBatches, lossShareOf, trainingStream } from './batches.js';
 import { prepareCorpus } from './corpus.js';
 import { documentsOfSequences } from './documents.js';
 import { forecastLine, forecastOf } from './forecast.js';
@@ -162,7 +162,7 @@ async function plannerOf({ study, store, inputs, threads }: ConductOptions) {
   const data = corpus.trainingData(seed);
   const run = runConfigSchema.parse({
     model: shipped ? { from: shipped } : { architecture: study.model!, tokenizer: store.path(corpus.tokenizer) },
-    data,
+    data: dataIn(store.folder, data),
     objective: { kind: 'stage1' },
     out: store.folder,
     steps: 1,

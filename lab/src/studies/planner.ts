@@ -31,7 +31,7 @@ export class Planner {
   baseUnit(ofSeed: number): BaseUnit | null {
     const { study, corpus, threads } = this.inputs;
     if ('shipped' in study.base) return null;
-    const { learningRate, beta, perSeed, seed: shared = study.seeds[0]!, ...recipe } = study.base;
+    const { learningRate, beta, dtype, perSeed, seed: shared = study.seeds[0]!, ...recipe } = study.base;
     const seed = perSeed ? ofSeed : shared;
     return {
       kind: 'base',
@@ -42,6 +42,7 @@ export class Planner {
       recipe,
       learningRate,
       beta,
+      ...(dtype && { dtype }),
       seed,
       threads,
     };

@@ -84,7 +84,7 @@ export function unitRunner(store: Store): RunUnit {
 
 /** A run like any other, which goes on from its last checkpoint if it was killed. */
 async function trainBase(store: Store, unit: BaseUnit, onProgress: (share: number) => void): Promise<BaseResult> {
-  const { model, tokenizer, data, recipe, learningRate, beta, seed, threads } = unit;
+  const { model, tokenizer, data, recipe, learningRate, beta, dtype, seed, threads } = unit;
   const key = keyOf(unit);
   const out = join('bases', key);
   const { steps, batch, schedule, weightDecay } = recipe;
@@ -92,6 +92,7 @@ async function trainBase(store: Store, unit: BaseUnit, onProgress: (share: numbe
     model: { architecture: model, tokenizer: store.path(tokenizer) },
     data: dataIn(store.folder, data),
     objective: { kind: 'stage1', beta },
+    dtype: dtype ?? 'float32',
     out: store.path(out),
     steps,
     batch,

@@ -66,6 +66,7 @@ const trainedBaseSchema = z.strictObject({
   ...recipe,
   learningRate: z.number().positive(),
   beta: z.number().nonnegative().default(0.1).describe("stage I's β"),
+  dtype: z.enum(['float32', 'bfloat16']).optional().describe('of weights and activations; default: float32'),
   perSeed: z
     .boolean()
     .default(true)

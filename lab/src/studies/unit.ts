@@ -38,6 +38,8 @@ export interface BaseUnit {
   recipe: Recipe;
   learningRate: number;
   beta: number;
+  /** Without: float32. */
+  dtype?: 'float32' | 'bfloat16';
   seed: number;
   /** Of the engine: a result is the same bit for bit only with the same number. */
   threads: number;
