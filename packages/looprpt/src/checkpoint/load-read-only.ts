@@ -4,16 +4,7 @@
  *
  * Not here: weights to be trained (load-model.ts). A mapped file must not be written to while the model lives.
  */
-import {
-  full,
-  LargePages,
-  noGrad,
-  type Quantisation,
-  type QuantisedWeight,
-  quantise,
-  scope,
-  type Tensor,
-} from '@looprpt/engine';
+import { full, LargePages, noGrad, type QuantisedWeight, quantise, scope, type Tensor } from '@looprpt/engine';
 import type { WeightFormat } from '../base/dtypes.js';
 import { UserError } from '../base/user-error.js';
 import type { LoopLMConfig } from '../model/config.js';
@@ -21,7 +12,14 @@ import { LoopLM } from '../model/loop-lm.js';
 import { StoredMatrices, type StoredMatrix } from '../model/stored-matrices.js';
 import { upstreamTensors, type Weights } from '../model/weights.js';
 import { checkFinite, checkTensors, commonDType, loaded, type OnLoad, readModelConfig } from './load-model.js';
-import { quantisationName, quantisationOf, quantisedParts, storedQuantisation } from './quantisation.js';
+import {
+  type ModelQuantisation,
+  quantisationFor,
+  quantisationName,
+  quantisationOf,
+  quantisedParts,
+  storedQuantisation,
+} from './quantisation.js';
 import { quoted } from './safetensors/header.js';
 import { type CheckpointTensor, StoredModel } from './stored-model.js';
 
@@ -29,7 +27,7 @@ export interface ReadOnlyOptions {
   /** Default: as stored. */
   format?: WeightFormat | undefined;
   /** Or its settings, for whole numbers. */
-  quantisation?: Quantisation | undefined;
+  quantisation?: ModelQuantisation | undefined;
   /** Copies matrices to memory in large pages, which is read faster than a mapped file. The numbers are the same. */
   largePages?: boolean | undefined;
   /** Told of bytes read so far, and of all. */
@@ -84,7 +82,7 @@ interface Loader {
 type Matrices = ReadonlyMap<Tensor, StoredMatrix>;
 
 /** Floating-point matrices, as bfloat16 where they lie if that is what they are, or made whole numbers. */
-function loadNumbers(loader: Loader, wanted: Quantisation | null): Matrices {
+function loadNumbers(loader: Loader, wanted: ModelQuantisation | null): Matrices {
   const { config, stored, weights, dir } = loader;
   checkTensors(config, stored.tensors, dir);
   const read = (name: string): CheckpointTensor => stored.tensors.get(name)!;
@@ -102,7 +100,9 @@ function loadNumbers(loader: Loader, wanted: Quantisation | null): Matrices {
       }
       if (isEmbedding) setEmbedding(loader, source, wanted !== null);
       if (isEmbedding && !config.tieWordEmbeddings) return;
-      const piece = wanted ? owned(loader, quantise(source, wanted)) : place(loader, inBfloat16(source));
+      const piece = wanted
+        ? owned(loader, quantise(source, quantisationFor(isEmbedding ? 'lm_head.weight' : name, wanted)))
+        : place(loader, inBfloat16(source));
       push(pieces, isEmbedding ? weights.head : target, piece);
     });
     loader.progress(from);
@@ -111,7 +111,7 @@ function loadNumbers(loader: Loader, wanted: Quantisation | null): Matrices {
 }
 
 /** Whole numbers as `quantize` wrote them, where they lie. */
-function loadCodes(loader: Loader, quantisation: Quantisation): Matrices {
+function loadCodes(loader: Loader, quantisation: ModelQuantisation): Matrices {
   const { config, stored, weights, dir } = loader;
   const pieces = new Map<Tensor, (Tensor | QuantisedWeight)[]>();
   const expected = new Set<string>();
@@ -148,7 +148,7 @@ function loadCodes(loader: Loader, quantisation: Quantisation): Matrices {
           return place(loader, values);
         });
       };
-      const { bits, group } = quantisation;
+      const { bits, group } = quantisationFor(name, quantisation);
       push(pieces, target, {
         ...{ bits, group, codes: load(parts.codes), scales: load(parts.scales) },
         zeros: parts.zeros && load(parts.zeros),

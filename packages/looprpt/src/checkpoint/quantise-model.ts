@@ -1,15 +1,29 @@
-/** Writes a model folder with its matrices as whole numbers, tensor by tensor: one matrix's floats are in memory at a time. */
+/**
+ * Writes a model folder with its matrices as whole numbers, tensor by tensor: one matrix's floats are in memory at a time. With text
+ * to calibrate on, the model is held beside it, where it lies in the file, and what error-feedback.ts needs of a few layers.
+ */
 import { existsSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { noGrad, type Quantisation, type QuantisedWeight, quantise, scope } from '@looprpt/engine';
+import { noGrad, type QuantisedWeight, quantise, scope, type Tensor } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
-import { writeWholeFolder } from '../base/whole-folder.js';
+import { assertFree, writeWholeFolder } from '../base/whole-folder.js';
 import { toOuroConfig } from '../model/config.js';
+import type { LoopLM } from '../model/loop-lm.js';
 import { type UpstreamTensor, upstreamTensors } from '../model/weights.js';
+import { loadMapped } from './load-mapped.js';
 import { checkFinite, checkTensors, commonDType, readModelConfig } from './load-model.js';
-import { headOf } from './load-read-only.js';
-import { quantisationName, quantisedParts, storedQuantisation, toQuantizationConfig } from './quantisation.js';
+import { headOf, isReadableInPlace, loadReadOnly } from './load-read-only.js';
+import {
+  type ModelQuantisation,
+  quantisationFor,
+  quantisationName,
+  quantisedParts,
+  storedQuantisation,
+  toQuantizationConfig,
+} from './quantisation.js';
+import { quantiseWithFeedback } from './quantise/error-feedback.js';
+import { type Calibration, InputFactors } from './quantise/input-moments.js';
 import { storedBytes, type TensorToWrite, writeSafetensors } from './safetensors/write.js';
 import { companionsIn } from './save-model.js';
 import { type CheckpointTensor, CONFIG_FILE, StoredModel, WEIGHTS_FILE } from './stored-model.js';
@@ -24,17 +38,24 @@ export interface QuantisedFolder {
   to: number;
 }
 
+export interface QuantiseOptions {
+  /** Told of bytes read so far, and of all. */
+  onProgress?: ((bytes: number, all: number) => void) | undefined;
+  /** Text by which errors are made up for; default: each weight is rounded for itself. */
+  calibration?: Calibration | undefined;
+}
+
 /**
  * @param from a model folder with floating-point weights @param dir must not exist, or be empty
- * @param onProgress told of bytes read so far, and of all
  * @throws UserError where the folder is no such model, or `dir` is taken
  */
 export async function quantiseModel(
   from: string,
   dir: string,
-  quantisation: Quantisation,
-  onProgress: (bytes: number, all: number) => void = () => {},
+  quantisation: ModelQuantisation,
+  { onProgress = () => {}, calibration }: QuantiseOptions = {},
 ): Promise<QuantisedFolder> {
+  await assertFree(dir);
   const config = readModelConfig(from);
   const before = storedQuantisation(from);
   if (before)
@@ -45,6 +66,8 @@ export async function quantiseModel(
   checkTensors(config, stored.tensors, from);
   const all = [...stored.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   const dtype = commonDType(stored.tensors.values());
+  const model = calibration ? forReading(from) : null;
+  const factors = model && calibration ? new InputFactors(model, calibration) : null;
   const made: QuantisedWeight[] = [];
   const written: TensorToWrite[] = [];
   try {
@@ -57,7 +80,11 @@ export async function quantiseModel(
     for (const tensor of [...upstreamTensors(config).map((one) => ({ ...one, source: one.name })), ...tied]) {
       const source = stored.tensors.get(tensor.source)!;
       if (isWhole(tensor)) {
-        const weight = scope(() => noGrad(() => quantise(finite(source), quantisation)));
+        const settings = quantisationFor(tensor.name, quantisation);
+        const factor = factors && model ? await factors.of(tensor.stored(model.weights)) : null;
+        const whole = (values: Tensor): QuantisedWeight =>
+          factor ? quantiseWithFeedback(values, factor, settings) : quantise(values, settings);
+        const weight = scope(() => noGrad(() => whole(finite(source))));
         made.push(weight);
         written.push(...partsOf(tensor, weight, quantisation));
       } else {
@@ -76,8 +103,15 @@ export async function quantiseModel(
     });
     return { from: all, to: written.reduce((sum, tensor) => sum + storedBytes(tensor), 0) };
   } finally {
+    factors?.[Symbol.dispose]();
+    model?.dispose();
     for (const { codes, scales, zeros } of made) for (const tensor of [codes, scales, zeros]) tensor?.dispose();
   }
+}
+
+/** Where it lies if activations can be float32 beside it, else in float32. */
+function forReading(folder: string): LoopLM {
+  return isReadableInPlace(folder) ? loadReadOnly(folder) : loadMapped(folder, { dtype: 'float32' });
 }
 
 function isWhole({ name, shape }: Pick<UpstreamTensor, 'name' | 'shape'>): boolean {
@@ -90,7 +124,11 @@ function finite(from: CheckpointTensor) {
   return values;
 }
 
-function partsOf({ name, shape }: UpstreamTensor, weight: QuantisedWeight, settings: Quantisation): TensorToWrite[] {
+function partsOf(
+  { name, shape }: UpstreamTensor,
+  weight: QuantisedWeight,
+  settings: ModelQuantisation,
+): TensorToWrite[] {
   const parts = quantisedParts(name, shape as [number, number], settings);
   return [
     { ...parts.codes, values: () => weight.codes },

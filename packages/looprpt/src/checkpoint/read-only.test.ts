@@ -10,9 +10,11 @@ import { LoopLM } from '../model/loop-lm.js';
 import { loadModel } from './load-model.js';
 import { isReadableInPlace, loadReadOnly } from './load-read-only.js';
 import { quantisationOf } from './quantisation.js';
+import type { Calibration } from './quantise/input-moments.js';
 import { quantiseModel } from './quantise-model.js';
 import { saveModel } from './save-model.js';
 import { StoredModel } from './stored-model.js';
+import { planWeights } from './weights-plan.js';
 
 let root: string;
 beforeAll(() => {
@@ -150,6 +152,91 @@ describe.each([
     expect(liveTensors()).toBe(before);
   });
 });
+
+const TEXT: Calibration = async (use) => {
+  const places = () => tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], { dtype: 'int64' });
+  scope(() => use({ idsBT: tensor(IDS, { dtype: 'int64' }), tokensN: places(), countedN: places() }));
+};
+
+describe.each([
+  ['untied', {}],
+  ['tied', { tie_word_embeddings: true }],
+])('calibrated, %s', (name, overrides) => {
+  test.each(['bfloat16', 'float32'] as const)('%s weights are other codes in the same layout', async (dtype) => {
+    const dir = await saved(`calibrated-${name}-${dtype}`, overrides, dtype);
+    const [plain, fed, again] = ['plain', 'fed', 'again'].map((kind) => join(root, `${kind}-${name}-${dtype}`));
+    const settings = quantisationOf('int4');
+    const before = liveTensors();
+    const sizes = await quantiseModel(dir, plain!, settings);
+    expect(await quantiseModel(dir, fed!, settings, { calibration: TEXT })).toEqual(sizes);
+    await quantiseModel(dir, again!, settings, { calibration: TEXT });
+    const bytes = (folder: string) => readFileSync(join(folder, 'model.safetensors'));
+    expect(bytes(fed!).equals(bytes(again!))).toBe(true);
+    expect(bytes(fed!).equals(bytes(plain!))).toBe(false);
+    // On the text itself it says more nearly what float32 says.
+    const exact = reference(dir, (matrix) => matrix);
+    const off = (folder: string): number => {
+      const model = loadReadOnly(folder);
+      const { logits } = outcome(model);
+      model.dispose();
+      return Math.hypot(...logits.map((value, i) => value - exact.logits[i]!));
+    };
+    expect(off(fed!)).toBeLessThan(0.8 * off(plain!));
+    expect(liveTensors()).toBe(before);
+  });
+});
+
+describe('a mixture', () => {
+  test('has 8 bits where it says so, and the same numbers as those made while loading', async () => {
+    const dir = await saved('mixed-from');
+    const stored = join(root, 'mixed');
+    const quantisation = quantisationOf('int4', { int8: ['qkv', 'head'] });
+    const before = liveTensors();
+    const { to } = await quantiseModel(dir, stored, quantisation);
+    expect(JSON.parse(readFileSync(join(stored, 'config.json'), 'utf8')).quantization_config).toMatchObject({
+      bits: 4,
+      int8: ['qkv', 'head'],
+    });
+    const [made, read] = [loadReadOnly(dir, { quantisation }), loadReadOnly(stored)];
+    expect(read.weightFormat).toBe('int4 in groups of 32, qkv, head in int8');
+    expect(outcome(read)).toEqual(outcome(made));
+    const settings = (matrix: Tensor) => quantisationOf(isEightBits(matrix) ? 'int8' : 'int4');
+    expectNear(
+      outcome(read),
+      reference(dir, (matrix) => dequantise(quantise(matrix, settings(matrix)), matrix.size(1))),
+    );
+    const { byDType, mapped } = planWeights(stored, { way: 'read-only' });
+    const vectors = byDType.float32! / 2;
+    expect(mapped + vectors).toBe(to);
+    for (const model of [made, read]) model.dispose();
+    expect(liveTensors()).toBe(before);
+  });
+
+  test('is refused where it is none', async () => {
+    const stored = join(root, 'mixed-badly');
+    await quantiseModel(await saved('mixed-plain'), stored, quantisationOf('int4'));
+    const path = join(stored, 'config.json');
+    const text = readFileSync(path, 'utf8');
+    const config = (changes: object) => {
+      const json = JSON.parse(text) as { quantization_config: object };
+      writeFileSync(
+        path,
+        JSON.stringify({ ...json, quantization_config: { ...json.quantization_config, ...changes } }),
+      );
+    };
+    config({ int8: ['qkv'] });
+    expect(() => loadReadOnly(stored)).toThrow('q_proj.weight.codes" is uint8 [64,64], config.json asks for int8');
+    config({ int8: ['norms'] });
+    expect(() => loadReadOnly(stored)).toThrow('quantization_config: int8');
+    config({ bits: 8, int8: ['qkv'] });
+    expect(() => loadReadOnly(stored)).toThrow('int8: bits are 8 already');
+  });
+});
+
+/** q, k and v [128, 64] and the head [48, 64] of the test's model. */
+function isEightBits({ shape }: Tensor): boolean {
+  return ['128,64', '48,64'].includes(String(shape));
+}
 
 test('float32 is made bfloat16 only where that is asked for', async () => {
   const dir = await saved('float32', {}, 'float32');

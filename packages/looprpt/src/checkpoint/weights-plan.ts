@@ -2,7 +2,7 @@
  * What a model's weights will take, from the headers of its files alone: which bytes stay in the mapped file and which are in memory
  * of their own. Says of each way of loading what that way does; nothing is read.
  */
-import type { DType, Quantisation } from '@looprpt/engine';
+import type { DType } from '@looprpt/engine';
 import { elementBytes } from '@looprpt/engine';
 import type { WeightFormat } from '../base/dtypes.js';
 import { type LoopLMConfig, parameterCount } from '../model/config.js';
@@ -10,7 +10,13 @@ import { upstreamTensors } from '../model/weights.js';
 import { isMapped, withParts } from './load-mapped.js';
 import { openFloating, readModelConfig } from './load-model.js';
 import { headOf } from './load-read-only.js';
-import { quantisationName, quantisationOf, quantisedParts, storedQuantisation } from './quantisation.js';
+import {
+  type ModelQuantisation,
+  quantisationName,
+  quantisationOf,
+  quantisedParts,
+  storedQuantisation,
+} from './quantisation.js';
 import { type CheckpointTensor, StoredModel } from './stored-model.js';
 
 /**
@@ -87,7 +93,7 @@ function planReadOnly(dir: string, format: WeightFormat | undefined): WeightsPla
 
 const isBfloat = (from: CheckpointTensor | undefined): boolean => from?.dtype === 'bfloat16';
 
-function wholeParts(name: string, shape: readonly number[], wanted: Quantisation): [DType, number][] {
+function wholeParts(name: string, shape: readonly number[], wanted: ModelQuantisation): [DType, number][] {
   const { codes, scales, zeros } = quantisedParts(name, shape as [number, number], wanted);
   return [codes, scales, ...(zeros ? [zeros] : [])].map(({ shape: [rows, columns], dtype }) => [
     dtype,

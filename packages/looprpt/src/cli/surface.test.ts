@@ -64,7 +64,12 @@ const SURFACE: Record<string, string[]> = {
     ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
   ],
   lens: [...COMMON, '--model', '--text', '--ids', '--tau', '--top', '--logits', '--weights'],
-  quantize: [...COMMON, '--model', '--out', '--weights', '--group', '--zero-points'],
+  quantize: [
+    ...COMMON,
+    ...['--model', '--out', '--weights', '--group', '--zero-points', '--keep-int8'],
+    ...['--calibrate', '--calibration-tokens', '--count', '--set'],
+    ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
+  ],
   generate: [
     ...COMMON,
     '--dry-run',

@@ -13,7 +13,7 @@ import type { KVCache } from './kv-cache.js';
 import { hasOwnAttention, type Kernels } from './operators.js';
 import { type PassContext, type PassShape, passContext } from './pass.js';
 import { runLoop } from './stack.js';
-import { readOnlyView, type StoredMatrices } from './stored-matrices.js';
+import { type MatrixProducts, readOnlyView } from './stored-matrices.js';
 import { cloneWeights, initialWeights, type NamedParameter, namedParameters, type Weights } from './weights.js';
 
 /** Token ids and, where rows are more than one plain sequence, what each position may see. */
@@ -45,13 +45,13 @@ export class LoopLM {
   readonly config: LoopLMConfig;
   readonly weights: Weights;
   /** Of a model that is only read: what its matrices are; activations are float32 then, and there are no gradients. */
-  readonly stored: StoredMatrices | null;
+  readonly stored: MatrixProducts | null;
   /** Fused operators where they apply; 'plain' is for comparison. */
   kernels: Kernels = 'fused';
   /** Keep only the states between loops for the backward pass, which runs each loop again: less memory, a third more work. */
   recomputeLoops = false;
 
-  constructor(config: LoopLMConfig, weights: Weights, stored: StoredMatrices | null = null) {
+  constructor(config: LoopLMConfig, weights: Weights, stored: MatrixProducts | null = null) {
     this.config = config;
     this.weights = weights;
     this.stored = stored;

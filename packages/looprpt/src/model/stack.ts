@@ -11,7 +11,7 @@ import { type Attention, passAttention, queryAttention, type Remember } from './
 import type { LoopLMConfig } from './config.js';
 import { type Kernels, type Operators, operatorsFor } from './operators.js';
 import type { PassContext } from './pass.js';
-import type { StoredMatrices } from './stored-matrices.js';
+import type { MatrixProducts } from './stored-matrices.js';
 import type { LayerWeights, Weights } from './weights.js';
 
 /** A model's weights with the way to run them. */
@@ -20,7 +20,7 @@ export interface Stack {
   weights: Weights;
   kernels: Kernels;
   /** What the matrices are, where they are not the weights' own tensors. */
-  stored?: StoredMatrices | null;
+  stored?: MatrixProducts | null;
   /** Keep only the states between loops for the backward pass, which then runs each loop again. */
   recomputeLoops?: boolean;
 }

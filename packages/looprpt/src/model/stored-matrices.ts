@@ -22,7 +22,15 @@ export type StoredMatrix =
   | { kind: 'bfloat16'; pieces: readonly Tensor[] }
   | { kind: 'quantised'; pieces: readonly QuantisedWeight[] };
 
-export class StoredMatrices implements Disposable {
+/** What a model multiplies by its matrices with, where that is not the plain product. */
+export interface MatrixProducts extends Disposable {
+  /** How the matrices are held, in a word or two, for people. */
+  readonly format: string;
+  /** x·Wᵀ for x [..., I] → [..., O]; the tensor names the matrix. */
+  readonly product: (x: Tensor, name: Tensor) => Tensor;
+}
+
+export class StoredMatrices implements MatrixProducts {
   readonly #products = new Map<Tensor, (xNI: Tensor) => Tensor>();
   readonly #owned: Tensor[];
 

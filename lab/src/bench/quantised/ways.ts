@@ -1,0 +1,48 @@
+/** In which numbers the matrices of a model are held, and how it comes to be so. */
+import { loadModel } from 'looprpt/internal/checkpoint/load-model.js';
+import { loadReadOnly } from 'looprpt/internal/checkpoint/load-read-only.js';
+import { type ModelQuantisation, quantisationOf } from 'looprpt/internal/checkpoint/quantisation.js';
+import type { Calibration } from 'looprpt/internal/checkpoint/quantise/input-moments.js';
+import { quantiseModel } from 'looprpt/internal/checkpoint/quantise-model.js';
+import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+
+/** A model, and what ways may need beside it. */
+export interface Opening {
+  folder: string;
+  /** A folder that is not there yet. */
+  out: string;
+  calibration: Calibration;
+}
+
+export interface Way {
+  name: string;
+  open(opening: Opening): LoopLM | Promise<LoopLM>;
+}
+
+/** What all others are held against. */
+export const REFERENCE: Way = { name: 'float32', open: ({ folder }) => loadModel(folder, { dtype: 'float32' }) };
+
+export const WAYS: readonly Way[] = [
+  { name: 'bfloat16', open: ({ folder }) => loadReadOnly(folder, { format: 'bfloat16' }) },
+  rounded('int8', quantisationOf('int8')),
+  rounded('int4', quantisationOf('int4')),
+  rounded('int4, zero points', quantisationOf('int4', { zeros: true })),
+  rounded('int4, qkv int8', quantisationOf('int4', { int8: ['qkv'] })),
+  calibrated('int4, calibrated', quantisationOf('int4')),
+  calibrated('int4, zero points, calibrated', quantisationOf('int4', { zeros: true })),
+  calibrated('int4, qkv int8, calibrated', quantisationOf('int4', { int8: ['qkv'] })),
+];
+
+function rounded(name: string, quantisation: ModelQuantisation): Way {
+  return { name, open: ({ folder }) => loadReadOnly(folder, { quantisation }) };
+}
+
+function calibrated(name: string, quantisation: ModelQuantisation): Way {
+  return {
+    name,
+    async open({ folder, out, calibration }) {
+      await quantiseModel(folder, out, quantisation, { calibration });
+      return loadReadOnly(out);
+    },
+  };
+}

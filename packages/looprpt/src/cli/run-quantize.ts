@@ -1,0 +1,66 @@
+/** The work of `looprpt quantize`: a model's matrices made whole numbers, with or without text to calibrate on. */
+import { prepareEngine } from '../base/prepare-engine.js';
+import { type Cli, sayer } from '../base/terminal/cli.js';
+import { loadingLine } from '../base/terminal/loading.js';
+import { tally } from '../base/terminal/tally.js';
+import { assertFree } from '../base/whole-folder.js';
+import { type ModelQuantisation, quantisationName } from '../checkpoint/quantisation.js';
+import { quantiseModel } from '../checkpoint/quantise-model.js';
+import { type CalibrationText, calibrationText } from '../eval/calibration-text.js';
+import { Tokenizer } from '../text/tokenizer.js';
+import { modelFolder } from '../train/state/model-folder.js';
+import type { CommonOptions } from './command.js';
+import type { DocumentOptions } from './document-options.js';
+import { heldOutOf } from './held-out.js';
+
+export interface QuantizeOptions extends DocumentOptions, CommonOptions {
+  out: string;
+  /** Text: a path, or `task:NAME`. */
+  calibrate?: string | undefined;
+  calibrationTokens: number;
+  count: number;
+  set?: string[];
+}
+
+export interface QuantizeOutcome {
+  out: string;
+  /** For people. */
+  format: string;
+  bytesBefore: number;
+  bytes: number;
+  calibration: { data: string; tokens: number } | null;
+}
+
+/** @throws UserError as `quantiseModel`, and where the text cannot be read */
+export async function runQuantize(
+  cli: Cli,
+  model: string,
+  settings: ModelQuantisation,
+  options: QuantizeOptions,
+): Promise<QuantizeOutcome> {
+  const { out, calibrate, threads, quiet = false } = options;
+  await assertFree(out);
+  await prepareEngine({ device: 'cpu', threads });
+  const folder = await modelFolder(model, sayer(cli, options));
+  const terminal = { stream: cli.stderr, quiet };
+  const text = calibrate === undefined ? null : await textOf(cli, folder, { ...options, data: calibrate });
+  const { from, to } = await quantiseModel(folder, out, settings, {
+    onProgress: loadingLine(terminal),
+    calibration: text?.calibration,
+  });
+  const calibration = text && { data: calibrate!, tokens: text.tokens };
+  return { out, format: quantisationName(settings), bytesBefore: from, bytes: to, calibration };
+}
+
+async function textOf(
+  cli: Cli,
+  folder: string,
+  { data, ...options }: QuantizeOptions & { data: string },
+): Promise<CalibrationText> {
+  const counter = tally('calibrating', { stream: cli.stderr, quiet: options.quiet ?? false });
+  return calibrationText(heldOutOf({ ...options, data }), folder, await Tokenizer.load(folder), {
+    tokens: options.calibrationTokens,
+    onMessage: sayer(cli, options),
+    onProgress: (tokens) => counter.update(`${tokens.toLocaleString('en-US')} tokens of this pass`),
+  });
+}
