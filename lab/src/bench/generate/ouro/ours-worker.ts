@@ -4,9 +4,14 @@ import { firstNonFinite, hasLargePages, LargePages, scope, setThreads, type Tens
 import { loadReadOnly } from 'looprpt/internal/checkpoint/load-read-only.js';
 import { StoredModel } from 'looprpt/internal/checkpoint/stored-model.js';
 import { DecoderCore } from 'looprpt/internal/decode/index.js';
+import { samplingConfig } from 'looprpt/internal/decode/sampling.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { decoderStretch } from '../decoding.js';
+import { roundOf } from '../trained.js';
 import { type Asked, askedSchema, type Measured, timed } from './protocol.js';
+
+/** What the memory's speed is measured with: far more bytes than the caches hold. */
+const READ_BYTES = 800e6;
 
 const [folder, threads] = process.argv.slice(2) as [string, string];
 setThreads(Number(threads));
@@ -24,6 +29,8 @@ async function answer(asked: Asked): Promise<Measured> {
       return await timed(() => readAll());
     case 'decode':
       return await decode(model, asked);
+    case 'speculate':
+      return speculate(model, asked);
     case 'prefill':
       return await prefill(model, asked.prompt);
     default:
@@ -42,9 +49,6 @@ interface Matrix {
   values: Tensor;
   bytes: number;
 }
-
-/** Far more than the caches hold. */
-const READ_BYTES = 800e6;
 
 /** As many matrices in large pages, where a processor reads its memory at its best. */
 function matrices(): Matrix[] {
@@ -72,6 +76,23 @@ async function decode(lm: LoopLM, { batch, prompt, tokens }: Extract<Asked, { me
     tokens: work,
   } = decoderStretch(core, lm, shape, { rule: 'loops', loops: lm.config.loops });
   return { seconds, cpu: cpuSeconds, work };
+}
+
+/** One text whose next token starts after loop 1. Sampled, so that no text falls into a circle. */
+function speculate(lm: LoopLM, { prompt, tokens }: Extract<Asked, { measure: 'speculate' }>): Measured {
+  const maxLength = prompt + tokens + 1;
+  using core = new DecoderCore(lm, { maxSequences: 1, maxLength, prefillRows: prompt, prefixReuse: false });
+  const round = roundOf(core, [
+    {
+      prompt: Array.from({ length: prompt }, (_, t) => (37 * t) % 1000),
+      maxTokens: tokens,
+      sampling: samplingConfig.parse({ temperature: 0.8 }),
+      speculate: { draftLoops: 1 },
+      seed: 1,
+    },
+  ]);
+  const { seconds, cpuSeconds: cpu, tokens: work, passes, drafted, accepted } = round;
+  return { seconds, cpu, work, passes: passes / work, accepted: drafted > 0 ? accepted / drafted : 0 };
 }
 
 async function prefill(lm: LoopLM, prompt: number): Promise<Measured> {

@@ -1,7 +1,9 @@
 /**
  * A model of Ouro-1.4B's shape with random bfloat16 weights, written tensor by tensor, and the bytes that a token of it reads.
  *
- * The numbers are slices of one random table: what they are changes no speed.
+ * The numbers are slices of one random table: what they are changes no speed. But how often an early loop has the last one's token
+ * decides what drafts are worth, so the norms behind attention and MLP are small: a loop then changes a state as little as makes its
+ * tokens agree like those of math-large-base (70, 81 and 91 % after loops 1 to 3).
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +22,12 @@ export const OURO: BenchModel = {
   vocab: 49_152,
 };
 
+/** Of the norms behind attention and MLP. */
+const AGREEING = 0.02;
+
+const vector = (name: string, shape: readonly number[]): Tensor =>
+  ones(shape, { dtype: 'bfloat16' }).mul(/layernorm_2/.test(name) ? AGREEING : 1);
+
 /** Writes a folder of the shape. */
 export function writeRandomModel(of: BenchModel, dir: string): void {
   const config = modelConfig(of);
@@ -32,8 +40,8 @@ export function writeRandomModel(of: BenchModel, dir: string): void {
         .to({ dtype: 'bfloat16' })
         .persist(),
     );
-    const values = ({ shape }: { shape: readonly number[] }): Tensor =>
-      shape.length === 1 ? ones(shape, { dtype: 'bfloat16' }) : table.slice(0, 0, size({ shape })).view(...shape);
+    const values = ({ name, shape }: { name: string; shape: readonly number[] }): Tensor =>
+      shape.length === 1 ? vector(name, shape) : table.slice(0, 0, size({ shape })).view(...shape);
     mkdirSync(dir, { recursive: true });
     writeSafetensors(
       join(dir, 'model.safetensors'),
