@@ -18,12 +18,16 @@ void Quantised::scalesTo(int64_t row, int64_t first, int64_t count, float* to) c
   int64_t g = 0;
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
   const uint16_t* from = scales + row * groups + first;
-  for (; g < count; g += 16) {
-    const __mmask16 some = static_cast<__mmask16>((1u << std::min<int64_t>(16, count - g)) - 1);
-    const __m256i half = _mm256_maskz_loadu_epi16(some, from + g);
-    const __m512 wide =
-        scalesAreBfloat ? (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16) : _mm512_cvtph_ps(half);
-    _mm512_mask_storeu_ps(to + g, some, wide);
+  const auto widen = [&](__m256i half) {
+    return scalesAreBfloat ? (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16) : _mm512_cvtph_ps(half);
+  };
+  // Whole vectors without a mask: what a masked store wrote cannot be loaded before it is in the cache.
+  for (; g + 16 <= count; g += 16)
+    _mm512_storeu_ps(to + g, widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + g))));
+  if (g < count) {
+    const __mmask16 some = static_cast<__mmask16>((1u << (count - g)) - 1);
+    _mm512_mask_storeu_ps(to + g, some, widen(_mm256_maskz_loadu_epi16(some, from + g)));
+    g = count;
   }
 #endif
   for (; g < count; ++g) to[g] = scale(row, first + g);

@@ -12,6 +12,7 @@ import { type Asked, askedSchema, type Measured, timed } from './protocol.js';
 
 /** What the memory's speed is measured with: far more bytes than the caches hold. */
 const READ_BYTES = 800e6;
+const READINGS = 5;
 
 const [folder, threads] = process.argv.slice(2) as [string, string];
 setThreads(Number(threads));
@@ -26,7 +27,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 async function answer(asked: Asked): Promise<Measured> {
   switch (asked.measure) {
     case 'bandwidth':
-      return await timed(() => readAll());
+      return await bandwidth();
     case 'decode':
       return await decode(model, asked);
     case 'speculate':
@@ -36,6 +37,16 @@ async function answer(asked: Asked): Promise<Measured> {
     default:
       throw asked satisfies never;
   }
+}
+
+/** The fastest of a few readings: what slows one down is not the memory. */
+async function bandwidth(): Promise<Measured> {
+  let best = await timed(readAll);
+  for (let reading = 1; reading < READINGS; reading++) {
+    const next = await timed(readAll);
+    if (next.seconds < best.seconds) best = next;
+  }
+  return best;
 }
 
 /** Reads a part of the weights once, for numbers that are none. @returns bytes */
