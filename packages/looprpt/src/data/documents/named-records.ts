@@ -35,6 +35,14 @@ const omniMathSchema = z.object({
   source: z.string().optional(),
 });
 
+/** The data set whose records have such fields; null: none that is known. Omni-MATH's are MATH's with a domain. */
+export function datasetLike(fields: readonly string[]): DatasetName | null {
+  const has = (...names: string[]): boolean => names.every((name) => fields.includes(name));
+  if (has('question', 'answer')) return 'gsm8k';
+  if (has('problem', 'solution')) return has('domain') ? 'omni-math' : 'math';
+  return null;
+}
+
 /** MATH's own records have `level` ("Level 3") and `type`, those of MATH-500 a number and `subject`, and the answer beside the solution. */
 const mathSchema = z.object({
   problem: z.string().min(1),

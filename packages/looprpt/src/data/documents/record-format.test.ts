@@ -21,6 +21,14 @@ describe('text records', () => {
 
   test.each([
     [{ content: 'x', id: 3 }, "no field 'text'; there are: content, id"],
+    [
+      { question: 'q', answer: 'a' },
+      "no field 'text'; there are: question, answer, as in gsm8k, which --dataset gsm8k reads",
+    ],
+    [
+      { problem: 'p', solution: 's', domain: [] },
+      "no field 'text'; there are: problem, solution, domain, as in omni-math, which --dataset omni-math reads",
+    ],
     [{ text: 7 }, "field 'text' is no text"],
     [{ text: 'abc', loss: [[0, 4]] }, "field 'loss': range [0, 4] ends behind the text's 3 characters"],
     [{ text: 'abc', loss: [3] }, "field 'loss' must be a list of [start, end]"],

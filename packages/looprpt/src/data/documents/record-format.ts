@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { UserError } from '../../base/user-error.js';
 import { type CharRange, type Document, lossFault } from './document.js';
+import { datasetLike } from './named-records.js';
 import { whatInsteadOfText } from './utf8.js';
 
 export const recordFormatSchema = z
@@ -60,7 +61,10 @@ function textConverter(field: string): RecordConverter {
     convert(record) {
       const text = record[field];
       if (text === undefined) {
-        return { fault: `no field '${field}'; there are: ${Object.keys(record).join(', ') || 'none'}` };
+        const fields = Object.keys(record);
+        const like = datasetLike(fields);
+        const hint = like === null ? '' : `, as in ${like}, which --dataset ${like} reads`;
+        return { fault: `no field '${field}'; there are: ${fields.join(', ') || 'none'}${hint}` };
       }
       if (typeof text !== 'string') return { fault: `field '${field}' ${whatInsteadOfText(text)}` };
       const meta = simpleFacts(record.meta);
