@@ -86,11 +86,9 @@ template <class A, int kBits>
 void multiply(const std::vector<Quantised>& pieces, at::TensorList codes, const Tensor& x, Tensor& y) {
   const int64_t N = x.size(0), in = x.size(1), out = y.size(1);
   const rows::Inputs<A> inputs(x.data_ptr<float>(), N, in);
-  float* to = y.data_ptr<float>();
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    rows::product(QuantisedSource<A, kBits>{pieces[i]}, codes[i].size(0), inputs, N, in, {to, out});
-    to += codes[i].size(0);
-  }
+  std::vector<rows::Piece<QuantisedSource<A, kBits>>> sources;
+  for (size_t i = 0; i < pieces.size(); ++i) sources.push_back({{pieces[i]}, codes[i].size(0)});
+  rows::product(sources, inputs, N, in, {y.data_ptr<float>(), out});
 }
 
 Tensor quantisedProduct(const Tensor& x, at::TensorList codes, at::TensorList scales, at::TensorList zeros,

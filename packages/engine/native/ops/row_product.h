@@ -130,26 +130,48 @@ void streamBlock(const Source& source, int64_t row, int64_t count, const Inputs<
 constexpr int64_t kTaskRows = 64;
 constexpr int64_t kProductsPerTask = 1 << 16;
 
-// to[n][0..out) = x[n]·Wᵀ
+// A source of `out` rows, which lie below those of the pieces before it.
+template <class Source>
+struct Piece {
+  Source source;
+  int64_t out;
+};
+
+// to[n][0..Σ out) = x[n]·Wᵀ, W the pieces' rows. Threads begin and end once for all pieces: at one row of x a product
+// takes little longer than to wake and to wait.
 template <class Source, class A = typename Source::Arithmetic>
-void product(const Source& source, int64_t out, const Inputs<A>& x, int64_t N, int64_t in, Result to) {
-  const int64_t tasks = (out + kTaskRows - 1) / kTaskRows;
-  const bool streams = N <= kStreamed && source.streams();
+void product(const std::vector<Piece<Source>>& pieces, const Inputs<A>& x, int64_t N, int64_t in, Result to) {
+  int64_t tasks = 0, out = 0;
+  bool streams = N <= kStreamed;
+  for (const Piece<Source>& piece : pieces) {
+    tasks += (piece.out + kTaskRows - 1) / kTaskRows;
+    out += piece.out;
+    streams = streams && piece.source.streams();
+  }
   // Few rows of x read each row of W once: what is decoded must not leave the first cache before it is used.
   const int64_t block = N <= kStreamed ? kWeights : kTaskRows;
   std::atomic<int64_t> next{0};
+  const auto run = [&](const Source& source, int64_t from, int64_t end, Result y, Scratch& scratch) {
+    if (streams)
+      streamBlock<kStreamed>(source, from, end - from, x, N, in, y, scratch);
+    else
+      for (int64_t row = from; row < end; row += block)
+        runBlock(source, row, std::min(block, end - row), x, N, in, y, scratch);
+    for (int64_t n = 0; n < N; ++n)
+      if (x.scale(n) != 1)
+        for (int64_t row = from; row < end; ++row) y.y[n * y.stride + row] *= x.scale(n);
+  };
   const auto work = [&] {
     static thread_local Scratch scratch;
     for (int64_t task = next++; task < tasks; task = next++) {
-      const int64_t from = task * kTaskRows, end = std::min(out, from + kTaskRows);
-      if (streams)
-        streamBlock<kStreamed>(source, from, end - from, x, N, in, to, scratch);
-      else
-        for (int64_t row = from; row < end; row += block)
-          runBlock(source, row, std::min(block, end - row), x, N, in, to, scratch);
-      for (int64_t n = 0; n < N; ++n)
-        if (x.scale(n) != 1)
-          for (int64_t row = from; row < end; ++row) to.y[n * to.stride + row] *= x.scale(n);
+      int64_t from = task * kTaskRows;
+      float* y = to.y;
+      auto piece = pieces.begin();
+      for (; from >= piece->out; ++piece) {
+        from -= (piece->out + kTaskRows - 1) / kTaskRows * kTaskRows;
+        y += piece->out;
+      }
+      run(piece->source, from, std::min(piece->out, from + kTaskRows), {y, to.stride}, scratch);
     }
   };
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), 1 + N * in * out / kProductsPerTask);
