@@ -77,8 +77,8 @@ export const transferMild = study({
   base: { shipped: 'transfer-mild-base' },
 });
 
-/** Of the arms of `transfer-large`: the three that are held against each other, and a second baseline. All of them in bfloat16. */
-const LARGE_ARMS = ['base', 'stage1', 'uniform-ce', 'paper', 'all-tokens'];
+/** Of the arms of `transfer-large`: what is held against each other, and a second baseline. All of them in bfloat16. */
+const LARGE_ARMS = ['base', 'stage1', 'uniform-ce', 'paper', 'paper-gate', 'all-tokens'];
 
 /**
  * 17M weights, on a short budget: on two cores the base takes a quarter of an hour, an arm two minutes, and the preset `paper` twelve.
