@@ -17,7 +17,7 @@ function gsm8kPath(text: string): string {
 
 const { threads, out, publish, input, ...options } = new Command('bench:quantised')
   .description(
-    "Measures what quantised weights cost in quality. Two minutes of a core; the models' own data, held out.",
+    "Measures what quantised weights cost in quality. Five minutes of a core; the models' own data, held out.",
   )
   .option(
     '--input <gsm8k=path>',
@@ -26,7 +26,7 @@ const { threads, out, publish, input, ...options } = new Command('bench:quantise
   )
   .option('--only <model>', 'one model: hop-base, math-base or math-large-base')
   .option('--seed <n>', 'of the generated documents', integer(0), 1)
-  .option('--count <n>', 'documents of each model (default: 2000, 1000, 400)', integer(1))
+  .option('--count <n>', 'documents of each model (default: 2000, 400, 120)', integer(1))
   .addOption(
     new Option('--split <split>', 'tune: other documents than the published ones, to choose settings by')
       .choices(['heldout', 'tune'] as const)

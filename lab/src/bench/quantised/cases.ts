@@ -34,12 +34,12 @@ export interface QuantisedCase {
 
 export const CASES: readonly QuantisedCase[] = [
   generated('hop-base', 'packages/looprpt/models/hop-base', 'task:hop', 2000),
-  generated('math-base', 'lab/models/math-base', 'task:stories', 1000),
+  generated('math-base', 'lab/models/math-base', 'task:stories', 400),
   {
     model: 'math-large-base',
     folder: 'lab/models/math-large-base',
     data: 'GSM8K',
-    count: 400,
+    count: 120,
     needsGsm8k: true,
     documents: (_, { split, count, gsm8k }) =>
       first(count, gsm8kDocuments(gsm8k!, split === 'tune' ? { part: 'tune' } : { split: 'heldout' })),

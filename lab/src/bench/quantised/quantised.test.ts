@@ -10,7 +10,7 @@ import { quantisedTable } from './table.js';
 const row = { accuracy: [0.5, 0.25], perplexity: 2, sameExit: null, difference: null };
 const RESULT: QuantisedResult = {
   bench: 'quantised',
-  settings: { split: 'heldout', seed: 1, resamples: 1000, calibrationTokens: 32_768 },
+  settings: { split: 'heldout', seed: 1, resamples: 1000, calibrationTokens: 32_768, fitPasses: 2 },
   cpu: 'a processor',
   results: [
     {
@@ -52,7 +52,7 @@ describe('the quality of quantised weights', () => {
       '| `hop-base`, 1,000 tokens of 40 documents of task:hop | float32 | 50.00 | 25.00 |  | 2.000 |  |',
       '|  | int4 | 50.00 | 25.00 | −1.23 (−2.00 to 0.00) | 2.000 | 87.5 |',
       '',
-      'Split heldout, documents of seed 1, calibrated on 32,768 tokens of others, 1,000 resamples; a processor.',
+      'Split heldout, documents of seed 1, calibrated on 32,768 tokens of others and fitted in 2 passes of them, 1,000 resamples; a processor.',
     ]);
   });
 

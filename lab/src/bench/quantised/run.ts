@@ -10,7 +10,7 @@ import { Tokenizer } from 'looprpt/internal/text/tokenizer.js';
 import { REPOSITORY } from '../../studies/publish.js';
 import { CASES, type JudgedSplit, type QuantisedCase } from './cases.js';
 import { type Measured, measured } from './measure.js';
-import { REFERENCE, WAYS, type Way } from './ways.js';
+import { FIT_PASSES, REFERENCE, WAYS, type Way } from './ways.js';
 
 export interface QuantisedBenchOptions {
   split: JudgedSplit;
@@ -33,7 +33,7 @@ export interface ModelResult {
 
 export interface QuantisedResult {
   bench: 'quantised';
-  settings: { split: JudgedSplit; seed: number; resamples: number; calibrationTokens: number };
+  settings: { split: JudgedSplit; seed: number; resamples: number; calibrationTokens: number; fitPasses: number };
   /** Whose arithmetic products have. */
   cpu: string | null;
   results: ModelResult[];
@@ -58,7 +58,7 @@ export async function benchQuantised(
   } finally {
     rmSync(work, { recursive: true });
   }
-  const settings = { split, seed, resamples, calibrationTokens: CALIBRATION_TOKENS };
+  const settings = { split, seed, resamples, calibrationTokens: CALIBRATION_TOKENS, fitPasses: FIT_PASSES };
   return { bench: 'quantised', settings, cpu: cpus()[0]?.model ?? null, results };
 }
 

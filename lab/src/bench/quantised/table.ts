@@ -15,8 +15,8 @@ export function quantisedTable({ settings, cpu, results }: QuantisedResult): str
       ]),
     ),
   );
-  const { split, seed, resamples, calibrationTokens } = settings;
-  const below = `Split ${split}, documents of seed ${seed}, calibrated on ${grouped(calibrationTokens)} tokens of others, ${grouped(resamples)} resamples; ${cpu ?? 'unknown processor'}.`;
+  const { split, seed, resamples, calibrationTokens, fitPasses } = settings;
+  const below = `Split ${split}, documents of seed ${seed}, calibrated on ${grouped(calibrationTokens)} tokens of others and fitted in ${fitPasses} passes of them, ${grouped(resamples)} resamples; ${cpu ?? 'unknown processor'}.`;
   return [line(columns), line(rules), ...lines, '', below].join('\n');
 }
 

@@ -5,6 +5,7 @@ import { type ModelQuantisation, quantisationOf } from 'looprpt/internal/checkpo
 import type { Calibration } from 'looprpt/internal/checkpoint/quantise/input-moments.js';
 import { quantiseModel } from 'looprpt/internal/checkpoint/quantise-model.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
+import { fitter } from 'looprpt/internal/train/fit-quantised.js';
 
 /** A model, and what ways may need beside it. */
 export interface Opening {
@@ -22,26 +23,30 @@ export interface Way {
 /** What all others are held against. */
 export const REFERENCE: Way = { name: 'float32', open: ({ folder }) => loadModel(folder, { dtype: 'float32' }) };
 
+/** Of the text that is calibrated on. */
+export const FIT_PASSES = 2;
+
 export const WAYS: readonly Way[] = [
   { name: 'bfloat16', open: ({ folder }) => loadReadOnly(folder, { format: 'bfloat16' }) },
   rounded('int8', quantisationOf('int8')),
   rounded('int4', quantisationOf('int4')),
   rounded('int4, zero points', quantisationOf('int4', { zeros: true })),
-  rounded('int4, qkv int8', quantisationOf('int4', { int8: ['qkv'] })),
   calibrated('int4, calibrated', quantisationOf('int4')),
-  calibrated('int4, zero points, calibrated', quantisationOf('int4', { zeros: true })),
+  calibrated('int4, calibrated and fitted', quantisationOf('int4'), FIT_PASSES),
+  rounded('int4, qkv int8', quantisationOf('int4', { int8: ['qkv'] })),
   calibrated('int4, qkv int8, calibrated', quantisationOf('int4', { int8: ['qkv'] })),
+  calibrated('int4, qkv int8, calibrated and fitted', quantisationOf('int4', { int8: ['qkv'] }), FIT_PASSES),
 ];
 
 function rounded(name: string, quantisation: ModelQuantisation): Way {
   return { name, open: ({ folder }) => loadReadOnly(folder, { quantisation }) };
 }
 
-function calibrated(name: string, quantisation: ModelQuantisation): Way {
+function calibrated(name: string, quantisation: ModelQuantisation, passes = 0): Way {
   return {
     name,
     async open({ folder, out, calibration }) {
-      await quantiseModel(folder, out, quantisation, { calibration });
+      await quantiseModel(folder, out, quantisation, { calibration, fit: { passes, run: fitter() } });
       return loadReadOnly(out);
     },
   };

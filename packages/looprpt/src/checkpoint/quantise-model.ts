@@ -23,6 +23,7 @@ import {
   toQuantizationConfig,
 } from './quantisation.js';
 import { quantiseWithFeedback } from './quantise/error-feedback.js';
+import type { Fit } from './quantise/fitting.js';
 import { type Calibration, InputFactors } from './quantise/input-moments.js';
 import { storedBytes, type TensorToWrite, writeSafetensors } from './safetensors/write.js';
 import { companionsIn } from './save-model.js';
@@ -43,6 +44,8 @@ export interface QuantiseOptions {
   onProgress?: ((bytes: number, all: number) => void) | undefined;
   /** Text by which errors are made up for; default: each weight is rounded for itself. */
   calibration?: Calibration | undefined;
+  /** With text: what fits norms and gate to the whole numbers, and in how many passes; default: they stay as they are. */
+  fit?: { run: Fit; passes: number } | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function quantiseModel(
   from: string,
   dir: string,
   quantisation: ModelQuantisation,
-  { onProgress = () => {}, calibration }: QuantiseOptions = {},
+  { onProgress = () => {}, calibration, fit }: QuantiseOptions = {},
 ): Promise<QuantisedFolder> {
   await assertFree(dir);
   const config = readModelConfig(from);
@@ -68,7 +71,8 @@ export async function quantiseModel(
   const dtype = commonDType(stored.tensors.values());
   const model = calibration ? forReading(from) : null;
   const factors = model && calibration ? new InputFactors(model, calibration) : null;
-  const made: QuantisedWeight[] = [];
+  const made = new Map<string, QuantisedWeight>();
+  let fitted = new Map<Tensor, Tensor>();
   const written: TensorToWrite[] = [];
   try {
     let bytes = 0;
@@ -85,12 +89,29 @@ export async function quantiseModel(
         const whole = (values: Tensor): QuantisedWeight =>
           factor ? quantiseWithFeedback(values, factor, settings) : quantise(values, settings);
         const weight = scope(() => noGrad(() => whole(finite(source))));
-        made.push(weight);
+        made.set(tensor.name, weight);
         written.push(...partsOf(tensor, weight, quantisation));
       } else {
-        written.push({ ...tensor, dtype: source.dtype, values: () => finite(source) });
+        const other = () => (model ? fitted.get(tensor.stored(model.weights)) : undefined);
+        written.push({
+          ...tensor,
+          dtype: source.dtype,
+          values: () => other()?.to({ dtype: source.dtype }) ?? finite(source),
+        });
       }
       if (tensor.source === tensor.name) done(source);
+    }
+    if (fit && model && calibration && fit.passes > 0) {
+      factors?.[Symbol.dispose]();
+      const matrices = new Map<Tensor, QuantisedWeight[]>();
+      for (const { name, stored } of [
+        ...upstreamTensors(config),
+        ...(config.tieWordEmbeddings ? [headOf(config)] : []),
+      ]) {
+        const [target, weight] = [stored(model.weights), made.get(name)];
+        if (weight) matrices.set(target, [...(matrices.get(target) ?? []), weight]);
+      }
+      fitted = await fit.run(model, matrices, { calibration, passes: fit.passes });
     }
     await writeWholeFolder(dir, async (partial) => {
       writeSafetensors(join(partial, WEIGHTS_FILE), written);
@@ -105,7 +126,9 @@ export async function quantiseModel(
   } finally {
     factors?.[Symbol.dispose]();
     model?.dispose();
-    for (const { codes, scales, zeros } of made) for (const tensor of [codes, scales, zeros]) tensor?.dispose();
+    for (const tensor of fitted.values()) tensor.dispose();
+    for (const { codes, scales, zeros } of made.values())
+      for (const tensor of [codes, scales, zeros]) tensor?.dispose();
   }
 }
 

@@ -27,7 +27,7 @@ describe('calibrated', () => {
     const some = await made('some', '--calibration-tokens', '50');
     expect(some).toMatchObject({
       format: 'int4 in groups of 32, qkv, head in int8',
-      calibration: { data: text, tokens: 50 },
+      calibration: { data: text, tokens: 50, fitPasses: 0 },
     });
     await made('again', '--calibration-tokens', '50');
     const all = await made('all');
@@ -42,9 +42,10 @@ describe('calibrated', () => {
 
   test('on a generated task with settings of its own', async () => {
     const args = ['--calibrate', 'task:hop', '--set', 'queries=2', '--count', '3', '--out', join(folder, 'hop')];
-    const { code, stdout } = await runCli(...quantize(...args));
+    const { code, stdout, stderr } = await runCli(...quantize(...args, '--fit-passes', '2'));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/: int4 in groups of 32, calibrated on \d+ tokens, /);
+    expect(stdout).toMatch(/: int4 in groups of 32, calibrated and fitted on \d+ tokens, /);
+    expect(stderr).toMatch(/fitting: step 2 of 2, divergence \d\.\d{4} nats {2}/);
   });
 });
 
@@ -53,6 +54,7 @@ describe('refused in a line, with nothing written', () => {
     [['--count', '3'], '--count: is for text; give --calibrate too'],
     [['--split', 'train'], '--split: is for text; give --calibrate too'],
     [['--calibration-tokens', '9'], '--calibration-tokens: is for text; give --calibrate too'],
+    [['--fit-passes', '1'], '--fit-passes: is for text; give --calibrate too'],
     [['--keep-int8', 'norm'], "'norm' is none of qkv, out, gate-up, down, head"],
     [['--calibrate', 'nowhere.jsonl'], 'nowhere.jsonl: no such'],
     [['--calibrate', 'task:hops'], "no task 'hops'"],

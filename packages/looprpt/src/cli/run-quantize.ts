@@ -2,12 +2,15 @@
 import { prepareEngine } from '../base/prepare-engine.js';
 import { type Cli, sayer } from '../base/terminal/cli.js';
 import { loadingLine } from '../base/terminal/loading.js';
+import type { TerminalOptions } from '../base/terminal/output.js';
 import { tally } from '../base/terminal/tally.js';
 import { assertFree } from '../base/whole-folder.js';
 import { type ModelQuantisation, quantisationName } from '../checkpoint/quantisation.js';
+import type { Fit } from '../checkpoint/quantise/fitting.js';
 import { quantiseModel } from '../checkpoint/quantise-model.js';
 import { type CalibrationText, calibrationText } from '../eval/calibration-text.js';
 import { Tokenizer } from '../text/tokenizer.js';
+import { fitter, type OnFit } from '../train/fit-quantised.js';
 import { modelFolder } from '../train/state/model-folder.js';
 import type { CommonOptions } from './command.js';
 import type { DocumentOptions } from './document-options.js';
@@ -18,6 +21,7 @@ export interface QuantizeOptions extends DocumentOptions, CommonOptions {
   /** Text: a path, or `task:NAME`. */
   calibrate?: string | undefined;
   calibrationTokens: number;
+  fitPasses: number;
   count: number;
   set?: string[];
 }
@@ -28,7 +32,7 @@ export interface QuantizeOutcome {
   format: string;
   bytesBefore: number;
   bytes: number;
-  calibration: { data: string; tokens: number } | null;
+  calibration: { data: string; tokens: number; fitPasses: number } | null;
 }
 
 /** @throws UserError as `quantiseModel`, and where the text cannot be read */
@@ -38,29 +42,48 @@ export async function runQuantize(
   settings: ModelQuantisation,
   options: QuantizeOptions,
 ): Promise<QuantizeOutcome> {
-  const { out, calibrate, threads, quiet = false } = options;
+  const { out, calibrate, fitPasses, threads, quiet = false } = options;
   await assertFree(out);
   await prepareEngine({ device: 'cpu', threads });
   const folder = await modelFolder(model, sayer(cli, options));
   const terminal = { stream: cli.stderr, quiet };
-  const text = calibrate === undefined ? null : await textOf(cli, folder, { ...options, data: calibrate });
+  const counter = tally('calibrating', terminal);
+  let isFitting = false;
+  const onProgress = (tokens: number): void => {
+    if (!isFitting) counter.update(`${tokens.toLocaleString('en-US')} tokens of this pass`);
+  };
+  const text = calibrate === undefined ? null : await textOf(cli, folder, onProgress, { ...options, data: calibrate });
+  const fit: Fit = (...args) => {
+    isFitting = true;
+    return fitter(lossLine(terminal))(...args);
+  };
   const { from, to } = await quantiseModel(folder, out, settings, {
     onProgress: loadingLine(terminal),
     calibration: text?.calibration,
+    fit: { passes: fitPasses, run: fit },
   });
-  const calibration = text && { data: calibrate!, tokens: text.tokens };
+  const calibration = text && { data: calibrate!, tokens: text.tokens, fitPasses };
   return { out, format: quantisationName(settings), bytesBefore: from, bytes: to, calibration };
+}
+
+function lossLine(terminal: TerminalOptions): OnFit {
+  const counter = tally('fitting', terminal);
+  return ({ step, steps, loss }) => {
+    const words = `step ${step} of ${steps}, divergence ${loss.toFixed(4)} nats`;
+    if (step < steps) counter.update(words);
+    else counter.done(words);
+  };
 }
 
 async function textOf(
   cli: Cli,
   folder: string,
-  { data, ...options }: QuantizeOptions & { data: string },
+  onProgress: (tokens: number) => void,
+  options: QuantizeOptions & { data: string },
 ): Promise<CalibrationText> {
-  const counter = tally('calibrating', { stream: cli.stderr, quiet: options.quiet ?? false });
-  return calibrationText(heldOutOf({ ...options, data }), folder, await Tokenizer.load(folder), {
+  return calibrationText(heldOutOf(options), folder, await Tokenizer.load(folder), {
     tokens: options.calibrationTokens,
     onMessage: sayer(cli, options),
-    onProgress: (tokens) => counter.update(`${tokens.toLocaleString('en-US')} tokens of this pass`),
+    onProgress,
   });
 }

@@ -67,7 +67,7 @@ const SURFACE: Record<string, string[]> = {
   quantize: [
     ...COMMON,
     ...['--model', '--out', '--weights', '--group', '--zero-points', '--keep-int8'],
-    ...['--calibrate', '--calibration-tokens', '--count', '--set'],
+    ...['--calibrate', '--calibration-tokens', '--fit-passes', '--count', '--set'],
     ...[...DOCUMENTS, '--whole-loss', '--text-split', '--on-broken'],
   ],
   generate: [

@@ -33,6 +33,7 @@ export function quantizeCommand(cli: Cli): CommandUnknownOpts {
       'text by which rounding makes up for its errors: shards, JSONL, JSON, Parquet or text, or task:NAME',
     )
     .option('--calibration-tokens <n>', 'the first so many tokens of it', integer(1), 32_768)
+    .option('--fit-passes <n>', 'passes of it in which norms and gate are fitted, by gradient steps', integer(0), 0)
     .option('--count <n>', 'with --calibrate task:NAME: documents at most', integer(1), 500)
     .option('--set <key=value>', 'a setting of task:NAME, in YAML (repeatable)', repeated)
     .addOption(documentOptions.dataset)
@@ -63,7 +64,8 @@ export function quantizeCommand(cli: Cli): CommandUnknownOpts {
         return;
       }
       const { out, format, bytes, bytesBefore, calibration } = outcome;
-      const on = calibration ? `, calibrated on ${calibration.tokens.toLocaleString('en-US')} tokens` : '';
+      const fitted = calibration && calibration.fitPasses > 0 ? ' and fitted' : '';
+      const on = calibration ? `, calibrated${fitted} on ${calibration.tokens.toLocaleString('en-US')} tokens` : '';
       printLine(cli, `${out}: ${format}${on}, ${megabytes(bytes)} MB where there were ${megabytes(bytesBefore)}`);
     });
 }
@@ -80,7 +82,7 @@ function kinds(list: string): MatrixKind[] {
 
 /** What says how text is read needs text. */
 function assertNoTextOptions(command: CommandUnknownOpts): void {
-  const given = [...Object.values(documentOptions), 'count', 'set', 'calibrationTokens'].map((option) =>
+  const given = [...Object.values(documentOptions), 'count', 'set', 'calibrationTokens', 'fitPasses'].map((option) =>
     typeof option === 'string' ? option : option.attributeName(),
   );
   const first = command.options.find(
