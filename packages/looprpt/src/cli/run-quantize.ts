@@ -9,6 +9,7 @@ import { type ModelQuantisation, quantisationName } from '../checkpoint/quantisa
 import type { Fit } from '../checkpoint/quantise/fitting.js';
 import { quantiseModel } from '../checkpoint/quantise-model.js';
 import { type CalibrationText, calibrationText } from '../eval/calibration-text.js';
+import { assertQuantisingFits } from '../eval/quantising-memory.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { fitter, type OnFit } from '../train/fit-quantised.js';
 import { modelFolder } from '../train/state/model-folder.js';
@@ -47,6 +48,7 @@ export async function runQuantize(
   await prepareEngine({ device: 'cpu', threads });
   const folder = await modelFolder(model, sayer(cli, options));
   const terminal = { stream: cli.stderr, quiet };
+  if (calibrate !== undefined) assertQuantisingFits({ name: model, folder }, settings, fitPasses > 0);
   const counter = tally('calibrating', terminal);
   let isFitting = false;
   const onProgress = (tokens: number): void => {

@@ -39,7 +39,7 @@ export async function calibrationText(
   const asked = typeof data === 'object' && 'task' in data ? { ...data, split: 'tune' as const } : data;
   const { known } = await withTaskSettings(asked, model, onMessage);
   // As many that count are as many at least with those that do not.
-  const { batches, leftOut } = await heldOutBatches(known, tokenizer, { ...BATCH, maxTokens: tokens });
+  const { batches, leftOut } = await heldOutBatches(known, tokenizer, { ...CALIBRATION_BATCH, maxTokens: tokens });
   for (const line of leftOut) onMessage(line);
   const kept: Kept[] = [];
   let found = 0;
@@ -56,7 +56,7 @@ export async function calibrationText(
 }
 
 /** Small, for what is held for gradients where norms are fitted. */
-const BATCH = { rows: 1, sequenceLength: 1024 };
+export const CALIBRATION_BATCH = { rows: 1, sequenceLength: 1024 };
 
 interface Kept {
   batch: PackedBatch;

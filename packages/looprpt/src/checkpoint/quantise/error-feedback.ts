@@ -27,7 +27,7 @@ import { packCodes } from './pack-codes.js';
 const DAMPING = 0.01;
 
 /** Numbers of a block of rows, which are float64 while they are worked on: 128 MiB. Rows do not depend on each other. */
-const BLOCK_NUMBERS = 2 ** 24;
+export const BLOCK_NUMBERS = 2 ** 24;
 
 /** U of moments H float64 [I, I] → float64 [I, I]. H is symmetric and may be singular, but not 0. */
 export function feedbackFactor(momentsII: Tensor): Tensor {
