@@ -26,20 +26,26 @@ export interface QuantisedCase {
   data: string;
   /** Documents, unless another number is asked for. */
   count: number;
+  /** To calibrate on. The narrowest model has nothing to spare, and as much text as it wants. */
+  calibrationTokens: number;
   needsGsm8k: boolean;
   documents(folder: string, wanted: DocumentsWanted): AsyncIterable<Document> | Iterable<Document>;
   /** Other text of the same kind, to calibrate on: never what is judged. */
   calibration(wanted: Pick<DocumentsWanted, 'seed' | 'gsm8k'>): HeldOut;
 }
 
+/** Documents of a generated task, of which as many are read as have the tokens. */
+const ENOUGH = 100_000;
+
 export const CASES: readonly QuantisedCase[] = [
-  generated('hop-base', 'packages/looprpt/models/hop-base', 'task:hop', 2000),
-  generated('math-base', 'lab/models/math-base', 'task:stories', 400),
+  generated('hop-base', 'packages/looprpt/models/hop-base', 'task:hop', { count: 2000, calibrationTokens: 131_072 }),
+  generated('math-base', 'lab/models/math-base', 'task:stories', { count: 400, calibrationTokens: 32_768 }),
   {
     model: 'math-large-base',
     folder: 'lab/models/math-large-base',
     data: 'GSM8K',
     count: 120,
+    calibrationTokens: 32_768,
     needsGsm8k: true,
     documents: (_, { split, count, gsm8k }) =>
       first(count, gsm8kDocuments(gsm8k!, split === 'tune' ? { part: 'tune' } : { split: 'heldout' })),
@@ -48,16 +54,21 @@ export const CASES: readonly QuantisedCase[] = [
 ];
 
 /** With the settings that the model was trained on. */
-function generated(model: string, folder: string, data: string, count: number): QuantisedCase {
+function generated(
+  model: string,
+  folder: string,
+  data: string,
+  sizes: Pick<QuantisedCase, 'count' | 'calibrationTokens'>,
+): QuantisedCase {
   return {
-    ...{ model, folder, data, count },
+    ...{ model, folder, data, ...sizes },
     needsGsm8k: false,
     documents(path, { split, seed, count }) {
       const task = trainedTask(path);
       if (task === null) throw new UserError(`${path}: does not say what task it was trained on`);
       return generatedDocuments(task, { seed, split, count });
     },
-    calibration: ({ seed }) => ({ task: data.slice('task:'.length), seed: seed + 1 }),
+    calibration: ({ seed }) => ({ task: data.slice('task:'.length), seed: seed + 1, count: ENOUGH }),
   };
 }
 

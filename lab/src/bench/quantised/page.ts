@@ -8,11 +8,11 @@ import type { QuantisedResult } from './run.js';
 import { quantisedTable } from './table.js';
 
 /** Below the repository's root. */
-export const RESULT = 'lab/results/bench/quantised.json';
+export const RESULT_FILE = 'lab/results/bench/quantised.json';
 export const PAGE = 'docs/reference/quantised-weights.md';
 
 export function publishQuantised(result: QuantisedResult): void {
-  writeWholeFile(join(REPOSITORY, RESULT), `${JSON.stringify(result)}\n`);
+  writeWholeFile(join(REPOSITORY, RESULT_FILE), `${JSON.stringify(result)}\n`);
   const page = join(REPOSITORY, PAGE);
   writeWholeFile(page, pageWith(readFileSync(page, 'utf8'), result));
 }

@@ -28,19 +28,17 @@ export interface ModelResult {
   data: string;
   documents: number;
   tokens: number;
+  calibrationTokens: number;
   rows: Measured[];
 }
 
 export interface QuantisedResult {
   bench: 'quantised';
-  settings: { split: JudgedSplit; seed: number; resamples: number; calibrationTokens: number; fitPasses: number };
+  settings: { split: JudgedSplit; seed: number; resamples: number; fitPasses: number };
   /** Whose arithmetic products have. */
   cpu: string | null;
   results: ModelResult[];
 }
-
-/** As many as `looprpt quantize` takes unless told. */
-const CALIBRATION_TOKENS = 32_768;
 
 export async function benchQuantised(
   options: QuantisedBenchOptions,
@@ -58,7 +56,7 @@ export async function benchQuantised(
   } finally {
     rmSync(work, { recursive: true });
   }
-  const settings = { split, seed, resamples, calibrationTokens: CALIBRATION_TOKENS, fitPasses: FIT_PASSES };
+  const settings = { split, seed, resamples, fitPasses: FIT_PASSES };
   return { bench: 'quantised', settings, cpu: cpus()[0]?.model ?? null, results };
 }
 
@@ -73,7 +71,9 @@ async function resultOf(
   const documents = one.documents(folder, { split, seed, count: count ?? one.count, gsm8k });
   const batches = await allOf((await heldOutBatches(documents, tokenizer)).batches());
   const text = one.calibration({ seed, gsm8k });
-  const { calibration } = await calibrationText(text, folder, tokenizer, { tokens: CALIBRATION_TOKENS });
+  const { calibration, tokens: calibrationTokens } = await calibrationText(text, folder, tokenizer, {
+    tokens: one.calibrationTokens,
+  });
   const tabled = async ({ name, open }: Way) => {
     say(`${model}: ${name}`);
     const lm = await open({ folder, out: join(work, `${model}, ${name}`), calibration });
@@ -87,7 +87,7 @@ async function resultOf(
   const rows = [measured(reference, null, { resamples })];
   for (const way of WAYS) rows.push(measured(await tabled(way), reference, { resamples }));
   const { tokens, document } = reference.table;
-  return { model, data, documents: new Set(document).size, tokens, rows };
+  return { model, data, documents: new Set(document).size, tokens, calibrationTokens, rows };
 }
 
 async function allOf(batches: AsyncIterable<PackedBatch>): Promise<PackedBatch[]> {

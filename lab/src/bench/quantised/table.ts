@@ -15,9 +15,13 @@ export function quantisedTable({ settings, cpu, results }: QuantisedResult): str
       ]),
     ),
   );
-  const { split, seed, resamples, calibrationTokens, fitPasses } = settings;
-  const below = `Split ${split}, documents of seed ${seed}, calibrated on ${grouped(calibrationTokens)} tokens of others and fitted in ${fitPasses} passes of them, ${grouped(resamples)} resamples; ${cpu ?? 'unknown processor'}.`;
-  return [line(columns), line(rules), ...lines, '', below].join('\n');
+  const { split, seed, resamples, fitPasses } = settings;
+  const texts = results.map(({ model, calibrationTokens }) => `${grouped(calibrationTokens)} (\`${model}\`)`);
+  const below = [
+    `Split ${split}, documents of seed ${seed}; ${grouped(resamples)} resamples of documents; ${cpu ?? 'unknown processor'}.`,
+    `Calibrated on tokens of other documents: ${texts.join(', ')}; fitted in ${fitPasses} passes of them.`,
+  ];
+  return [line(columns), line(rules), ...lines, '', ...below].join('\n');
 }
 
 function cells({ weights, accuracy, difference, perplexity, sameExit }: Measured): string[] {

@@ -33,8 +33,6 @@ export const WAYS: readonly Way[] = [
   rounded('int4, zero points', quantisationOf('int4', { zeros: true })),
   calibrated('int4, calibrated', quantisationOf('int4')),
   calibrated('int4, calibrated and fitted', quantisationOf('int4'), FIT_PASSES),
-  rounded('int4, qkv int8', quantisationOf('int4', { int8: ['qkv'] })),
-  calibrated('int4, qkv int8, calibrated', quantisationOf('int4', { int8: ['qkv'] })),
   calibrated('int4, qkv int8, calibrated and fitted', quantisationOf('int4', { int8: ['qkv'] }), FIT_PASSES),
 ];
 

@@ -23,7 +23,7 @@ export interface QuantisingMemory {
   codes: number;
   /** Of the model in floating point on a batch. */
   pass: number;
-  /** Matrices in float32, and what a loop keeps for gradients; nothing where nothing is fitted. */
+  /** Matrices in float32 with gradients, their whole numbers, and what a loop keeps; nothing where nothing is fitted. */
   fitting: number;
 }
 
@@ -65,7 +65,7 @@ export function planQuantising(
     rounding: 8 * ROUNDING * Math.min(BLOCK_NUMBERS, rows),
     codes: matrices.reduce((sum, { name, shape }) => sum + codeBytes(name, shape as [number, number], quantisation), 0),
     pass: pass + 8 * P * Math.max(E, F),
-    fitting: isFitted ? 4 * parameterCount(config) + ofLoop + 2 * K * 4 * P * E + logits + 4 * V : 0,
+    fitting: isFitted ? (4 + 4 + 2) * parameterCount(config) + ofLoop + 2 * K * 4 * P * E + logits + 4 * V : 0,
   };
 }
 

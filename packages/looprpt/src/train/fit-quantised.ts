@@ -1,34 +1,22 @@
 /**
- * The norms and the exit gate of a quantised model fitted to the model in floating point, by gradient steps on text: after every loop
+ * A quantised model's scales, norms and exit gate fitted to the model in floating point, by gradient steps on text: after every loop
  * the next-token distribution is drawn towards that model's, and the gate's probability of leaving towards its gate's.
  *
  *   L = Σ_k [ KL( p^(k) ‖ p̂^(k) ) + ρ · KL( λ^(k) ‖ λ̂^(k) ) ],  mean over counted places, the gate's part for k < K
  *
- * Whole numbers and their scales are constants. What has the size of the vocabulary exists for a few places at a time, and of a loop's
- * inside only what one loop needs (recomputed); the matrices are held once more, in float32.
+ * Whole numbers are constants. What has the size of the vocabulary exists for a few places at a time, and of a loop's inside only what
+ * one loop needs (recomputed).
  *
  * Shapes: B rows, T places, N counted places, C places of a chunk, E hidden, V vocabulary, K loops.
  */
-import {
-  backward,
-  binaryCrossEntropyWithLogits,
-  cat,
-  dequantise,
-  enableGrad,
-  linear,
-  noGrad,
-  type QuantisedWeight,
-  scope,
-  type Tensor,
-} from '@looprpt/engine';
+import { backward, binaryCrossEntropyWithLogits, enableGrad, noGrad, scope, type Tensor } from '@looprpt/engine';
 import { UserError } from '../base/user-error.js';
-import { type Fit, type FitOptions, fittedWeights } from '../checkpoint/quantise/fitting.js';
+import type { Fit, FitOptions } from '../checkpoint/quantise/fitting.js';
 import type { CalibrationBatch } from '../checkpoint/quantise/input-moments.js';
-import { LoopLM } from '../model/loop-lm.js';
+import type { LoopLM } from '../model/loop-lm.js';
 import { atPlaces, logProbsOf, MAX_LOGITS } from '../model/read-out.js';
-import type { MatrixProducts } from '../model/stored-matrices.js';
-import { mapWeights, type NamedParameter } from '../model/weights.js';
 import { AdamW, adamWConfigSchema } from './adamw.js';
+import { QuantisedStudent } from './quantised-student.js';
 
 /** Chosen on tuning text of hop-base. */
 const OPTIMIZER = adamWConfigSchema.parse({ learningRate: 3e-3, beta2: 0.99 });
@@ -42,7 +30,7 @@ export type OnFit = (step: { step: number; steps: number; loss: number }) => voi
 /** @param onStep told of every batch */
 export function fitter(onStep: OnFit = () => {}): Fit {
   return async (teacher, matrices, { calibration, passes }: FitOptions) => {
-    using student = new Student(teacher, matrices);
+    using student = new QuantisedStudent(teacher, matrices);
     using optimizer = new AdamW(student.parameters, OPTIMIZER);
     let steps = 0;
     await calibration(() => {
@@ -52,13 +40,15 @@ export function fitter(onStep: OnFit = () => {}): Fit {
     for (let pass = 0; pass < passes; pass++)
       await calibration((batch) => {
         const loss = fitLoss(student.lm, teacher, batch);
+        student.gather();
         const rate = OPTIMIZER.learningRate * (1 - step / steps);
         const norm = optimizer.gradientNorm();
         if (!Number.isFinite(norm)) throw new UserError('fitting: gradients are no longer finite; leave it out');
         optimizer.step(rate, norm);
+        student.refresh();
         onStep({ step: ++step, steps, loss });
       });
-    return student.takeFitted();
+    return student.take();
   };
 }
 
@@ -115,60 +105,4 @@ function divergence(student: LoopLM, ownCE: Tensor, teacher: LoopLM, truthCE: Te
     const least = noGrad(() => binaryCrossEntropyWithLogits(truthGateC, leave));
     return words.add(own.sub(least).sum().mul(GATE_SHARE));
   });
-}
-
-/** A model of whole numbers, written out in float32, whose norms and gate have gradients. */
-class Student implements Disposable {
-  readonly lm: LoopLM;
-  readonly parameters: readonly NamedParameter[];
-  readonly #dequantised: ReadonlyMap<Tensor, Tensor>;
-  /** By the teacher's tensor. */
-  readonly #fitted: Map<Tensor, Tensor>;
-  #isTaken = false;
-
-  constructor(teacher: LoopLM, matrices: ReadonlyMap<Tensor, readonly QuantisedWeight[]>) {
-    this.#dequantised = new Map(
-      Array.from(matrices, ([name, pieces]) => [
-        name,
-        scope(() => noGrad(() => cat(pieces.map((piece) => dequantise(piece, name.size(1)))).persist())),
-      ]),
-    );
-    const named = fittedWeights(teacher.weights);
-    this.#fitted = new Map(
-      Array.from(named.values(), (tensor) => {
-        const own = scope(() => noGrad(() => tensor.detach().to({ dtype: 'float32' }).clone().persist()));
-        own.requiresGrad = true;
-        return [tensor, own];
-      }),
-    );
-    const products: MatrixProducts = {
-      format: 'float32',
-      product: (x, name) => linear(x, this.#dequantised.get(name) ?? name),
-      [Symbol.dispose]() {},
-    };
-    const weights = mapWeights(teacher.weights, (tensor) => this.#fitted.get(tensor) ?? tensor);
-    this.lm = new LoopLM(teacher.config, weights, products);
-    this.lm.recomputeLoops = true;
-    this.parameters = Array.from(named, ([name, tensor]) => ({
-      name,
-      tensor: this.#fitted.get(tensor)!,
-      isGate: name.startsWith('gate'),
-      decays: false,
-    }));
-  }
-
-  /** Hands the fitted tensors over, without gradients. */
-  takeFitted(): Map<Tensor, Tensor> {
-    this.#isTaken = true;
-    for (const tensor of this.#fitted.values()) {
-      tensor.grad = null;
-      tensor.requiresGrad = false;
-    }
-    return this.#fitted;
-  }
-
-  [Symbol.dispose](): void {
-    for (const tensor of this.#dequantised.values()) tensor.dispose();
-    if (!this.#isTaken) for (const tensor of this.#fitted.values()) tensor.dispose();
-  }
 }

@@ -1,4 +1,4 @@
-/** What may be fitted to whole numbers once they are chosen: the norms and the exit gate, which stay floating-point. */
+/** What may be fitted to whole numbers once they are chosen: their scales, and the norms and the exit gate, which stay floating-point. */
 import type { QuantisedWeight, Tensor } from '@looprpt/engine';
 import type { LoopLM } from '../../model/loop-lm.js';
 import type { Weights } from '../../model/weights.js';
@@ -10,18 +10,25 @@ export interface FitOptions {
   passes: number;
 }
 
+/** The caller frees what is in it. */
+export interface Fitted {
+  /** By the teacher's tensor what stands in its place, float32. */
+  vectors: ReadonlyMap<Tensor, Tensor>;
+  /** In the place of `scales`, of the same dtype. */
+  scales: ReadonlyMap<QuantisedWeight, Tensor>;
+}
+
 /**
- * Fits a quantised model's norms and gate to the model in floating point.
+ * Fits a quantised model's scales, norms and gate to the model in floating point.
  * @param teacher whose weights name the matrices @param matrices pieces of each, one below the other
- * @returns by the teacher's tensor what stands in its place, float32; the caller frees them
  */
 export type Fit = (
   teacher: LoopLM,
   matrices: ReadonlyMap<Tensor, readonly QuantisedWeight[]>,
   options: FitOptions,
-) => Promise<Map<Tensor, Tensor>>;
+) => Promise<Fitted>;
 
-/** The weights that are fitted, by name. */
+/** The vectors that are fitted, by name. */
 export function fittedWeights({ layers, finalNorm, gateWeight, gateBias }: Weights): Map<string, Tensor> {
   const norms = layers.flatMap((layer, i): [string, Tensor][] => [
     [`layers.${i}.normBeforeAttention`, layer.normBeforeAttention],

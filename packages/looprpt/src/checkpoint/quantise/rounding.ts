@@ -14,7 +14,7 @@ import { type Calibration, InputFactors } from './input-moments.js';
 export interface RoundingOptions {
   /** Text by which errors are made up for; default: each weight is rounded for itself. */
   calibration?: Calibration | undefined;
-  /** With text: what fits norms and gate to the whole numbers, and in how many passes; default: they stay as they are. */
+  /** With text: what fits scales, norms and gate to the whole numbers, and in how many passes; default: they stay as they are. */
   fit?: { run: Fit; passes: number } | undefined;
 }
 
@@ -24,7 +24,7 @@ export class Rounding implements Disposable {
   readonly #made: QuantisedWeight[] = [];
   /** By the model's own tensor, its pieces. */
   readonly #matrices = new Map<Tensor, QuantisedWeight[]>();
-  #fitted = new Map<Tensor, Tensor>();
+  #vectors: ReadonlyMap<Tensor, Tensor> = new Map();
 
   /** @throws UserError where there is text and the folder is no model in floating point */
   constructor(folder: string, { calibration, fit }: RoundingOptions) {
@@ -47,23 +47,28 @@ export class Rounding implements Disposable {
     return weight;
   }
 
-  /** After all matrices. */
+  /** After all matrices, whose scales it may replace. */
   async fit(): Promise<void> {
     if (!this.#text || !this.#fit || this.#fit.passes === 0) return;
     const { model, calibration, factors } = this.#text;
     factors[Symbol.dispose]();
-    this.#fitted = await this.#fit.run(model, this.#matrices, { calibration, passes: this.#fit.passes });
+    const { vectors, scales } = await this.#fit.run(model, this.#matrices, { calibration, passes: this.#fit.passes });
+    this.#vectors = vectors;
+    for (const [weight, fitted] of scales) {
+      weight.scales.dispose();
+      weight.scales = fitted;
+    }
   }
 
   /** What stands in the place of a tensor that is no matrix; null: what stood there. */
   fitted({ stored }: UpstreamTensor): Tensor | null {
-    return (this.#text && this.#fitted.get(stored(this.#text.model.weights))) ?? null;
+    return (this.#text && this.#vectors.get(stored(this.#text.model.weights))) ?? null;
   }
 
   [Symbol.dispose](): void {
     this.#text?.factors[Symbol.dispose]();
     this.#text?.model.dispose();
-    for (const tensor of this.#fitted.values()) tensor.dispose();
+    for (const tensor of this.#vectors.values()) tensor.dispose();
     for (const { codes, scales, zeros } of this.#made) for (const tensor of [codes, scales, zeros]) tensor?.dispose();
   }
 }

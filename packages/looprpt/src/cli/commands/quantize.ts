@@ -33,7 +33,12 @@ export function quantizeCommand(cli: Cli): CommandUnknownOpts {
       'text by which rounding makes up for its errors: shards, JSONL, JSON, Parquet or text, or task:NAME',
     )
     .option('--calibration-tokens <n>', 'the first so many tokens of it', integer(1), 32_768)
-    .option('--fit-passes <n>', 'passes of it in which norms and gate are fitted, by gradient steps', integer(0), 0)
+    .option(
+      '--fit-passes <n>',
+      'passes of it in which scales, norms and gate are fitted, by gradient steps',
+      integer(0),
+      0,
+    )
     .option('--count <n>', 'with --calibrate task:NAME: documents at most', integer(1), 500)
     .option('--set <key=value>', 'a setting of task:NAME, in YAML (repeatable)', repeated)
     .addOption(documentOptions.dataset)
