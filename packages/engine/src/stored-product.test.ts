@@ -16,12 +16,15 @@ const normal = (rows: number, columns: number): Tensor => empty([rows, columns])
 type Rounding = (xNI: Tensor) => number[] | Float64Array;
 /** What becomes of x where a product begins. */
 const toPairs: Rounding = (x) => x.to({ dtype: 'bfloat16' }).to({ dtype: 'float32' }).toNumbers();
-const toWords: Rounding = (x) =>
-  x.toArray<number[][]>().flatMap((row) => {
-    const largest = Math.max(...row.map(Math.abs));
-    const [up, down] = [Math.fround(32767 / largest), Math.fround(largest / 32767)];
-    return row.map((value) => toEven(Math.fround(value * up)) * down);
-  });
+const BYTE_GROUP = 32;
+const toBytes: Rounding = (x) =>
+  x.toArray<number[][]>().flatMap((row) =>
+    row.map((value, i) => {
+      const from = i - (i % BYTE_GROUP);
+      const largest = Math.max(...row.slice(from, from + BYTE_GROUP).map(Math.abs));
+      return toEven(Math.fround(value * Math.fround(127 / largest))) * Math.fround(largest / 127);
+    }),
+  );
 
 /** The nearest whole number, of two the even one. */
 function toEven(value: number): number {
@@ -130,7 +133,7 @@ describe.each(KINDS)('$bits bits, groups of $group, zeros $zeros, scales in $sca
 
   test('codes and scales say what the layout says', () =>
     scope(() => {
-      const [O, I] = [5, 200];
+      const [O, I] = [5, 1024 + 200];
       const weight = normal(O, I).add(zeros ? 1 : 0);
       const made = quantise(weight, kind);
       expect(made.scales.shape).toEqual([O, Math.ceil(I / group)]);
@@ -139,10 +142,12 @@ describe.each(KINDS)('$bits bits, groups of $group, zeros $zeros, scales in $sca
       const points = made.zeros?.toNumbers();
       const bytes = bits === 8 ? I : 64 * Math.ceil(I / 128);
       const codeAt = (o: number, i: number): number => {
-        if (bits === 8) return codes[o * bytes + i]!;
-        const [block, j, word] = [Math.floor(i / 128), Math.floor((i % 128) / 32), i % 32];
-        const byte = codes[o * bytes + 64 * block + 2 * word + (j >> 1)]!;
-        return j % 2 === 0 ? byte & 15 : byte >> 4;
+        // In a whole stretch of 512 four of each 32 inputs stand together.
+        const at = i % 512;
+        const place = i < 1024 ? i - at + 64 * Math.floor((at % 32) / 4) + 4 * Math.floor(at / 32) + (at % 4) : i;
+        if (bits === 8) return codes[o * bytes + place]!;
+        const byte = codes[o * bytes + 64 * Math.floor(place / 128) + (place % 64)]!;
+        return place % 128 < 64 ? byte & 15 : byte >> 4;
       };
       const said = dequantise(made, I).toNumbers();
       const true_ = weight.toNumbers();
@@ -157,11 +162,11 @@ describe.each(KINDS)('$bits bits, groups of $group, zeros $zeros, scales in $sca
         }
     }));
 
-  test.each(SHAPES)('$N rows of $I inputs by $O outputs', ({ N, I, O }) =>
+  test.each([...SHAPES, { N: 9, I: 1024 + 33, O: 65 }])('$N rows of $I inputs by $O outputs', ({ N, I, O }) =>
     scope(() => {
       const made = quantise(normal(O, I), kind);
       const x = normal(N, I);
-      expectProduct(quantisedProduct(x, [made]), x, dequantise(made, I), bits === 8 ? toWords : toPairs);
+      expectProduct(quantisedProduct(x, [made]), x, dequantise(made, I), toBytes);
     }),
   );
 
@@ -170,7 +175,7 @@ describe.each(KINDS)('$bits bits, groups of $group, zeros $zeros, scales in $sca
       const weight = normal(70, 2208);
       const made = quantise(weight, kind);
       expectSameInCompany((x) => quantisedProduct(x, [made, made]), normal(23, 2208));
-      // Whole chunks are read in the order in which they lie where rows of x are few; an odd number of them.
+      // Whole blocks of codes, an odd number of them.
       const chunks = quantise(normal(70, 2432), kind);
       expectSameInCompany((x) => quantisedProduct(x, [chunks]), normal(23, 2432));
       const error = dequantise(made, 2208).sub(weight).norm().item() / weight.norm().item();

@@ -1,9 +1,9 @@
 /**
  * Products with weights as a checkpoint stores them: bfloat16 rows, or whole numbers with a scale for each group of inputs.
  *
- * x is float32 on the CPU. Where a product begins it is rounded to bfloat16, or for codes of 8 bits to whole shares of its row's
- * largest number, 32,767 of them. A row's result has the same bits whatever other rows it is computed with. There are no gradients. Weights lie row by row along the input, so a mapped file is
- * read where it lies.
+ * x is float32 on the CPU. Where a product begins it is rounded: for bfloat16 to bfloat16, for whole numbers to 8 bits, 127 shares of
+ * the largest of each 32 inputs to either side. A row's result has the same bits whatever other rows it is computed with. There are no
+ * gradients. Weights lie row by row along the input, so a mapped file is read where it lies.
  *
  * Shapes: N rows, I inputs, O outputs of all pieces together.
  */

@@ -1,4 +1,4 @@
-// bfloat16 as bits: the upper half of a float32. Rounded to the nearest, ties to even; NaN stays NaN.
+// bfloat16 as bits: the upper half of a float32. Rounded to the nearest, ties to even; NaN stays NaN. And float16.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,16 @@ inline uint16_t toBfloat(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+// float16 as bits.
+inline float fromHalf(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, rest = bits & 0x7fff;
+  // Moved into float32's place its exponent is 112 too small; infinities and NaN need the largest one.
+  const uint32_t placed = sign | (rest << 13) | (rest >= 0x7c00 ? 0x7f800000u : 0);
+  float value;
+  std::memcpy(&value, &placed, sizeof value);
+  return rest >= 0x7c00 ? value : value * 0x1p112f;
 }
 
 namespace simd {

@@ -4,6 +4,7 @@
 //
 // The pieces are one matrix: q, k and v, or gate and up. Nothing is copied or rearranged, so mapped files are read as
 // they are.
+#include <ATen/ATen.h>
 #include <torch/library.h>
 
 #include "row_product.h"
@@ -15,17 +16,13 @@ using at::Tensor;
 
 struct BfloatSource {
   using Arithmetic = rows::Pairs;
-  static constexpr bool kHasScales = false;
   const uint16_t* weights;
   int64_t in;
-  rows::WeightRows at(int64_t row, int64_t, int64_t from, int64_t, rows::Scratch&) const {
-    return {{weights + row * in + from, in}, {nullptr, 0}, 0};
-  }
-  bool streams() const { return true; }
+  rows::Strip<uint16_t> at(int64_t row, int64_t from) const { return {weights + row * in + from, in}; }
   template <int N>
   void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<Arithmetic::Input>& x,
               rows::Vec (&sums)[N]) const {
-    rows::addRow<Arithmetic>(weights + row * in + from, x, inputs, sums);
+    rows::addRow<Arithmetic>(weights + row * in + from, {x.data + from, x.stride}, inputs, sums);
   }
 };
 

@@ -41,10 +41,11 @@ void addRow(const uint16_t* weights, const Strip<typename A::Input>& x, int64_t 
   if (k < count) step(A::loadWeights(weights + k, count - k), k);
 }
 
-// y[n][0..count) = x_n · rows row..row + count of the source, n < N.
-template <int N, class Source, typename Input>
-void streamRows(const Source& source, int64_t row, int64_t count, const Strip<Input>& x, int64_t in, float* y,
-                int64_t stride, std::vector<Vec>& sums) {
+// y[n][0..count) = x_n · rows row..row + count of the source, n < N. The source adds to `sums` what the inputs of a
+// block give: addRow(row, from, inputs, x, sums).
+template <int N, class Source, class X>
+void streamRows(const Source& source, int64_t row, int64_t count, const X& x, int64_t in, float* y, int64_t stride,
+                std::vector<Vec>& sums) {
   // Rows whose lanes are added up together.
   constexpr int kTogether = N > 4 ? 2 : 4;
   const int64_t blocks = (in + kBlock - 1) / kBlock;
@@ -55,7 +56,7 @@ void streamRows(const Source& source, int64_t row, int64_t count, const Strip<In
       for (int64_t b = 0; b < blocks; ++b) {
         const int64_t from = b * kBlock;
         Vec own[N] = {};
-        source.addRow(row + r + m, from, std::min(kBlock, in - from), Strip<Input>{x.data + from, x.stride}, own);
+        source.addRow(row + r + m, from, std::min(kBlock, in - from), x, own);
         std::copy(own, own + N, sums.data() + (b * kTogether + m) * N);
       }
     for (int64_t b = 0; b < blocks; ++b)

@@ -1,5 +1,4 @@
-// Dot products of few rows x with few rows of weights: the one inner loop of all products with bfloat16 and quantised
-// weights.
+// Dot products of few rows x with few rows of bfloat16 weights.
 //
 // Both operands lie along `in`, the weights as a checkpoint stores them. An element of the result is the same chains of
 // additions in every lane and one tree over the lanes, in whichever tile it stands: its bits do not depend on the other
@@ -16,15 +15,12 @@ namespace rows {
 
 // Inputs that are added up before the lanes are; a part of the result's definition.
 constexpr int64_t kBlock = 2048;
-// Chains of a row with scales: its groups in turns, because one would wait for its last addition. Part of it, too.
-constexpr int kChains = 2;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kWeights = 4;  // rows of weights of a tile
 #else
 constexpr int kWeights = 2;
 #endif
-constexpr int kScaledWeights = kWeights / kChains;
 constexpr int kInputs = 4;  // rows of x of a tile
 
 // Rows of one operand, `stride` elements apart.
@@ -49,14 +45,6 @@ void finishSums(const Vec* sums, int64_t count, float* y, int64_t stride, bool f
   }
 }
 
-// Adds a group's products, scaled, to its chain; `w` are the weights of its kSteps steps.
-template <class A, int kSteps>
-inline void addGroup(const typename A::Operand* w, const typename A::Input* x, float scale, Vec& chain) {
-  typename A::Sum sum{};
-  for (int s = 0; s < kSteps; ++s) sum = A::dot(sum, w[s], A::loadInputs(x + s * A::kStep));
-  chain += A::wide(sum) * scale;
-}
-
 template <class A, int M, int N>
 struct Tile {
   using Operand = typename A::Operand;
@@ -75,23 +63,6 @@ struct Tile {
     Operand w[M];
     for (int m = 0; m < M; ++m) w[m] = A::loadWeights(weights.row(m) + k, count - k);
     step(w, x, k);
-  }
-
-  // The same for whole groups of kSteps steps, whose sums are scaled: scales.row(m)[group].
-  template <int kSteps>
-  void addScaled(const Strip<uint16_t>& weights, const Strip<float>& scales, const Strip<Input>& x, int64_t groups) {
-    Vec chains[kChains][M * N] = {};
-    for (int64_t g = 0; g < groups; g += kChains)
-      for (int c = 0; c < kChains && g + c < groups; ++c) {
-        const int64_t from = (g + c) * kSteps * A::kStep;
-        Operand w[M][kSteps];
-        for (int m = 0; m < M; ++m)
-          for (int s = 0; s < kSteps; ++s) w[m][s] = A::loadWeights(weights.row(m) + from + s * A::kStep);
-        for (int n = 0; n < N; ++n)
-          for (int m = 0; m < M; ++m)
-            addGroup<A, kSteps>(w[m], x.row(n) + from, scales.row(m)[g + c], chains[c][m * N + n]);
-      }
-    for (int i = 0; i < M * N; ++i) sums[i] = chains[0][i] + chains[1][i];
   }
 
   void finish(float* y, int64_t stride, bool first) { finishSums<N>(sums, M * N, y, stride, first); }

@@ -15,6 +15,9 @@ import { CONFIG_FILE } from './stored-model.js';
 
 export const QUANT_METHOD = 'looprpt';
 
+/** Of the order of codes: a number that folders name, so that codes in another order are not taken for these. */
+const LAYOUT = 2;
+
 /** Matrices by what they do, as far as they are multiplied at once: q, k and v are `qkv`. */
 export const MATRIX_KINDS = ['qkv', 'out', 'gate-up', 'down', 'head'] as const;
 export type MatrixKind = (typeof MATRIX_KINDS)[number];
@@ -33,6 +36,9 @@ const quantisationSchema = z
     zero_point: z.boolean(),
     scale_dtype: z.enum(['float16', 'bfloat16']),
     int8: z.array(z.enum(MATRIX_KINDS)).exactOptional(),
+    layout: z.literal(LAYOUT, {
+      error: 'codes are in the order of another version; make them anew from the model that they were made from',
+    }),
   })
   .refine(({ bits, int8 }) => bits === 4 || int8 === undefined, { path: ['int8'], error: 'bits are 8 already' });
 
@@ -59,7 +65,10 @@ export function quantisationName({ bits, group, zeros, int8 = [] }: ModelQuantis
 }
 
 export function toQuantizationConfig({ bits, group, zeros, scale, int8 = [] }: ModelQuantisation): object {
-  const settings = { quant_method: QUANT_METHOD, bits, group_size: group, zero_point: zeros, scale_dtype: scale };
+  const settings = {
+    quant_method: QUANT_METHOD,
+    ...{ bits, group_size: group, zero_point: zeros, scale_dtype: scale, layout: LAYOUT },
+  };
   return int8.length > 0 ? { ...settings, int8 } : settings;
 }
 

@@ -3,11 +3,14 @@
  *
  * Shapes: O outputs, I inputs, G groups of inputs.
  */
-import { cat, type Quantisation, type QuantisedWeight, stack, type Tensor, zeros } from '@looprpt/engine';
+import { cat, type Quantisation, type QuantisedWeight, type Tensor, zeros } from '@looprpt/engine';
 
-/** Inputs of a block of 4-bit codes, in stretches of 32 that share bytes. */
+/** Places of a block of 4-bit codes: the first half are the lower halves of its bytes, the others the upper ones. */
 const BLOCK = 128;
-const STRETCH = 32;
+const STRETCH = 512;
+/** Of a sum of bytes, each of four inputs. */
+const LANES = 16;
+const TOGETHER = 4;
 
 export interface Codes {
   /** uint8 [O, I], 0 to 2^bits − 1. */
@@ -20,8 +23,20 @@ export interface Codes {
 
 /** What `quantise` of the engine would give, were these its codes. */
 export function packCodes({ codesOI, scalesOG, zerosOG }: Codes, { bits, group }: Quantisation): QuantisedWeight {
-  const codes = bits === 8 ? bytes(codesOI, zerosOG !== null) : nibbles(codesOI);
+  const placedOI = inPlaces(codesOI);
+  const codes = bits === 8 ? bytes(placedOI, zerosOG !== null) : nibbles(placedOI);
   return { codes, scales: scalesOG, zeros: zerosOG, bits, group };
+}
+
+/**
+ * Inputs in the order in which they are multiplied: of each whole stretch of 512 four of its first 32, then four of the next 32, and so
+ * on; what is left of a row in its own order.
+ */
+function inPlaces(codesOI: Tensor): Tensor {
+  const [O, I] = codesOI.shape as [number, number];
+  const whole = I - (I % STRETCH);
+  const stretches = codesOI.slice(1, 0, whole).reshape(O, whole / STRETCH, LANES, STRETCH / LANES / TOGETHER, TOGETHER);
+  return cat([stretches.transpose(2, 3).reshape(O, whole), codesOI.slice(1, whole, I)], 1);
 }
 
 function bytes(codesOI: Tensor, isUnsigned: boolean): Tensor {
@@ -32,9 +47,9 @@ function nibbles(codesOI: Tensor): Tensor {
   const [O, I] = codesOI.shape as [number, number];
   const blocks = Math.ceil(I / BLOCK);
   const padding = zeros([O, blocks * BLOCK - I], { dtype: 'uint8' });
-  const stretches = cat([codesOI, padding], 1).view(O, blocks, BLOCK / STRETCH, STRETCH);
-  const at = (j: number): Tensor => stretches.slice(2, j, j + 1).squeeze(2);
-  const low = at(0).add(at(1).mul(16));
-  const high = at(2).add(at(3).mul(16));
-  return stack([low, high], -1).view(O, (blocks * BLOCK) / 2);
+  const halves = cat([codesOI, padding], 1).view(O, blocks, 2, BLOCK / 2);
+  const at = (half: number): Tensor => halves.slice(2, half, half + 1).squeeze(2);
+  return at(0)
+    .add(at(1).mul(16))
+    .view(O, (blocks * BLOCK) / 2);
 }
