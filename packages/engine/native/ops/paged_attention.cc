@@ -94,11 +94,12 @@ struct Head {
   const int32_t* line;
   int64_t stride;
   const E* at(int64_t s) const { return table + line[s] * stride; }
-  // Asks for some before they are needed: they are scattered, so the processor cannot foresee them.
+  // Asks for some before they are needed: they are scattered, so the processor cannot foresee them. Into the second
+  // cache, because the first has few places for lines under way.
   void prefetch(int64_t from, int64_t to, int64_t D) const {
     constexpr int64_t kPerLine = 64 / sizeof(E);
     for (int64_t s = from; s < to; ++s)
-      for (int64_t d = 0; d < D; d += kPerLine) __builtin_prefetch(at(s) + d);
+      for (int64_t d = 0; d < D; d += kPerLine) __builtin_prefetch(at(s) + d, 0, 2);
   }
 };
 
