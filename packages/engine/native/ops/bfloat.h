@@ -31,12 +31,13 @@ inline uint16_t toBfloat(float value) {
 
 // float16 as bits.
 inline float fromHalf(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, rest = bits & 0x7fff;
-  // Moved into float32's place its exponent is 112 too small; infinities and NaN need the largest one.
-  const uint32_t placed = sign | (rest << 13) | (rest >= 0x7c00 ? 0x7f800000u : 0);
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, exponent = (bits >> 10) & 31, rest = bits & 1023;
+  // Numbers below its smallest normal one are normal in float32, and made so without one that is not.
+  if (exponent == 0) return (sign ? -0x1p-24f : 0x1p-24f) * static_cast<float>(rest);
+  const uint32_t wide = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | rest << 13;
   float value;
-  std::memcpy(&value, &placed, sizeof value);
-  return rest >= 0x7c00 ? value : value * 0x1p112f;
+  std::memcpy(&value, &wide, sizeof value);
+  return value;
 }
 
 namespace simd {
