@@ -46,10 +46,11 @@ describe('a study', () => {
 });
 
 describe('the studies', () => {
-  it('have names of their own, all regimes, and at least five seeds', () => {
+  it('have names of their own, all regimes, and at least five seeds; the one of 17M weights has three', () => {
     expect(new Set(STUDIES.map(({ name }) => name)).size).toBe(STUDIES.length);
     expect(new Set(STUDIES.map(({ regime }) => regime))).toEqual(new Set(['a', 'b', 'c', 'd']));
-    for (const { seeds } of STUDIES) expect(seeds.length).toBeGreaterThanOrEqual(5);
+    for (const { name, seeds } of STUDIES)
+      expect(seeds.length).toBeGreaterThanOrEqual(name === 'transfer-large' ? 3 : 5);
   });
 });
 
