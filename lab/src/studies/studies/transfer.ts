@@ -20,6 +20,15 @@ const SYMBOLS = taskConfig('mixture', {
   ],
 });
 
+const GSM8K_TO_OMNI = {
+  kind: 'text',
+  base: ['gsm8k'],
+  training: ['omni-math'],
+  heldOut: ['omni-math'],
+  general: ['gsm8k'],
+  vocabulary: 1024,
+} satisfies Partial<StudyInput['corpus']>;
+
 /** Of arms that tune their interpolation weight. */
 const SHARES = [0.25, 0.5, 0.75, 1];
 
@@ -53,15 +62,7 @@ export const transferText = study({
   title: 'Transfer: from GSM8K to Omni-MATH',
   about:
     'The base has read GSM8K and generated word problems twice. The arms read a part of Omni-MATH, once. Solutions count, problems do not.',
-  corpus: {
-    kind: 'text',
-    base: ['gsm8k'],
-    training: ['omni-math'],
-    heldOut: ['omni-math'],
-    general: ['gsm8k'],
-    vocabulary: 1024,
-    heldOutBatches: 30,
-  },
+  corpus: { ...GSM8K_TO_OMNI, heldOutBatches: 30 },
   base: { shipped: 'gsm8k-base' },
   training: { ...recipe, steps: 120 },
   tuning: { seeds: [101], learningRates: [1e-3, 2e-3, 4e-3, 8e-3], shares: SHARES, trials: 4 },
@@ -81,8 +82,8 @@ export const transferMild = study({
 const LARGE_ARMS = ['base', 'stage1', 'uniform-ce', 'paper', 'paper-gate', 'all-tokens'];
 
 /**
- * 17M weights, on a short budget: on two cores the base takes a quarter of an hour, an arm two minutes, and the preset `paper` twelve.
- * Two trials an arm, three seeds.
+ * 17M weights, on a short budget: two trials an arm, three seeds. Not run to its end yet; `--dry-run` says about an hour and a half of two
+ * cores.
  */
 export const transferLarge = study({
   ...transferText,
@@ -90,15 +91,7 @@ export const transferLarge = study({
   title: 'Transfer: from GSM8K to Omni-MATH, 17M weights',
   about:
     'The base has read half a million tokens of GSM8K, in bfloat16 like the arms. The arms read 40,000 tokens of Omni-MATH, once. Solutions count, problems do not.',
-  corpus: {
-    kind: 'text',
-    base: ['gsm8k'],
-    training: ['omni-math'],
-    heldOut: ['omni-math'],
-    general: ['gsm8k'],
-    vocabulary: 1024,
-    heldOutBatches: 36,
-  },
+  corpus: { ...GSM8K_TO_OMNI, heldOutBatches: 36 },
   model: { hiddenSize: 512, intermediateSize: 1408, layers: 5, heads: 8, loops: 4 },
   arms: shared.arms
     .filter(({ name }) => LARGE_ARMS.includes(name))

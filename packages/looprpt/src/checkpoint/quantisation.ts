@@ -1,8 +1,8 @@
 /**
  * How the matrices of a stored model are whole numbers: `quantization_config` in `config.json`, and the names of the tensors.
  *
- * Some kinds of matrices may have 8 bits where the others have 4. A matrix `X.weight` is stored as `X.weight.codes`, `X.weight.scales` and, with zero points, `X.weight.zeros`; the embedding,
- * norms and the gate as they were. docs/reference/quantised-weights.md has the layout.
+ * Some kinds of matrices may have 8 bits where the others have 4. A matrix `X.weight` is stored as `X.weight.codes`, `X.weight.scales`
+ * and, with zero points, `X.weight.zeros`; the embedding, norms and the gate as they were. docs/reference/quantised-weights.md has the layout.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +67,11 @@ export function quantisationName({ bits, group, zeros, int8 = [] }: ModelQuantis
 export function toQuantizationConfig({ bits, group, zeros, scale, int8 = [] }: ModelQuantisation): object {
   const settings = {
     quant_method: QUANT_METHOD,
-    ...{ bits, group_size: group, zero_point: zeros, scale_dtype: scale, layout: LAYOUT },
+    bits,
+    group_size: group,
+    zero_point: zeros,
+    scale_dtype: scale,
+    layout: LAYOUT,
   };
   return int8.length > 0 ? { ...settings, int8 } : settings;
 }
