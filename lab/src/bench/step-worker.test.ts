@@ -6,6 +6,7 @@ import { trainingBatch } from 'looprpt/internal/objectives/batch.js';
 import { LatentRandomness } from 'looprpt/internal/objectives/looprpt/randomness.js';
 import { objectiveOf } from 'looprpt/internal/objectives/objective.js';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../packages/engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../../packages/looprpt/test-support/temporary-folder.js';
 import { fromArgv, toArgv, type WorkerArguments } from './arguments.js';
 import { MODES, modelConfig } from './cases.js';
@@ -44,6 +45,7 @@ describe('a worker of ours', () => {
 
   it.each(MODES.map(({ name }) => name))('%s: a line in is a step, and a line of JSON out', async (mode) => {
     const args = await prepared(mode);
+    await collectGarbage();
     const live = liveTensors();
     {
       using worker = new StepWorker(args);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { liveTensors } from '@looprpt/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../packages/engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../../packages/looprpt/test-support/temporary-folder.js';
 import { aggregate } from './aggregate.js';
 import { settingsOf } from './arm.js';
@@ -53,6 +54,7 @@ let ran: Unit[];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'looprpt-evidence-'));
   ran = [];
+  await collectGarbage();
   const live = liveTensors();
   conducted = await conductIn(folder, (run) => (unit, onProgress) => {
     ran.push(unit);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   backward,
   enableGrad,
@@ -19,7 +20,8 @@ function leaf(values: number[]): Tensor {
   x.requiresGrad = true;
   return x;
 }
-const clean = (body: () => void) => (): void => {
+const clean = (body: () => void) => async (): Promise<void> => {
+  await collectGarbage();
   const before = liveTensors();
   scope(body);
   expect(liveTensors()).toBe(before);

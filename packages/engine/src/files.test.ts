@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import { arrayFor, type DType, elementBytes } from './dtype.js';
 import { liveTensors, mapFile, scope } from './index.js';
 
@@ -24,7 +25,8 @@ describe('mapFile', () => {
     expect(mapped.bytes).toBe(mapped.bytes);
   });
 
-  test('tensors at any aligned place have the elements that the bytes make', () => {
+  test('tensors at any aligned place have the elements that the bytes make', async () => {
+    await collectGarbage();
     using mapped = mapFile(file('tensors'));
     const dtypes: DType[] = ['float32', 'float64', 'bfloat16', 'int64', 'int32', 'int16', 'int8', 'uint8'];
     const place = fc

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { expectGradients, gridNormal } from '../test-support/central-difference.js';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   type AngleTables,
   arange,
@@ -26,7 +27,8 @@ import {
 } from './index.js';
 
 let live: number;
-beforeEach(() => {
+beforeEach(async () => {
+  await collectGarbage();
   live = liveTensors();
 });
 afterEach(() => {

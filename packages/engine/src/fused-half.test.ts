@@ -4,6 +4,7 @@
  * each number in bfloat16 between it and the inputs. That is what the bounds below are made of.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   type AngleTables,
   backward,
@@ -29,7 +30,8 @@ import {
 
 const threadsBefore = getThreads();
 let live: number;
-beforeEach(() => {
+beforeEach(async () => {
+  await collectGarbage();
   live = liveTensors();
 });
 afterEach(() => {

@@ -3,6 +3,7 @@
  * plain formulas, values and every gradient; in half precision against float64.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   backward,
   cat,
@@ -24,7 +25,8 @@ import {
 } from './index.js';
 
 let live: number;
-beforeEach(() => {
+beforeEach(async () => {
+  await collectGarbage();
   live = liveTensors();
 });
 afterEach(() => {

@@ -1,5 +1,6 @@
 /** Fused operators against the same formulas from plain operators in float64: values, and every gradient. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   arange,
   backward,
@@ -26,7 +27,8 @@ import {
 } from './index.js';
 
 let live: number;
-beforeEach(() => {
+beforeEach(async () => {
+  await collectGarbage();
   live = liveTensors();
 });
 afterEach(() => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import { empty, Generator, liveTensors, op, scope, tensor } from './index.js';
 
 /** Ways to draw; sizes below and above the point where libtorch changes from one number at a time to many. */
@@ -65,7 +66,8 @@ describe('Generator', () => {
     expect(() => new Generator(Number.NaN)).toThrow('an integer was expected');
   });
 
-  test('states are bytes, and wrong ones are refused', () => {
+  test('states are bytes, and wrong ones are refused', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const generator = new Generator(1);
     const state = generator.getState();

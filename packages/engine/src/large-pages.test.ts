@@ -1,8 +1,10 @@
 /** Tensors in large pages: the same numbers, in memory that lives as long as they do. */
 import { expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import { arange, hasLargePages, LargePages, liveTensors, scope } from './index.js';
 
-test('copies are the same numbers, at cache lines, and outlive what placed them', () => {
+test('copies are the same numbers, at cache lines, and outlive what placed them', async () => {
+  await collectGarbage();
   const before = liveTensors();
   const placed = scope(() => {
     using pages = new LargePages();

@@ -1,25 +1,13 @@
-import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import { backward, liveTensors, noGrad, ones, scope, type Tensor, tensor, zeros } from './index.js';
 import { claimedBytes } from './memory.js';
 import { native } from './native.js';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-/** Runs the collector until what it finds dead has been finalized. */
-async function collected(): Promise<void> {
-  for (let i = 0; i < 5; i++) {
-    collectGarbage();
-    await setImmediate();
-  }
-}
-
 let start = 0;
 let claimedAtStart = 0;
-beforeEach(() => {
+beforeEach(async () => {
+  await collectGarbage();
   start = liveTensors();
   claimedAtStart = claimedBytes();
 });
@@ -187,18 +175,18 @@ describe('the garbage collector', () => {
     })();
     expect(made()).toBe(100);
     expect(claimedBytes() - claimedAtStart).toBe(400_000);
-    await collected();
+    await collectGarbage();
     expect([made(), claimedBytes()]).toEqual([0, claimedAtStart]);
   });
 
   test('leaves alone what is held, disposed of or in a scope', async () => {
     const held = ones([3]);
     ones([3]).dispose();
-    await collected();
+    await collectGarbage();
     expect(made()).toBe(1);
     expect(held.toArray()).toEqual([1, 1, 1]);
     held.dispose();
-    await collected();
+    await collectGarbage();
     expect([made(), claimedBytes()]).toEqual([0, claimedAtStart]);
   });
 

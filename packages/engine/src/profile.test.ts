@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   arange,
   backward,
@@ -92,8 +93,9 @@ describe('profile', () => {
 });
 
 describe('watchNative', () => {
-  test('sees each call into the addon, and only while its body runs', () => {
+  test('sees each call into the addon, and only while its body runs', async () => {
     const seen: NativeEntry[] = [];
+    await collectGarbage();
     const live = liveTensors();
     const observe = (entry: NativeEntry, milliseconds: number): void => {
       expect(milliseconds).toBeGreaterThanOrEqual(0);

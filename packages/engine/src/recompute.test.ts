@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import { backward, cut, grad, liveTensors, noGrad, recompute, scope, type Tensor, tensor } from './index.js';
 
 const leafOf = (values: readonly number[]): Tensor => {
@@ -32,7 +33,8 @@ function gradients(part: (body: (x: Tensor) => Tensor, x: Tensor) => Tensor, par
   });
 }
 
-test('the gradients of the plain computation, whatever the depth, with states that are read on the way', () => {
+test('the gradients of the plain computation, whatever the depth, with states that are read on the way', async () => {
+  await collectGarbage();
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 6 }), fc.boolean(), (parts, fork) => {
       const before = liveTensors();
@@ -116,7 +118,8 @@ test('where nothing is recorded it is a plain call', () => {
   });
 });
 
-test('one that is never differentiated is forgotten with its scope; grad() does not pass it by in silence', () => {
+test('one that is never differentiated is forgotten with its scope; grad() does not pass it by in silence', async () => {
+  await collectGarbage();
   const before = liveTensors();
   scope(() => {
     const x = leafOf([2]);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import {
   backward,
   cudaDevices,
@@ -96,6 +97,7 @@ describe('worker threads', () => {
 
   test('each has its own tensors, and its end frees them', async () => {
     const mine = ones([4]);
+    await collectGarbage();
     const before = liveTensors();
     for (let round = 0; round < 3; round++) {
       const workers = [start(1, false), start(2, true)];

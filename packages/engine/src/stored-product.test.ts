@@ -1,5 +1,6 @@
 /** Products with stored weights against plain loops over the same numbers, and their bits in any company. */
 import { afterAll, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../test-support/collect-garbage.js';
 import { empty } from './create.js';
 import { cat } from './functions.js';
 import { Generator } from './generator.js';
@@ -198,7 +199,8 @@ test.each(KINDS.filter(({ zeros }) => !zeros))(
     }),
 );
 
-test('nothing is left over, and kinds that do not exist are refused', () => {
+test('nothing is left over, and kinds that do not exist are refused', async () => {
+  await collectGarbage();
   const before = liveTensors();
   scope(() => {
     expect(() => quantise(normal(2, 8), { bits: 4, group: 16 as 32, zeros: false, scale: 'float16' })).toThrow(

@@ -3,6 +3,7 @@ import { samplingConfig } from 'looprpt/internal/decode/sampling.js';
 import { type ExitRule, lastLoop } from 'looprpt/internal/model/exit-rule.js';
 import type { LoopLM } from 'looprpt/internal/model/loop-lm.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../engine/test-support/collect-garbage.js';
 import { GOLDEN, goldenCase, tinyLoopLM } from './eval-models.js';
 import { type DecodeRequest, decode, decodeSteps, readOut, type TokenEvent } from './plain-decode.js';
 import { greedyDecode, type SlowExitRule } from './slow/slow-decode.js';
@@ -175,10 +176,11 @@ describe('decode', () => {
     });
   });
 
-  it('leaves no tensor behind, also when it is stopped half-way', () => {
+  it('leaves no tensor behind, also when it is stopped half-way', async () => {
     const { model } = tinyLoopLM(4);
     kept(model);
     const exit: ExitRule = { rule: 'gate', threshold: 0.5, maxLoops: 3 };
+    await collectGarbage();
     const before = liveTensors();
     decode(model, requests(prompts, 5), { exit });
     expect(liveTensors()).toBe(before);

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../../packages/engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../../../packages/looprpt/test-support/temporary-folder.js';
 import { writeTokens } from '../files.js';
 import { findPeer } from '../peer.js';
@@ -27,7 +28,8 @@ function steps(of: Job, count: number): CudaStep[] {
 }
 
 describe('our worker', () => {
-  it.each(['stage1', 'looprpt-hard-gate', 'looprpt'])('%s: steps, memory, products', (mode) => {
+  it.each(['stage1', 'looprpt-hard-gate', 'looprpt'])('%s: steps, memory, products', async (mode) => {
+    await collectGarbage();
     const before = liveTensors();
     {
       using worker = new CudaStepWorker(job(mode));

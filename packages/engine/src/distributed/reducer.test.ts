@@ -1,5 +1,6 @@
 /** Gradients that move into buckets while backward runs, in a group of one: what comes out is what `grad` would have been. */
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../test-support/collect-garbage.js';
 import { backward } from '../autograd.js';
 import { tensor, zeros } from '../create.js';
 import { liveTensors, scope } from '../memory.js';
@@ -20,6 +21,7 @@ const loss = ([shared, once]: readonly Tensor[]): Tensor => shared!.mul(shared!)
 describe.runIf(distributedBackends().includes('gloo'))('gradients in buckets', () => {
   test('are those of backward, for two steps; without one they count as zeros and say so', async () => {
     await using group = await join();
+    await collectGarbage();
     const live = liveTensors();
     scope(() => {
       const expected = scope(() => {

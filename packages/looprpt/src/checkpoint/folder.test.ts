@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Generator, liveTensors, noGrad, scope } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { paramsBytes, rounded, roundedParams, writeCheckpoint } from '../../test-support/checkpoint-folder.js';
 import { loadRefusal } from '../../test-support/load-refusal.js';
 import { goldenFolder } from '../../test-support/slow/golden.js';
@@ -169,6 +170,7 @@ describe('saving and loading', () => {
 
   test('gradients that are asked for do not hinder saving, and no tensor stays behind', async () => {
     const folder = temporaryFolder().path;
+    await collectGarbage();
     const before = liveTensors();
     const model = fresh({}).setRequiresGrad(true);
     const own = liveTensors() - before;

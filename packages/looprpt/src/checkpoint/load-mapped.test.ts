@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { claimedBytes, liveTensors, noGrad, scope, tensor } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { writeCheckpoint } from '../../test-support/checkpoint-folder.js';
 import { tinyModel } from '../../test-support/slow/tiny-model.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
@@ -45,6 +46,7 @@ describe.each([
   test('a mapped model has the bits of a copied one, and leaves nothing behind', async () => {
     for (const path of Object.values(await folders(tied)))
       for (const dtype of ['float32', 'bfloat16'] as const) {
+        await collectGarbage();
         const before = liveTensors();
         const [copied, mapped] = [loadModel(path, { dtype }), loadMapped(path, { dtype })];
         expect(bits(mapped)).toEqual(bits(copied));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dequantise, Generator, liveTensors, noGrad, quantise, scope, type Tensor, tensor } from '@looprpt/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { parseOuroConfig } from '../model/config.js';
 import { LoopLM } from '../model/loop-lm.js';
 import { loadModel } from './load-model.js';
@@ -98,6 +99,7 @@ describe.each([
 ])('%s', (name, overrides) => {
   test('bfloat16 stays where it lies, and says what float32 says', async () => {
     const dir = await saved(`mapped-${name}`, overrides);
+    await collectGarbage();
     const before = liveTensors();
     expect(isReadableInPlace(dir)).toBe(true);
     const model = loadReadOnly(dir);
@@ -114,6 +116,7 @@ describe.each([
     const dir = await saved(`large-${name}`, overrides);
     const stored = join(root, `large-int8-${name}`);
     await quantiseModel(dir, stored, quantisationOf('int8'));
+    await collectGarbage();
     const before = liveTensors();
     for (const [folder, options] of [
       [dir, {}],
@@ -136,6 +139,7 @@ describe.each([
     const dir = await saved(`${name}-${format}`, overrides);
     const stored = join(root, `stored-${name}-${format}`);
     const settings = quantisationOf(format);
+    await collectGarbage();
     const before = liveTensors();
     const { from, to } = await quantiseModel(dir, stored, settings);
     expect(to).toBeLessThan(from * (format === 'int8' ? 0.8 : 0.6) + (name === 'tied' ? 8192 : 0));
@@ -166,6 +170,7 @@ describe.each([
     const dir = await saved(`calibrated-${name}-${dtype}`, overrides, dtype);
     const [plain, fed, again] = ['plain', 'fed', 'again'].map((kind) => join(root, `${kind}-${name}-${dtype}`));
     const settings = quantisationOf('int4');
+    await collectGarbage();
     const before = liveTensors();
     const sizes = await quantiseModel(dir, plain!, settings);
     expect(await quantiseModel(dir, fed!, settings, { calibration: TEXT })).toEqual(sizes);
@@ -191,6 +196,7 @@ describe('a mixture', () => {
     const dir = await saved('mixed-from');
     const stored = join(root, 'mixed');
     const quantisation = quantisationOf('int4', { int8: ['qkv', 'head'] });
+    await collectGarbage();
     const before = liveTensors();
     const { to } = await quantiseModel(dir, stored, quantisation);
     expect(JSON.parse(readFileSync(join(stored, 'config.json'), 'utf8')).quantization_config).toMatchObject({
@@ -293,6 +299,7 @@ describe('one line where it cannot be', () => {
     const path = join(stored, 'config.json');
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace('"group_size": 32', '"group_size": 64'));
+    await collectGarbage();
     const before = liveTensors();
     expect(() => loadReadOnly(stored)).toThrow('q_proj.weight.scales" is float16 [64,2], config.json asks for');
     writeFileSync(path, text.replace('"zero_point": false', '"zero_point": true'));

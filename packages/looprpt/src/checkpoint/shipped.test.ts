@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { afterEach, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { openModel } from '../train/state/open-model.js';
 import { resolveModel } from './hub.js';
@@ -13,6 +14,7 @@ afterEach(() => process.chdir(start));
 
 it('opens by name, with tokenizer, and frees what it took', async () => {
   process.chdir(temporaryFolder().path);
+  await collectGarbage();
   const before = liveTensors();
   {
     using model = await openModel('hop-base', { threads: 1 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { runCli } from '../../test-support/run-cli.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { TINY_TASK, type TinyRun, tinyRun } from '../../test-support/tiny-run.js';
@@ -57,6 +58,7 @@ describe('looprpt blend', () => {
     const { path } = temporaryFolder();
     const out = join(path, 'run');
     await run(config(out, { optimizer: { learningRate: 0.01 } }), false);
+    await collectGarbage();
     const before = liveTensors();
     const { code, stdout, stderr } = await runCli('blend', out, ...DATA, '--shares', '0,0.5,1', '--json', '--quiet');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { runCli, runJson } from '../../test-support/run-cli.js';
 import { tinyModelFolder } from '../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
@@ -28,6 +29,7 @@ function weigh({ model: { parameters, mapped, own, byDType } }: Pick<Planned, 'm
 
 describe('serve --dry-run', () => {
   it('says what fits', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const args = ['serve', '--model', model, '--dry-run', '--max-length', '64', '--max-batch', '3'];
     const plan = await runJson<Planned & { maxLength: number; cacheTokens: number; texts: number }>(...args);
@@ -59,6 +61,7 @@ describe('serve --dry-run', () => {
 
 describe('generate --dry-run', () => {
   it('says what the text takes, and refuses what cannot fit, with and without', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const args = ['generate', '--model', model, '--prompt', 'the cat'];
     const plan = await runJson<Planned & { promptTokens: number }>(...args, '--dry-run', '--max-tokens', '20');
@@ -79,6 +82,7 @@ describe('generate --dry-run', () => {
 
 describe('eval --dry-run', () => {
   it('says what the batches take, and refuses what cannot fit, with and without', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const args = ['eval', '--model', model, '--data', data];
     const plan = await runJson<{ rows: number; sequenceLength: number; models: Planned[] }>(

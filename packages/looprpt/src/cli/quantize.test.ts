@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeEach, describe, expect, it, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { runCli, runJson } from '../../test-support/run-cli.js';
 import { tinyModelFolder } from '../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
@@ -21,6 +22,7 @@ const quantize = (...args: string[]) => ['quantize', '--model', model, '--weight
 
 describe('calibrated', () => {
   it('takes as many tokens as it is told, writes the same twice, and is read like any other', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const made = (out: string, ...more: string[]) =>
       runJson(...quantize('--out', join(folder, out), '--calibrate', text, '--keep-int8', 'head,qkv', ...more));

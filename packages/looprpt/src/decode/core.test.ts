@@ -2,6 +2,7 @@ import { liveTensors, noGrad, scope, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
 import { decode } from '../../test-support/plain-decode.js';
 import { type SlowText, slowText } from '../../test-support/slow/slow-decoder.js';
@@ -246,8 +247,9 @@ describe('the batched decoder', () => {
     }
   });
 
-  it('frees pages at once when a request is cancelled, wherever it stands, and disturbs nobody', () => {
+  it('frees pages at once when a request is cancelled, wherever it stands, and disturbs nobody', async () => {
     const { model, slow } = tiny(7);
+    await collectGarbage();
     const before = liveTensors();
     fc.assert(
       fc.property(fc.nat(12), fc.nat(2), fc.constantFrom(...policies), (when, which, cache) => {

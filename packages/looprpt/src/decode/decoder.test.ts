@@ -1,5 +1,6 @@
 import { liveTensors } from '@looprpt/engine';
 import { afterAll, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { tinyLoopLM } from '../../test-support/eval-models.js';
 import { slowText } from '../../test-support/slow/slow-decoder.js';
 import { Decoder } from './decoder.js';
@@ -66,6 +67,7 @@ describe('the asynchronous decoder', () => {
   });
 
   it('ends everything when a pass fails, and leaves nothing behind', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const decoder = new Decoder(model, options);
     const broken = decoder.submit({

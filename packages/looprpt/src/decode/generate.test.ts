@@ -1,5 +1,6 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { tinyLoopLM } from '../../test-support/eval-models.js';
 import { decode } from '../../test-support/plain-decode.js';
 import { tinyTokenizer } from '../../test-support/tiny-tokenizer.js';
@@ -16,6 +17,7 @@ describe('generateText', () => {
     const exit: ExitRule = { rule: 'gate', threshold: 0.5 };
     const told: GeneratedToken[] = [];
     const prompt = 'the cat sat on 😀 the';
+    await collectGarbage();
     const before = liveTensors();
     const sampling = samplingConfig.parse({ temperature: 1.2 });
     const result = await generateText(

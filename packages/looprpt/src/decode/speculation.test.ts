@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { liveTensors } from '@looprpt/engine';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
 import { loadModel } from '../checkpoint/folder.js';
 import { Acceptance } from './acceptance.js';
@@ -152,7 +153,8 @@ function compare(model: ReturnType<typeof open>, requests: number): void {
 }
 
 describe('speculation over depth', () => {
-  it('gives the events of full depth, to the last bit, for mixed requests that join, stop and are cancelled', () => {
+  it('gives the events of full depth, to the last bit, for mixed requests that join, stop and are cancelled', async () => {
+    await collectGarbage();
     const before = liveTensors();
     compare(goldenCase('gqa96').model, REQUESTS / 3);
     compare(open('hop-base'), (2 * REQUESTS) / 3);

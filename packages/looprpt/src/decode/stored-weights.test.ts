@@ -1,6 +1,7 @@
 /** Decoding with weights as they are stored: the same bits in any company, near float32 decoding of the same weights. */
 import { Generator, liveTensors, scope } from '@looprpt/engine';
 import { afterEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { parseOuroConfig } from '../model/config.js';
 import { LoopLM } from '../model/loop-lm.js';
 import { DecoderCore } from './core.js';
@@ -78,8 +79,9 @@ describe.each([
   ['a sliding window', { use_sliding_window: true, sliding_window: 7, max_window_layers: 1 }],
   ['tied', { tie_word_embeddings: true }],
 ])('bfloat16, %s', (_, overrides) => {
-  test('gives a request the same bits whatever else is in the batch, however its prompt is cut', () => {
+  test('gives a request the same bits whatever else is in the batch, however its prompt is cut', async () => {
     const model = modelOf(overrides);
+    await collectGarbage();
     const before = liveTensors();
     const run = (prefillRows: number, company: typeof others): Text => {
       using core = new DecoderCore(model, { maxLength: 64, pageSize: 4, prefillRows, maxSequences: 16 });

@@ -4,6 +4,7 @@
  */
 import { liveTensors } from '@looprpt/engine';
 import { afterAll, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { tinyModel } from '../../test-support/slow/tiny-model.js';
 import { modelOf } from '../../test-support/slow-bridge.js';
 import type { ExitRule } from '../model/exit-rule.js';
@@ -57,6 +58,7 @@ describe.each(broken)('a model with %s', (_name, parameter, at, value, fails) =>
   afterAll(() => model.dispose());
 
   it.each(samplings)('ends every text: %s', async (_sampling, sampling) => {
+    await collectGarbage();
     const before = liveTensors();
     {
       using decoder = new Decoder(model, { maxLength: 32, pageSize: 4, maxSequences: 8 });

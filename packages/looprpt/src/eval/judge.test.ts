@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { loadModel } from '../checkpoint/load-model.js';
 import { HOP_BASE } from '../checkpoint/shipped.js';
@@ -21,6 +22,7 @@ const quick = { threads: 1, dtype: 'float32' } as const;
 
 describe('judge', () => {
   it('gives what the table of the model gives, and leaves no tensor behind', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const { seconds, ...judged } = await judge(HOP_BASE, { data: task, ...quick });
     expect(seconds).toBeGreaterThan(0);

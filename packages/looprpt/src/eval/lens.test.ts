@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
 import { entropy } from '../../test-support/slow/slow-exit.js';
 import { logSoftmax } from '../../test-support/slow/slow-loop-lm.js';
@@ -8,8 +9,9 @@ import { lens } from './lens.js';
 import { renderLens } from './lens-table.js';
 
 describe('lens', () => {
-  it.each(GOLDEN)('shows the golden vectors of %s', (name) => {
+  it.each(GOLDEN)('shows the golden vectors of %s', async (name) => {
     const { model, golden } = goldenCase(name);
+    await collectGarbage();
     const before = liveTensors();
     const taus = Object.keys(golden.thresholds);
     const result = lens(model, golden.input_ids, { name, taus, top: 3, logits: true });

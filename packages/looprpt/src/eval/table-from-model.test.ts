@@ -1,5 +1,6 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { GOLDEN, goldenCase, tinyLoopLM } from '../../test-support/eval-models.js';
 import { entropy, exitCdf, exitPdf } from '../../test-support/slow/slow-exit.js';
 import { forward, gateLogit, headLogits, logSoftmax } from '../../test-support/slow/slow-loop-lm.js';
@@ -37,6 +38,7 @@ describe('tableFromModel', () => {
   it('says what the slow model says about every counted token', async () => {
     const { model, slow } = tinyLoopLM(7);
     const batch = packed();
+    await collectGarbage();
     const before = liveTensors();
     const table = await tableFromModel(model, [batch], { maxLogits: 4 * 11 });
     expect(liveTensors()).toBe(before);

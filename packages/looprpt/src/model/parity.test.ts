@@ -1,6 +1,7 @@
 /** The model against vectors that were recorded from upstream's own code (float32, CPU). */
 import { backward, liveTensors, noGrad, op, scope, stack, type Tensor, tensor } from '@looprpt/engine';
 import { afterAll, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { GOLDEN_SETS, goldenModelFolder, goldenVectors } from '../../test-support/golden-model.js';
 import { greedy } from '../../test-support/greedy.js';
 import type { GoldenDecoding } from '../../test-support/slow/golden.js';
@@ -154,8 +155,9 @@ describe.each(GOLDEN_SETS)('golden set %s', (name) => {
 
   describe.each(decodings)('cached generation, $what', ({ request, expected }) => {
     const T = golden.input_ids[0]!.length;
-    test.each([[[T]], [[5, 1, 7, T - 13]], [[1, T - 1]]])('prompt read in passes of %j', (chunks) => {
+    test.each([[[T]], [[5, 1, 7, T - 13]], [[1, T - 1]]])('prompt read in passes of %j', async (chunks) => {
       const { new_tokens: newTokens } = golden.generation;
+      await collectGarbage();
       const before = liveTensors();
       const decoded = greedy(model, golden.input_ids, { newTokens, choice: chooseExit(request, config), chunks });
       expect(liveTensors()).toBe(before);

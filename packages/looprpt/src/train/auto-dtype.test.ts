@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { configJson, tinyConfig } from '../../test-support/slow/tiny-model.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { bfloat16Instructions } from '../base/processor.js';
@@ -24,7 +25,8 @@ describe('the choice', () => {
     });
   });
 
-  it('is one of both for wider ones, says why, and leaves no tensor behind', () => {
+  it('is one of both for wider ones, says why, and leaves no tensor behind', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const { dtype, why } = chooseDType({ ...question, model: wide });
     expect(liveTensors()).toBe(before);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { assertClose } from '../../test-support/close.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import { type TinyRun, tinyRun } from '../../test-support/tiny-run.js';
@@ -31,7 +32,8 @@ const silent = (): void => {};
 describe('weights between two models', () => {
   it.each(['float64', 'float32', 'bfloat16'] as const)(
     'are the share of the way, element by element, in %s',
-    (dtype) => {
+    async (dtype) => {
+      await collectGarbage();
       const before = liveTensors();
       const [start, end] = [loadModel(base, { dtype }), loadModel(base, { dtype })];
       for (const { tensor } of end.parameters()) tensor.mul_(1.5).add_(0.125);
@@ -56,6 +58,7 @@ describe('a run with blend', () => {
     const { path } = temporaryFolder();
     const [plain, out] = [join(path, 'plain'), join(path, 'run')];
     await run(config(plain), false);
+    await collectGarbage();
     const before = liveTensors();
     const { model } = await run(config(out, blended), false);
     expect(liveTensors()).toBe(before);

@@ -15,6 +15,7 @@ import {
   tensor,
 } from '@looprpt/engine';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { loadReadOnly } from '../checkpoint/load-read-only.js';
 import { quantisationOf } from '../checkpoint/quantisation.js';
 import { fittedWeights } from '../checkpoint/quantise/fitting.js';
@@ -85,7 +86,8 @@ function slowLoss(student: LoopLM, teacher: LoopLM, row: readonly number[]): num
 }
 
 describe('the loss', () => {
-  it('is what it says, and its gradients are those of finite differences, in pieces or not', () => {
+  it('is what it says, and its gradients are those of finite differences, in pieces or not', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const teacher = LoopLM.create(config(), new Generator(5), { dtype: 'float64' });
     const student = teacher.clone();
@@ -143,7 +145,8 @@ describe('a student', () => {
     );
   };
 
-  it("starts as the whole numbers, and its factors' gradients are those of finite differences", () => {
+  it("starts as the whole numbers, and its factors' gradients are those of finite differences", async () => {
+    await collectGarbage();
     const before = liveTensors();
     const teacher = LoopLM.create(config({ hidden_size: 40, intermediate_size: 72 }), new Generator(5));
     const codes = codesOf(teacher);
@@ -219,6 +222,7 @@ describe('a fitted folder', () => {
     const teacher = model.dtype === 'float32' ? model : model.readOnly();
     const [plain, fitted, again] = ['plain', 'fitted', 'again'].map((kind) => join(root, `${name}-${kind}`));
     const settings = quantisationOf('int4');
+    await collectGarbage();
     const before = liveTensors();
     const losses: number[] = [];
     const fit = { passes: 10, run: fitter(({ loss }) => losses.push(loss)) };

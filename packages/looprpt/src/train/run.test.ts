@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import {
   TINY_BATCH as BATCH,
@@ -173,6 +174,7 @@ describe('a step', () => {
 
   it('leaves no tensor behind, and memory stays flat over 500 of them', { timeout: 120_000 }, async () => {
     const { path } = temporaryFolder();
+    await collectGarbage();
     const live = liveTensors();
     const during: number[] = [];
     const resident: number[] = [];

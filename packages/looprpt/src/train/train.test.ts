@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../engine/test-support/collect-garbage.js';
 import { runCli } from '../../test-support/run-cli.js';
 import { temporaryFolder } from '../../test-support/temporary-folder.js';
 import type { Document } from '../data/documents/document.js';
@@ -40,6 +41,7 @@ function* made(count = Number.POSITIVE_INFINITY): Generator<Document> {
 
 describe('a loss of one’s own', () => {
   it('trains to the same bits as the objective that computes the same', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const named = await train(config('named', { data: { task }, objective: { kind: 'stage1' } }));
     const own = await train(config('own', { data: { task } }), { objective: stage1 });

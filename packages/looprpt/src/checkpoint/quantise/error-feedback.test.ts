@@ -12,6 +12,7 @@ import {
   tensor,
 } from '@looprpt/engine';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { feedbackFactor, quantiseWithFeedback } from './error-feedback.js';
 import { packCodes } from './pack-codes.js';
 
@@ -90,7 +91,8 @@ describe.each([
   ['symmetric', SYMMETRIC],
   ['with zero points', { ...SYMMETRIC, zeros: true }],
 ] as const)('%s', (_, settings) => {
-  test('each input is rounded after the best answer to the errors before it', () => {
+  test('each input is rounded after the best answer to the errors before it', async () => {
+    await collectGarbage();
     const before = liveTensors();
     scope(() => {
       const [O, I] = [5, 44];

@@ -1,6 +1,7 @@
 /** Sums over the inputs of matrices against the same taken by hand, and how they are taken makes no difference. */
 import { Generator, liveTensors, noGrad, op, scope, type Tensor, tensor } from '@looprpt/engine';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { parseOuroConfig } from '../../model/config.js';
 import { LoopLM } from '../../model/loop-lm.js';
 import { feedbackFactor } from './error-feedback.js';
@@ -56,6 +57,7 @@ describe('inputs of all loops', () => {
   test('of the first projection they are the normalised states before each loop, of the head those after it', async () => {
     const { head, layers, embedding } = model.weights;
     using factors = new InputFactors(model, calibration(ROWS, 7));
+    await collectGarbage();
     const before = liveTensors();
     const ofQkv = await factors.of(layers[0]!.qkv);
     const [qkv, untilNow] = [scope(() => ofQkv.clone().persist()), liveTensors()];
@@ -91,6 +93,7 @@ describe('inputs of all loops', () => {
       expect(await factors.of(model.weights.head)).toBe(await factors.of(model.weights.head));
       return [factors.passes, found];
     };
+    await collectGarbage();
     const before = liveTensors();
     const [together, one] = [await numbers(2 ** 31), await numbers(1)];
     expect([together[0], one[0]]).toEqual([1, 9]);

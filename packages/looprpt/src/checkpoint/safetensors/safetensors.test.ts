@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DType, elementBytes, liveTensors, noGrad, scope, type Tensor, tensor } from '@looprpt/engine';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { safetensorsBytes } from '../../../test-support/checkpoint-folder.js';
 import { goldenFolder } from '../../../test-support/slow/golden.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
@@ -49,9 +50,10 @@ const PROTOTYPE_NAMED = Object.fromEntries([
 ]);
 
 describe('writing and reading', () => {
-  test('gives back every bit, of any dtype and shape', () => {
+  test('gives back every bit, of any dtype and shape', async () => {
     const folder = temporaryFolder().path;
     const path = join(folder, 'x.safetensors');
+    await collectGarbage();
     const before = liveTensors();
     fc.assert(
       fc.property(anyTensors, (named) => {

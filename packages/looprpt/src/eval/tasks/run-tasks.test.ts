@@ -1,5 +1,6 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { tinyLoopLM } from '../../../test-support/eval-models.js';
 import { greedyDecode, type SlowExitRule } from '../../../test-support/slow/slow-decode.js';
 import { exitPdf, firstReaching } from '../../../test-support/slow/slow-exit.js';
@@ -78,6 +79,7 @@ describe('runTasks', () => {
       const path = temporaryFolder().write('records.jsonl', records.map((record) => JSON.stringify(record)).join('\n'));
       const taus = [0.3, 0.6];
       const config = taskConfig.parse({ task: name, path, taus, batchTokens: 100 });
+      await collectGarbage();
       const before = liveTensors();
       const progress: number[] = [];
       const result = await runTasks(model, tokenizer, [config], {

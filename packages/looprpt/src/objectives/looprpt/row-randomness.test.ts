@@ -1,6 +1,7 @@
 import { liveTensors, scope, tensor, zeros } from '@looprpt/engine';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import type { RowKey } from '../row-key.js';
 import type { HardTokens } from './hard-tokens.js';
 import { RowRandomness } from './row-randomness.js';
@@ -92,7 +93,8 @@ describe('what is drawn for a row', () => {
     expect(Math.abs(mean(products))).toBeLessThan(5 / Math.sqrt(products.length));
   });
 
-  test('is added to the state; without noise the state itself comes back; nothing is left behind', () => {
+  test('is added to the state; without noise the state itself comes back; nothing is left behind', async () => {
+    await collectGarbage();
     const live = liveTensors();
     scope(() => {
       const state = tensor([[[5, -7]]]);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it, vi } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { writeCheckpoint } from '../../../test-support/checkpoint-folder.js';
 import { startTestServer, type TestServer } from '../../../test-support/serve/test-server.js';
 import { tinyModel } from '../../../test-support/slow/tiny-model.js';
@@ -257,6 +258,7 @@ describe('going down', () => {
   });
 
   it('leaves no tensor behind', async () => {
+    await collectGarbage();
     const before = liveTensors();
     const served = await startTestServer();
     await (await post(served, { ...LONG, n: 3 })).json();

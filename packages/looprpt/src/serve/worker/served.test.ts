@@ -1,5 +1,6 @@
 import { liveTensors } from '@looprpt/engine';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { localDecoder } from '../../../test-support/serve/local-decoder.js';
 import { tinyModelFolder } from '../../../test-support/serve/tiny-folder.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
@@ -10,6 +11,7 @@ import { requestRule, type Served } from './served.js';
 describe('a model for serving', () => {
   it('gets a cache that holds what was asked for, or half of all texts', async () => {
     const model = await tinyModelFolder(temporaryFolder().path);
+    await collectGarbage();
     const before = liveTensors();
     const tokens = async (options: object): Promise<number> => {
       const { client, close } = await localDecoder({ model, maxLength: 64, maxBatch: 8, ...options });

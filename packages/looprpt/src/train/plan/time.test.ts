@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { expect, it } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
 import { HOP_BASE } from '../../checkpoint/shipped.js';
 import { prepareShards } from '../../data/shards/prepare.js';
@@ -23,6 +24,7 @@ const config = (change: Partial<RunConfigInput>) =>
   });
 
 it('measures steps and leaves no tensor behind', async () => {
+  await collectGarbage();
   const before = liveTensors();
   expect(await probeStep(config({}), { steps: 2 })).toBeGreaterThan(0);
   expect(liveTensors()).toBe(before);

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { liveTensors } from '@looprpt/engine';
 import { expect, it } from 'vitest';
+import { collectGarbage } from '../../../../engine/test-support/collect-garbage.js';
 import { writeCheckpoint } from '../../../test-support/checkpoint-folder.js';
 import { tinyModel } from '../../../test-support/slow/tiny-model.js';
 import { temporaryFolder } from '../../../test-support/temporary-folder.js';
@@ -18,6 +19,7 @@ it('says which keys of config.json have no effect', async () => {
 it("takes the model's own dtype where none is asked for, and with auto", async () => {
   const folder = join(temporaryFolder().path, 'model');
   writeCheckpoint(folder, tinyModel(3));
+  await collectGarbage();
   const before = liveTensors();
   for (const dtype of [undefined, 'auto'] as const) {
     using model = await openModel(folder, { device: 'cpu', dtype });
