@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  copySlots,
+  full,
   fusedPagedAttention,
   fusedReadTokens,
   fusedRowLinear,
   getThreads,
   linear,
   packRows,
+  pagedMemory,
   randn,
   scope,
   setThreads,
@@ -85,6 +88,8 @@ interface Case {
   D: number;
   window: number | null;
   positions: number[];
+  /** How a line's slots lie: in pages; in pages that others interrupt, as where a token left early; anywhere. */
+  places: 'pages' | 'interrupted' | 'anywhere';
 }
 
 const cases: fc.Arbitrary<Case> = fc
@@ -94,26 +99,59 @@ const cases: fc.Arbitrary<Case> = fc
     D: fc.constantFrom(2, 6, 16, 18, 32, 48, 50),
     window: fc.option(fc.integer({ min: 1, max: 9 })),
     positions: fc.array(fc.nat(40), { minLength: 1, maxLength: 5 }),
+    places: fc.constantFrom('pages', 'interrupted', 'anywhere'),
   })
   .map(({ group, ...rest }) => ({ ...rest, heads: group * rest.kvHeads }));
 
 const PLACES = 41;
 
-/** Inputs with every row's line scattered over slots of its own; slots already hold keys and values. */
-function inputs({ heads, kvHeads, D, positions }: Case) {
-  const slots = positions.reduce((sum, position) => sum + position + 1, 0);
-  const scattered = Int32Array.from({ length: slots }, (_, i) => (i * 7919 + 3) % slots);
-  let start = 0;
+/** A table [⌈Z/16⌉, G, D, 16] as one of slots, [16·⌈Z/16⌉, G, D]. */
+function bySlot(table: Tensor): Tensor {
+  const [blocks, G, D] = table.shape as [number, number, number];
+  return table.permute(0, 3, 1, 2).reshape(blocks * 16, G, D);
+}
+
+const copies = (pairs: [number, number][]): Tensor =>
+  tensor(Int32Array.from(pairs.flat()), { shape: [pairs.length, 2] });
+
+/** Random keys or values; slots that no line names hold NaN, which nobody may notice. */
+function table(blocks: number, named: readonly number[], [G, D]: [number, number]): Tensor {
+  const slotsZGD = randn([blocks * 16, G, D]);
+  const of = new Set(named);
+  const others = Array.from({ length: blocks * 16 }, (_, slot) => slot).filter((slot) => !of.has(slot));
+  slotsZGD.indexCopy_(0, tensor(others, { dtype: 'int64' }), full([others.length, G, D], Number.NaN));
+  return slotsZGD.reshape(blocks, 16, G, D).permute(0, 2, 3, 1).contiguous();
+}
+
+/** The slots of a line of so many positions that comes after `before` blocks, in twice as many blocks as it fills. */
+function lineOf(length: number, before: number, places: Case['places']): number[] {
+  const blocks = Math.ceil(length / 16);
+  return Array.from({ length }, (_, s) => {
+    if (places === 'anywhere') return before * 16 + ((s * 7 + 3) % (blocks * 32));
+    const isOther = places === 'interrupted' && s % 5 === 2;
+    return (before + blocks - 1 - Math.floor(s / 16) + (isOther ? blocks : 0)) * 16 + (s % 16);
+  });
+}
+
+/** Inputs with a line of its own for every row, or one for all; slots already hold keys and values. */
+function inputs({ heads, kvHeads, D, positions, places }: Case, isShared = false) {
+  const scattered: number[] = [];
+  let blocks = 0;
+  const addLine = (length: number): number => {
+    const start = scattered.push(...lineOf(length, blocks, places)) - length;
+    blocks += 2 * Math.ceil(length / 16);
+    return start;
+  };
+  const all = isShared ? addLine(Math.max(...positions) + 1) : null;
   const rows = positions.map((position) => {
-    const row = [position, scattered[start + position]!, start];
-    start += position + 1;
-    return row;
+    const start = all ?? addLine(position + 1);
+    return [position, scattered[start + position]!, start];
   });
   return {
     qkv: randn([positions.length, (heads + 2 * kvHeads) * D]),
     angles: { cos: randn([PLACES, D / 2]), sin: randn([PLACES, D / 2]) },
-    memory: { keys: randn([slots, kvHeads, D]), values: randn([slots, kvHeads, D]) },
-    paged: { rows: tensor(rows, { dtype: 'int32' }), lines: tensor(scattered) },
+    memory: { keys: table(blocks, scattered, [kvHeads, D]), values: table(blocks, scattered, [kvHeads, D]) },
+    paged: { rows: tensor(rows, { dtype: 'int32' }), lines: tensor(Int32Array.from(scattered)), copies: copies([]) },
     rows,
     scattered,
   };
@@ -124,7 +162,7 @@ function slow(one: Case, made: ReturnType<typeof inputs>): { out: number[]; keys
   const { heads, kvHeads, D, window, positions } = one;
   const numbers = (t: Tensor): number[] => [...t.toNumbers()];
   const [qkv, cos, sin] = [made.qkv, made.angles.cos, made.angles.sin].map(numbers) as [number[], number[], number[]];
-  const [keys, values] = [numbers(made.memory.keys), numbers(made.memory.values)] as const;
+  const [keys, values] = [numbers(bySlot(made.memory.keys)), numbers(bySlot(made.memory.values))] as const;
   const half = D / 2;
   const head = (n: number, h: number): number[] => {
     const at = (n * (heads + 2 * kvHeads) + h) * D;
@@ -166,7 +204,8 @@ function slow(one: Case, made: ReturnType<typeof inputs>): { out: number[]; keys
 
 function expectClose(actual: Tensor, expected: readonly number[]): void {
   actual.toNumbers().forEach((value, i) => {
-    expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-4 * (1 + Math.abs(expected[i]!)));
+    if (Number.isNaN(expected[i])) expect(value).toBeNaN();
+    else expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-4 * (1 + Math.abs(expected[i]!)));
   });
 }
 
@@ -178,12 +217,69 @@ describe('fusedPagedAttention', () => {
           const made = inputs(one);
           const expected = slow(one, made);
           expectClose(fusedPagedAttention(made.qkv, made.angles, made.memory, made.paged, one), expected.out);
-          expectClose(made.memory.keys, expected.keys);
-          expectClose(made.memory.values, expected.values);
+          expectClose(bySlot(made.memory.keys), expected.keys);
+          expectClose(bySlot(made.memory.values), expected.values);
         }),
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('lets rows of one line read together, as each would alone', () => {
+    fc.assert(
+      fc.property(cases, fc.integer({ min: 1, max: 23 }), fc.nat(17), (some, count, first) =>
+        scope(() => {
+          const one = { ...some, positions: Array.from({ length: count }, (_, n) => first + n) };
+          const made = inputs(one, true);
+          const expected = slow(one, made);
+          const together = fusedPagedAttention(made.qkv, made.angles, made.memory, made.paged, one);
+          expectClose(together, expected.out);
+          made.rows.forEach((row, n) => {
+            const alone = { rows: tensor([row], { dtype: 'int32' }), lines: made.paged.lines, copies: copies([]) };
+            const out = fusedPagedAttention(made.qkv.slice(0, n, n + 1), made.angles, made.memory, alone, one);
+            expect(floats(out)).toEqual(floats(together.slice(0, n, n + 1)));
+          });
+        }),
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('copies slots before it writes any', () => {
+    scope(() => {
+      const one: Case = { heads: 1, kvHeads: 1, D: 4, window: null, positions: [20], places: 'pages' };
+      const { qkv, angles, memory, paged, rows } = inputs(one);
+      const copied = { keys: memory.keys.clone(), values: memory.values.clone() };
+      const pairs: [number, number][] = [
+        [3, 17],
+        [5, rows[0]![1]!],
+      ];
+      for (const [from, to] of pairs) copySlots(copied, [from], [to]);
+      const expected = floats(fusedPagedAttention(qkv, angles, copied, paged, one));
+      const out = fusedPagedAttention(qkv, angles, memory, { ...paged, copies: copies(pairs) }, one);
+      expect(floats(out)).toEqual(expected);
+      expect(floats(memory.keys)).toEqual(floats(copied.keys));
+      expect(floats(memory.values)).toEqual(floats(copied.values));
+    });
+  });
+
+  it('copies slots as if all were read first', () => {
+    scope(() => {
+      const memory = pagedMemory({ slots: 35, kvHeads: 2, headDim: 6 }, 'float32');
+      expect(memory.keys.shape).toEqual([3, 2, 6, 16]);
+      for (const table of [memory.keys, memory.values]) table.copy_(randn(table.shape));
+      const expected = bySlot(memory.keys).toArray<number[][][]>();
+      const [from, to] = [
+        [3, 17, 34, 1],
+        [17, 3, 0, 2],
+      ] as const;
+      const before = expected.slice();
+      from.forEach((slot, n) => {
+        expected[to[n]!] = before[slot]!;
+      });
+      copySlots(memory, from, to);
+      expect(bySlot(memory.keys).toArray()).toEqual(expected);
+    });
   });
 
   it('gives a row the same bits alone and among others', () => {
@@ -194,7 +290,7 @@ describe('fusedPagedAttention', () => {
           const together = floats(fusedPagedAttention(qkv, angles, memory, paged, one));
           const width = one.heads * one.D;
           rows.forEach((row, n) => {
-            const alone = { rows: tensor([row], { dtype: 'int32' }), lines: paged.lines };
+            const alone = { rows: tensor([row], { dtype: 'int32' }), lines: paged.lines, copies: copies([]) };
             expect(floats(fusedPagedAttention(qkv.slice(0, n, n + 1), angles, memory, alone, one))).toEqual(
               together.slice(n * width, (n + 1) * width),
             );
@@ -223,7 +319,7 @@ describe('fusedPagedAttention', () => {
 
   it('lets rows of one sequence see each other in the same call', () => {
     scope(() => {
-      const one: Case = { heads: 2, kvHeads: 1, D: 4, window: null, positions: [2] };
+      const one: Case = { heads: 2, kvHeads: 1, D: 4, window: null, positions: [2], places: 'pages' };
       const { angles, memory } = inputs(one);
       const qkv = randn([3, 16]);
       const lines = tensor(Int32Array.of(2, 0, 1));
@@ -234,10 +330,18 @@ describe('fusedPagedAttention', () => {
       ];
       const int32 = { dtype: 'int32' } as const;
       const copy = { keys: memory.keys.clone(), values: memory.values.clone() };
-      const together = floats(fusedPagedAttention(qkv, angles, memory, { rows: tensor(rows, int32), lines }, one));
+      const together = floats(
+        fusedPagedAttention(qkv, angles, memory, { rows: tensor(rows, int32), lines, copies: copies([]) }, one),
+      );
       const inTurn = rows.flatMap((row, n) => [
         ...floats(
-          fusedPagedAttention(qkv.slice(0, n, n + 1), angles, copy, { rows: tensor([row], int32), lines }, one),
+          fusedPagedAttention(
+            qkv.slice(0, n, n + 1),
+            angles,
+            copy,
+            { rows: tensor([row], int32), lines, copies: copies([]) },
+            one,
+          ),
         ),
       ]);
       expect([...together]).toEqual(inTurn);
@@ -246,20 +350,23 @@ describe('fusedPagedAttention', () => {
 
   it('refuses slots and places that do not exist', () => {
     scope(() => {
-      const one: Case = { heads: 1, kvHeads: 1, D: 4, window: null, positions: [2] };
+      const one: Case = { heads: 1, kvHeads: 1, D: 4, window: null, positions: [2], places: 'pages' };
       const { qkv, angles, memory } = inputs(one);
-      const call = (row: number[], lines: number[]) => () =>
-        fusedPagedAttention(
-          qkv,
-          angles,
-          memory,
-          { rows: tensor([row], { dtype: 'int32' }), lines: tensor(Int32Array.from(lines)) },
-          one,
-        );
-      expect(call([2, 3, 0], [0, 1, 2])).toThrow(/row 0 names a place, slot or line/);
+      const call =
+        (row: number[], lines: number[], pairs: [number, number][] = []) =>
+        () =>
+          fusedPagedAttention(
+            qkv,
+            angles,
+            memory,
+            { rows: tensor([row], { dtype: 'int32' }), lines: tensor(Int32Array.from(lines)), copies: copies(pairs) },
+            one,
+          );
+      expect(call([2, 32, 0], [0, 1, 2])).toThrow(/row 0 names a place, slot or line/);
       expect(call([2, 0, 1], [0, 1, 2])).toThrow(/row 0 names a place, slot or line/);
       expect(call([41, 0, 0], new Array(50).fill(0))).toThrow(/row 0 names a place, slot or line/);
-      expect(call([2, 0, 0], [0, 7, 1])).toThrow(/slot 7 does not exist/);
+      expect(call([2, 0, 0], [0, 32, 1])).toThrow(/slot 32 does not exist/);
+      expect(call([2, 0, 0], [0, 2, 1], [[1, 32]])).toThrow(/copy 0 names a slot that does not exist/);
     });
   });
 });

@@ -10,6 +10,7 @@
 import { tensor } from './create.js';
 import type { AttentionHeads } from './fused.js';
 import { type Handle, native } from './native.js';
+import type { PagedMemory } from './paged-memory.js';
 import { Tensor } from './tensor.js';
 
 const PACK_ROWS = native.resolve('looprpt::pack_rows', '');
@@ -32,17 +33,13 @@ export function fusedRowLinear(x: Tensor, { packed, out }: PackedWeight): Tensor
   return new Tensor(native.call(ROW_LINEAR, x.handle, packed.handle, out) as Handle);
 }
 
-/** Keys (rotated) and values of one layer, [slots, G, D] each. */
-export interface PagedMemory {
-  keys: Tensor;
-  values: Tensor;
-}
-
 export interface PagedRows {
   /** int32 [N, 3]: position, slot to write, start of the row's line in `lines`. */
   rows: Tensor;
   /** int32 [M]: of each line the slots of positions 0, 1, …; a row reads position + 1 of them. */
   lines: Tensor;
+  /** int32 [C, 2]: slots whose keys and values are copied to other slots, before any row writes; no slot is in two pairs' targets. */
+  copies: Tensor;
 }
 
 /**
@@ -54,10 +51,10 @@ export function fusedPagedAttention(
   qkv: Tensor,
   angles: { cos: Tensor; sin: Tensor },
   { keys, values }: PagedMemory,
-  { rows, lines }: PagedRows,
+  { rows, lines, copies }: PagedRows,
   { heads, kvHeads, window }: AttentionHeads,
 ): Tensor {
-  const tensors = [qkv, angles.cos, angles.sin, keys, values, rows, lines].map((tensor) => tensor.handle);
+  const tensors = [qkv, angles.cos, angles.sin, keys, values, copies, rows, lines].map((tensor) => tensor.handle);
   return new Tensor(native.call(PAGED_ATTENTION, ...tensors, heads, kvHeads, window ?? 0) as Handle);
 }
 

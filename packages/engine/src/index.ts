@@ -40,7 +40,6 @@ export {
   fusedReadTokens,
   fusedRowLinear,
   type PackedWeight,
-  type PagedMemory,
   type PagedRows,
   packRows,
   type WantedToken,
@@ -51,6 +50,7 @@ export { hasLargePages, LargePages } from './large-pages.js';
 export { claimedBytes, liveTensors, scope } from './memory.js';
 export { type EngineBuild, engineBuild } from './native.js';
 export { type Argument, hasOperator, op, operatorNames, schema } from './operator.js';
+export { copySlots, type PagedMemory, pagedMemory } from './paged-memory.js';
 export { type NativeEntry, type OperatorTime, profile, watchNative } from './profile.js';
 export { cut, recompute } from './recompute.js';
 export {

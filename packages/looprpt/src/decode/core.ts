@@ -14,6 +14,7 @@ import { elementBytes, noGrad, scope, type Tensor } from '@looprpt/engine';
 import { z } from 'zod';
 import { UserError } from '../base/user-error.js';
 import type { LoopLM } from '../model/loop-lm.js';
+import { hasPagedAttention } from '../model/operators.js';
 import { cachePolicyConfig, pageNeed } from './cache-policy.js';
 import { Drafts } from './drafts.js';
 import { type Exit, Exits } from './exits.js';
@@ -24,7 +25,7 @@ import { PrefixCache } from './prefix-cache.js';
 import type { DecodeRequest, TokenEvent } from './request.js';
 import { type PassRow, type Plan, Scheduler } from './scheduler.js';
 import { Sequence } from './sequence.js';
-import { SequenceSlots } from './sequence-slots.js';
+import { SequenceSlots, type SlotMoves } from './sequence-slots.js';
 import { type DraftCounts, Speculation, speculateConfig } from './speculation.js';
 import { Step, type StepRow } from './step.js';
 import { type Choice, chooseTokens, readTokens } from './token-choice.js';
@@ -75,6 +76,8 @@ export class DecoderCore implements Disposable {
   /** By position, where the states of a sequence's tokens that sit passes out are kept. */
   readonly #places = new Map<Sequence, Map<number, number>>();
   #stateNE: Tensor | null = null;
+  /** Keys and values that the next pass copies before it writes any: their pages may be another's by then, who has written none yet. */
+  #moves: SlotMoves = { from: [], to: [] };
 
   constructor(of: LoopLM, options: z.input<typeof decoderConfig> = {}) {
     this.config = decoderConfig.parse(options);
@@ -86,7 +89,8 @@ export class DecoderCore implements Disposable {
     this.#model = model;
     this.pool = new PagePool(pages, pageSize);
     this.#prefixes = new PrefixCache(this.pool);
-    this.#memory = new KVMemory(config, { slots: pages * pageSize, dtype: cacheDType, device });
+    const paged = hasPagedAttention(model.kernels, model.weights.finalNorm);
+    this.#memory = new KVMemory(config, { slots: pages * pageSize, dtype: cacheDType, device, paged });
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
     this.#exits = new Exits(model, this.#step, cache);
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
@@ -145,15 +149,17 @@ export class DecoderCore implements Disposable {
 
   /** Runs one pass. @returns every token that it completed; null when there was nothing to run */
   pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
-    const { rows, kept } = this.#scheduler.plan();
+    const plan = this.#scheduler.plan();
+    const { rows, kept } = plan;
     if (rows.length === 0) return null;
     if (kept.length > 0) this.#keep(kept);
-    const counts = beginDrafts(rows, this.#speculation);
+    const counts = beginDrafts(plan, this.#speculation);
     const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
     this.#stateNE?.dispose();
     this.#stateNE = stateNE;
+    this.#moves = { from: [], to: [] };
     rows.forEach(({ job, position, loop, source }, n) => {
-      if (exits[n]!.ends) job.slots!.leave(position, loop);
+      if (exits[n]!.ends) job.slots!.leave(position, loop, this.#moves);
       if (source === 'kept') this.#drop(job, position);
     });
     for (const sequence of this.#scheduler.settle(rows, outcomes)) this.#promptRead(sequence);
@@ -260,7 +266,7 @@ export class DecoderCore implements Disposable {
   #compute(rows: readonly PassRow<Sequence>[]) {
     const stepRows = rows.map((row) => this.#stepRow(row));
     const sources = { stateNE: this.#stateNE, kept: this.#kept };
-    const stateNE = this.#step.run(stepRows, sources);
+    const stateNE = this.#step.run(stepRows, sources, this.#moves);
     const before = (which: readonly number[]): Tensor =>
       this.#step.states(
         which.map((n) => stepRows[n]!),

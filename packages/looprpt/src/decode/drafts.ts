@@ -50,6 +50,11 @@ export class Drafts {
     return this.#ahead.map(({ id }) => id);
   }
 
+  /** Nothing is started ahead at present, nor has been. */
+  get rests(): boolean {
+    return this.#ahead.length === 0 && this.#speculation.rests(this.settings);
+  }
+
   idAt(place: number): number {
     return this.#ahead[place - this.#sure]!.id;
   }

@@ -1,22 +1,36 @@
 /**
  * The memory behind the slots: keys and values of every layer, preallocated, and never moved or grown.
  *
+ * Where attention over pages is an operator of the engine it says how they lie; elsewhere a slot is a row.
+ *
  * Shapes: L layers, Z slots, G key heads, D head size.
  */
-import { type DType, empty, type PagedMemory, scope, tensor } from '@looprpt/engine';
+import { copySlots, type DType, empty, type PagedMemory, pagedMemory, scope, tensor } from '@looprpt/engine';
 import type { LoopLMConfig } from '../model/config.js';
 import type { SlotMoves } from './sequence-slots.js';
 
+export interface KVMemoryOptions {
+  slots: number;
+  dtype: DType;
+  device: string;
+  /** For the engine's attention over pages. */
+  paged: boolean;
+}
+
 export class KVMemory implements Disposable {
   readonly slots: number;
-  /** By layer, [Z, G, D] each. */
+  readonly paged: boolean;
+  /** By layer; where they are not paged [Z, G, D] each. */
   readonly layers: readonly PagedMemory[];
 
-  constructor(config: LoopLMConfig, { slots, dtype, device }: { slots: number; dtype: DType; device: string }) {
+  constructor({ layers, kvHeads, headDim }: LoopLMConfig, { slots, dtype, device, paged }: KVMemoryOptions) {
     this.slots = slots;
-    const shape = [slots, config.kvHeads, config.headDim];
-    const table = () => empty(shape, { dtype, device }).persist();
-    this.layers = Array.from({ length: config.layers }, () => ({ keys: table(), values: table() }));
+    this.paged = paged;
+    const table = () => empty([slots, kvHeads, headDim], { dtype, device });
+    this.layers = Array.from({ length: layers }, () => {
+      const of = paged ? pagedMemory({ slots, kvHeads, headDim }, dtype) : { keys: table(), values: table() };
+      return { keys: of.keys.persist(), values: of.values.persist() };
+    });
   }
 
   /** Bytes of one slot of such a model. */
@@ -27,12 +41,17 @@ export class KVMemory implements Disposable {
   copy({ from, to }: SlotMoves): void {
     if (from.length === 0) return;
     scope(() => {
-      const { device } = this.layers[0]!.keys;
-      const source = tensor(from, { dtype: 'int64', device });
-      const target = tensor(to, { dtype: 'int64', device });
-      for (const { keys, values } of this.layers)
-        for (const table of [keys, values]) table.indexCopy_(0, target, table.indexSelect(0, source));
+      if (this.paged) for (const layer of this.layers) copySlots(layer, from, to);
+      else this.#copyRows(from, to);
     });
+  }
+
+  #copyRows(from: readonly number[], to: readonly number[]): void {
+    const { device } = this.layers[0]!.keys;
+    const source = tensor([...from], { dtype: 'int64', device });
+    const target = tensor([...to], { dtype: 'int64', device });
+    for (const { keys, values } of this.layers)
+      for (const table of [keys, values]) table.indexCopy_(0, target, table.indexSelect(0, source));
   }
 
   [Symbol.dispose](): void {

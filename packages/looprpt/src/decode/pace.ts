@@ -15,11 +15,11 @@ const NONE = BOUNDS.length - 1;
 const BOLDEST = 0;
 /** In this order at first. */
 const ORDER = [NONE, 1, 2, 0, 3];
-/** Of a try, at least: passes, and milliseconds up to so many passes. Those at its beginning still belong to the one before. */
+/** Of a try, at least: passes, and milliseconds up to so many passes. Those at its beginning still belong to the one before, drafts that end and texts that fall into step. */
 const PASSES = 16;
 const MILLISECONDS = 20;
 const MOST_PASSES = 128;
-const SETTLING = 4;
+const SETTLING = 8;
 /** Tries of each bound before one is chosen; the first finds the code cold and is forgotten. */
 const FIRST_TRIES = 2;
 /** What drafts may cost beside none: less, and still less as long as few tries say so. */

@@ -27,7 +27,7 @@ describe('the prefix cache', () => {
           if (2 * fresh.length <= pool.free) {
             const own = fresh.map(() => pool.take(2));
             const all = [...found.map(({ pages }) => pages), ...own];
-            cache.add(mode, tokens, (index) => ({ pages: all[index]!, lines: [] }));
+            cache.add(mode, tokens, (index) => ({ pages: all[index]! }));
             fresh.forEach((key, i) => void remembered.set(key, own[i]!.join()));
             for (const pages of own) pool.give(pages);
           }
@@ -53,7 +53,7 @@ describe('the prefix cache', () => {
     const cache = new PrefixCache(pool);
     const remember = (token: number): Int32Array => {
       const pages = pool.take(1);
-      cache.add('m', [token], () => ({ pages, lines: [] }));
+      cache.add('m', [token], () => ({ pages }));
       pool.give(pages);
       return pages;
     };

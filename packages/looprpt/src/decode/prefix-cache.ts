@@ -11,8 +11,6 @@ import type { PagePool } from './page-pool.js';
 export interface PrefixBlock {
   /** By loop. */
   pages: Int32Array;
-  /** By loop, the slot of each of its tokens as seen from there. */
-  lines: readonly Int32Array[];
 }
 
 interface Entry extends PrefixBlock {

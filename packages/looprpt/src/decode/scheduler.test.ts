@@ -91,7 +91,7 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
     owed: { position: number; loop: number }[];
     /** Of them, those that run in this pass. */
     due: { position: number; loop: number }[];
-    /** Too much is owed for its token to run. */
+    /** Too much is owed for its token to run, or others of its stride stand within theirs. */
     waits: boolean;
   }
   const inside: Inside[] = [];
@@ -125,11 +125,14 @@ function simulate(jobs: Replay[], { maxSequences, prefillRows, pages }: Limits):
     }
     const rows: string[] = [];
     let deferred = prefillRows;
+    const within = inside.filter(({ position, loop }) => position >= 0 && loop > 0).map(({ job }) => job.stride);
     for (const one of inside) {
       one.due = one.owed.filter(({ loop }) => !one.job.defers || loop === one.loop);
       one.waits = one.job.defers && one.due.length > deferred;
       if (one.waits) one.due.length = deferred;
       if (one.job.defers) deferred -= one.due.length;
+      if (one.due.length === 0 && one.loop === 0 && one.position >= 0 && one.job.stride !== null)
+        one.waits = within.includes(one.job.stride);
       if (one.position >= 0 && !one.waits) rows.push(label(one.job, one.position, one.loop));
       for (const token of one.due) rows.push(label(one.job, token.position, token.loop));
     }
@@ -161,22 +164,28 @@ const jobsArbitrary = fc
       // 0: every token ends with its exit.
       least: fc.constantFrom(0, 3, 4, 4),
       defers: fc.boolean(),
+      keepsStep: fc.boolean(),
     }),
     { minLength: 1, maxLength: 7 },
   )
   .map((jobs) =>
     jobs
       .sort((a, b) => a.at - b.at)
-      .map(({ at, pages, prompt, begun, text, least, defers }, name) => ({
-        name,
-        at,
-        pages,
-        defers,
-        promptTokens: prompt.length,
-        promptBegun: Math.min(begun, prompt.length),
-        exits: [...prompt, ...text],
-        ends: [...prompt, ...text.map((loops) => Math.max(loops, least))],
-      })),
+      .map(({ at, pages, prompt, begun, text: any, least, defers, keepsStep }, name) => {
+        const text = keepsStep ? any.map(() => any[0]!) : any;
+        return {
+          name,
+          at,
+          pages,
+          defers,
+          stride: keepsStep ? any[0]! : null,
+          promptTokens: prompt.length,
+          promptBegun: Math.min(begun, prompt.length),
+          exits: [...prompt, ...text],
+          // What is owed beside a token keeps no step.
+          ends: [...prompt, ...text.map((loops) => (keepsStep && !defers ? loops : Math.max(loops, least)))],
+        };
+      }),
   );
 const limitsArbitrary = fc.record({
   maxSequences: fc.integer({ min: 1, max: 4 }),
@@ -196,7 +205,7 @@ describe('the scheduler', () => {
     );
   });
 
-  it('lets no decoding sequence wait: from its first to its last decoded token, one loop a pass', () => {
+  it('lets no decoding sequence wait but for its step: from its first to its last decoded token, one loop a pass', () => {
     fc.assert(
       fc.property(jobsArbitrary, limitsArbitrary, (jobs, limits) => {
         // More than all of them ever owe.
@@ -211,12 +220,30 @@ describe('the scheduler', () => {
     );
   });
 
+  it('keeps jobs of one stride in step, and lets each wait once, for less than a token', () => {
+    fc.assert(
+      fc.property(jobsArbitrary, limitsArbitrary, fc.integer({ min: 1, max: 4 }), (some, limits, stride) => {
+        const jobs = some.map((job) => {
+          const exits = job.exits.slice(job.promptTokens).map(() => stride);
+          return { ...job, stride, promptTokens: 0, promptBegun: 0, exits, ends: exits };
+        });
+        const { passes, left } = replay(jobs, { ...limits, pages: 100, maxSequences: jobs.length });
+        for (const rows of passes) expect(new Set(rows.map((row) => row.split(':')[2])).size).toBeLessThanOrEqual(1);
+        for (const { name, at } of jobs) {
+          expect(left[name]![0]! - at).toBeLessThan(2 * stride);
+          for (const [n, pass] of left[name]!.slice(1).entries()) expect(pass - left[name]![n]!).toBe(stride);
+        }
+      }),
+    );
+  });
+
   it('forgets a removed job, waiting or running, and carries the others on', () => {
     const job = (name: number): Replay => ({
       name,
       at: 0,
       pages: 1,
       defers: true,
+      stride: null,
       promptTokens: 1,
       promptBegun: 0,
       exits: [2, 3, 3],
@@ -234,7 +261,7 @@ describe('the scheduler', () => {
     expect(rows).toEqual([{ job: b, position: 0, loop: 1, isPrompt: true, source: 1, isOwed: false }]);
     expect(scheduler.settle(rows, [{ next: true, drops: false, ends: true }])).toEqual([b]);
     expect(scheduler.remove(b)).toBe(true);
-    expect(scheduler.plan()).toEqual({ rows: [], kept: [] });
+    expect(scheduler.plan()).toEqual({ rows: [], kept: [], held: 0 });
   });
 
   it('drops what was started too early, and starts it anew', () => {
@@ -242,7 +269,7 @@ describe('the scheduler', () => {
     const verdict = fc.record({ next: fc.boolean(), drops: fc.boolean() });
     fc.assert(
       fc.property(fc.array(fc.array(verdict, { minLength: 5, maxLength: 5 }), { maxLength: 30 }), (script) => {
-        const job = { promptTokens: 0, promptBegun: 0, defers: false };
+        const job = { promptTokens: 0, promptBegun: 0, defers: false, stride: null };
         const scheduler = new Scheduler<typeof job>({ maxSequences: 1, prefillRows: 1, admit: () => true });
         scheduler.add(job);
         // By definition: tokens under way, by position, at the loop that they run next.

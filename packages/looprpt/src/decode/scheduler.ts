@@ -13,9 +13,13 @@
  * - Deferred, until a later token goes on to a loop that is owed; then all tokens that owe it run it in that token's pass, or in
  *   several before it where there are more than `prefillRows`. What no token looks for is never run.
  *
+ * Jobs whose tokens all take the same number of passes are kept in step: one that would start a token waits until those that are
+ * within theirs have ended it. So all are read off in one pass, and the head's weights are read once a token instead of in every
+ * pass; a job waits once, for less than a token.
+ *
  * Loops count from 0. Invariants: within a job a token is always at an earlier loop than those before it, or at the same one and
- * owes it; a job's newest token moves in every pass, unless more loops are owed to it than a pass takes; neither rows of prompts
- * nor deferred ones ever exceed the limit.
+ * owes it; a job's newest token moves in every pass, unless it waits for its step or more loops are owed to it than a pass takes;
+ * neither rows of prompts nor deferred ones ever exceed the limit.
  */
 import assert from 'node:assert/strict';
 
@@ -27,6 +31,8 @@ export interface Job {
   readonly promptBegun: number;
   /** What its tokens owe waits until it is looked for. */
   readonly defers: boolean;
+  /** Passes from one of its tokens to the next, where all take as many; null where that is found out. May change. */
+  readonly stride: number | null;
 }
 
 export interface PassRow<J> {
@@ -45,6 +51,8 @@ export interface Plan<J> {
   rows: PassRow<J>[];
   /** Tokens that sit this pass out, with the row of the pass before that is their state: to be kept until a row's source asks for it. */
   kept: { job: J; position: number; row: number }[];
+  /** Decoding jobs that wait for their step. */
+  held: number;
 }
 
 /** What became of a row's token in a pass. */
@@ -107,12 +115,13 @@ export class Scheduler<J extends Job> {
   /** The rows of the next pass, decoding ones first, within a job by position; none when there is nothing to do. */
   plan(): Plan<J> {
     this.#admit();
-    const plan: Plan<J> = { rows: [], kept: [] };
+    const plan: Plan<J> = { rows: [], kept: [], held: 0 };
     const prompts: PassRow<J>[] = [];
+    const strides = this.#stridesUnderWay();
     let room = this.#options.prefillRows;
     for (const [job, { started, tokens }] of this.#running) {
       if (isReading(job, tokens)) for (const token of tokens) prompts.push({ job, isPrompt: true, ...token });
-      else if (started === job.promptTokens) room -= this.#planDecoding(plan, job, tokens, room);
+      else if (started === job.promptTokens) room -= this.#planDecoding(plan, job, tokens, { room, strides });
     }
     for (const [job, running] of this.#running) {
       const free = this.#options.prefillRows - prompts.length;
@@ -147,14 +156,28 @@ export class Scheduler<J extends Job> {
     return read;
   }
 
-  /** @param room deferred rows that the pass still takes @returns those that it took */
-  #planDecoding(plan: Plan<J>, job: J, tokens: readonly Token[], room: number): number {
+  /** Of jobs that stand within a token. */
+  #stridesUnderWay(): Set<number> {
+    const strides = new Set<number>();
+    for (const [job, { tokens }] of this.#running)
+      if (job.stride !== null && tokens.length > 0 && !isReading(job, tokens) && tokens.at(-1)!.loop > 0)
+        strides.add(job.stride);
+    return strides;
+  }
+
+  /**
+   * @param pass how many deferred rows it still takes, and the strides of jobs that stand within a token
+   * @returns deferred rows that it took
+   */
+  #planDecoding(plan: Plan<J>, job: J, tokens: readonly Token[], pass: { room: number; strides: Set<number> }): number {
     const newest = tokens.at(-1)!;
     const isDue = ({ loop }: Token): boolean => !job.defers || loop === newest.loop;
     const due = tokens.slice(0, -1).filter(isDue);
-    const most = job.defers ? room : due.length;
+    const isHeld = newest.loop === 0 && due.length === 0 && job.stride !== null && pass.strides.has(job.stride);
+    if (isHeld) plan.held++;
+    const most = job.defers ? pass.room : due.length;
     const running = new Set(due.slice(0, most));
-    if (due.length <= most) running.add(newest);
+    if (due.length <= most && !isHeld) running.add(newest);
     for (const token of tokens) {
       if (running.has(token)) plan.rows.push({ job, isPrompt: false, ...token });
       else if (typeof token.source === 'number') {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CachePolicy } from './cache-policy.js';
 import { PagePool } from './page-pool.js';
-import { type SequenceSize, SequenceSlots } from './sequence-slots.js';
+import { type SequenceSize, SequenceSlots, type SlotMoves } from './sequence-slots.js';
 
 const sizeArbitrary: fc.Arbitrary<SequenceSize & { exits: number[] }> = fc
   .record({ loops: fc.integer({ min: 1, max: 4 }), prompt: fc.nat(9), text: fc.integer({ min: 1, max: 9 }) })
@@ -34,8 +34,7 @@ describe('slots', () => {
           // With a complete cache nothing leaves early, wherever it is read off.
           const endOf = (s: number, position: number): number =>
             policy.decode === 'complete' ? sizes[s]!.loops - 1 : sizes[s]!.exits[position]!;
-          const moveAll = (s: number): void => {
-            const { from, to } = all[s]!.endPrefill();
+          const carryOut = ({ from, to }: SlotMoves): void => {
             const values = from.map((slot) => memory.get(slot)!);
             to.forEach((slot, i) => void memory.set(slot, values[i]!));
           };
@@ -43,7 +42,7 @@ describe('slots', () => {
           for (let position = 0; position < longest; position++)
             for (const [s, { prompt, capacity }] of sizes.entries()) {
               if (position >= capacity) continue;
-              if (position === prompt && prompt > 0) moveAll(s);
+              if (position === prompt && prompt > 0) carryOut(all[s]!.endPrefill());
               const slots = all[s]!;
               const isPrompt = position < prompt;
               for (let loop = 0; loop <= endOf(s, position); loop++) {
@@ -56,7 +55,9 @@ describe('slots', () => {
                   expect(memory.get(line[t]!)).toBe(`${s}:${t}:${seen}`);
                 }
               }
-              slots.leave(position, endOf(s, position));
+              const moves: SlotMoves = { from: [], to: [] };
+              slots.leave(position, endOf(s, position), moves);
+              carryOut(moves);
             }
           for (const slots of all) slots.release();
           expect(pool.free).toBe(pool.pages);

@@ -2,10 +2,10 @@
  * All slot arithmetic of the cache: in which slot a token writes its keys and values at a loop, and which slots a token at that
  * loop reads, one for each earlier token and itself.
  *
- * What is read is a "line": entry t is the slot of token t as seen from that loop. A token that leaves at loop e has its entries
- * in the lines of all later loops pointed at its slot of loop e, so nothing is copied. With the policy `last` there is one line for
- * all loops of decoding; while the prompt is read there are as many as loops, and the pages of all but the last loop are freed
- * when it has been.
+ * What is read is a "line": entry t is the slot of token t as seen from that loop. A token that leaves at loop e has its keys and
+ * values of loop e copied to its slots of all later loops: a line is whole pages, which attention reads as vectors. With the policy
+ * `last` there is one line for all loops of decoding; while the prompt is read there are as many as loops, and the pages of all but
+ * the last loop are freed when it has been.
  *
  * Loops count from 0 here. Invariants: every page is taken, or shared with a prefix, once, when the sequence is
  * admitted, and given back once, by `endPrefill` or `release`; nobody writes to a slot that another sequence reads.
@@ -56,9 +56,6 @@ export class SequenceSlots {
       return Int32Array.of(...shared, ...pool.take((loop === loops - 1 ? long : short) - shared.length));
     });
     this.#lines = this.#pages.map((pages) => Int32Array.from({ length: capacity }, (_, t) => slotIn(pages, t, pool)));
-    begun.forEach(({ lines }, block) => {
-      lines.forEach((line, loop) => void this.#lines[loop]!.set(line, block * pool.pageSize));
-    });
     this.#left = new Uint8Array(prompt);
     this.#prefilling = true;
     if (prompt === this.begun) this.endPrefill();
@@ -81,14 +78,10 @@ export class SequenceSlots {
 
   /** A whole page of the prompt, once that has been read. */
   block(index: number): PrefixBlock {
-    const { pageSize } = this.#pool;
-    return {
-      pages: Int32Array.from(this.#pages, (pages) => pages[index]!),
-      lines: this.#lines.map((line) => line.slice(index * pageSize, (index + 1) * pageSize)),
-    };
+    return { pages: Int32Array.from(this.#pages, (pages) => pages[index]!) };
   }
 
-  /** The slots that a token at `loop` reads, its own included; changes with `leave`. */
+  /** The slots that a token at `loop` reads, its own included. */
   line(loop: number): Int32Array {
     return this.#lines[this.#lineOf(loop)]!;
   }
@@ -99,12 +92,14 @@ export class SequenceSlots {
     return slotIn(this.#pages[line]!, position, this.#pool);
   }
 
-  /** The token at `position` has run loop `loop` as its last. */
-  leave(position: number, loop: number): void {
+  /** The token at `position` has run loop `loop` as its last. @param moves gets what must be copied before anybody reads it */
+  leave(position: number, loop: number, moves: SlotMoves): void {
     if (this.#prefilling && position < this.size.prompt) this.#left[position] = loop;
     if (this.#lines.length === 1) return;
-    const slot = this.slot(position, loop);
-    for (let above = loop + 1; above < this.size.loops; above++) this.#lines[above]![position] = slot;
+    for (let above = loop + 1; above < this.size.loops; above++) {
+      moves.from.push(this.slot(position, loop));
+      moves.to.push(this.slot(position, above));
+    }
   }
 
   /** The prompt has been read. @returns what must be copied before anything else is written anywhere */

@@ -80,6 +80,10 @@ export class Sequence implements Job {
     return this.drafts === null;
   }
 
+  get stride(): number | null {
+    return this.exit.rule === 'loops' && (this.drafts?.rests ?? true) ? this.size.loops : null;
+  }
+
   get scoresPrompt(): boolean {
     return this.request.promptLogProbs !== undefined;
   }

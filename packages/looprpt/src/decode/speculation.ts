@@ -49,7 +49,7 @@ export class Speculation {
   readonly acceptance: Acceptance;
   readonly counts: DraftCounts = { drafted: 0, accepted: 0, passes: 0 };
   readonly #pace: Pace;
-  #bound = 0;
+  #bound = Number.POSITIVE_INFINITY;
   #asked = 0;
 
   /** @param loops of the model @param clock milliseconds */
@@ -74,11 +74,16 @@ export class Speculation {
     this.#pace.pause();
   }
 
+  /** Whether nothing is started ahead at present. */
+  rests({ draftLoops }: Speculate): boolean {
+    return draftLoops === undefined && this.#bound > 1;
+  }
+
   /** Whether to read off a token whose next one has not started. @param loop that it has run, not its last */
   asks(loop: number, { draftLoops }: Speculate): boolean {
     if (draftLoops !== undefined) return loop >= draftLoops;
-    // Nothing would be started, and the next try brings its own news.
-    if (this.#bound > 1) return false;
+    // The next try brings its own news.
+    if (this.rests({ draftLoops })) return false;
     const share = this.acceptance.mean(loop, (probability) => (probability >= this.#bound ? 1 : 0));
     if (share === null || share >= READING_PAYS) return true;
     return ++this.#asked % CURIOSITY === 0;

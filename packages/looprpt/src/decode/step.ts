@@ -23,11 +23,12 @@ import {
 } from '@looprpt/engine';
 import { type Attention, type KeysValues, passAttention } from '../model/attend.js';
 import type { LoopLM } from '../model/loop-lm.js';
-import { FUSED, hasPagedAttention, PLAIN } from '../model/operators.js';
+import { FUSED, PLAIN } from '../model/operators.js';
 import { ropeTables } from '../model/rope.js';
 import { runLayers } from '../model/stack.js';
 import type { KeptStates } from './kept-states.js';
 import type { KVMemory } from './kv-memory.js';
+import type { SlotMoves } from './sequence-slots.js';
 
 export interface StepRow {
   id: number;
@@ -55,12 +56,13 @@ export class Step implements Disposable {
   /** x·Wᵀ for x [N, in] and one of the model's weights. */
   readonly product: (xNI: Tensor, weightOI: Tensor) => Tensor;
   readonly #packed = new Map<Tensor, PackedWeight>();
+  readonly #noCopies: Tensor;
 
   /** @param places positions that a sequence can have */
   constructor(model: LoopLM, memory: KVMemory, { places, reproducible }: { places: number; reproducible: boolean }) {
     this.#model = model;
     this.#memory = memory;
-    this.#fused = hasPagedAttention(model.kernels, model.weights.finalNorm);
+    this.#fused = memory.paged;
     if (this.#fused && reproducible && !model.stored) this.#pack();
     if (model.stored) this.product = model.stored.product;
     else this.product = !this.#fused ? linear : reproducible ? this.#rowProduct : fusedLinear;
@@ -72,18 +74,20 @@ export class Step implements Disposable {
       );
       return { cos: cosBTP.select(0, 0).clone(), sin: sinBTP.select(0, 0).clone() };
     });
-    for (const table of Object.values(this.#angles)) table.persist();
+    this.#noCopies = tensor(new Int32Array(0), { shape: [0, 2] });
+    for (const table of [...Object.values(this.#angles), this.#noCopies]) table.persist();
   }
 
   /**
    * Runs one loop for every row; keys and values go to their slots. To be called without gradients.
-   * @param before what the rows' sources name
+   * @param before what the rows' sources name @param moves what is copied before any row writes
    * @returns the rows' states after the loop, normalised, [N, E]
    */
-  run(rows: readonly StepRow[], before: Before): Tensor {
+  run(rows: readonly StepRow[], before: Before, moves: SlotMoves): Tensor {
     return scope(() => {
       const operators = { ...(this.#fused ? FUSED : PLAIN), product: this.product };
-      const attention = this.#fused ? this.#paged(rows) : this.#gathered(rows);
+      if (!this.#fused) this.#memory.copy(moves);
+      const attention = this.#fused ? this.#paged(rows, moves) : this.#gathered(rows);
       return runLayers(this.#model, operators, this.states(rows, before), attention);
     });
   }
@@ -91,6 +95,7 @@ export class Step implements Disposable {
   [Symbol.dispose](): void {
     this.#angles.cos.dispose();
     this.#angles.sin.dispose();
+    this.#noCopies.dispose();
     for (const { packed } of this.#packed.values()) packed.dispose();
   }
 
@@ -129,9 +134,10 @@ export class Step implements Disposable {
   }
 
   /** Own pages through the fused operator. */
-  #paged(rows: readonly StepRow[]): Attention {
+  #paged(rows: readonly StepRow[], moves: SlotMoves): Attention {
     const { heads, kvHeads, windows } = this.#model.config;
-    const paged = pagedRows(rows);
+    const copies = moves.from.length === 0 ? this.#noCopies : copiesOf(moves);
+    const paged = { ...pagedRows(rows), copies };
     return {
       reads: 'qkv',
       mix: (qkvNC, layer) =>
@@ -168,6 +174,11 @@ export class Step implements Disposable {
     const { reads, mix } = passAttention(config, pass, PLAIN, remember);
     return { reads, mix: (qkvNC, layer) => mix(qkvNC.unsqueeze(1), layer).select(1, 0) };
   }
+}
+
+function copiesOf({ from, to }: SlotMoves): Tensor {
+  const pairs = Int32Array.from({ length: 2 * from.length }, (_, i) => (i % 2 === 0 ? from : to)[i >> 1]!);
+  return tensor(pairs, { shape: [from.length, 2] });
 }
 
 /** The rows' metadata as the fused operator takes it; rows with the same line share it. */

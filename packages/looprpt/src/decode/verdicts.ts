@@ -4,13 +4,13 @@
  */
 import type { Exit } from './exits.js';
 import type { ReadToken } from './request.js';
-import type { Outcome, PassRow } from './scheduler.js';
+import type { Outcome, PassRow, Plan } from './scheduler.js';
 import type { Sequence } from './sequence.js';
 import type { Speculation } from './speculation.js';
 import type { Choice } from './token-choice.js';
 
 /** Tells drafts that a pass begins. @returns whether it counts for what they cost: some speculate, and no prompt is read */
-export function beginDrafts(rows: readonly PassRow<Sequence>[], speculation: Speculation): boolean {
+export function beginDrafts({ rows, held }: Plan<Sequence>, speculation: Speculation): boolean {
   const decoding = new Set<Sequence>();
   let readsPrompts = false;
   let speculates = false;
@@ -20,7 +20,7 @@ export function beginDrafts(rows: readonly PassRow<Sequence>[], speculation: Spe
     speculates ||= job.drafts !== null;
   }
   const counts = speculates && !readsPrompts;
-  speculation.begin(decoding.size, counts);
+  speculation.begin(decoding.size + held, counts);
   if (speculates) for (const { drafts } of decoding) drafts?.begin();
   return counts;
 }
