@@ -26,13 +26,17 @@ const FIRST_TRIES = 2;
 const mostCost = ({ tries }: Tried): number => 0.95 - 0.15 / Math.sqrt(tries);
 /** Tries after which a neighbour is tried again. */
 const AGAIN = 12;
-/** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near. */
+/** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near, or known from few. */
 const CHECK = { near: 6, far: 24, isFar: 0.8 };
+/** Milliseconds: where tries are shorter the code warms up as they are made. */
+const BRIEF = 100;
+/** It is warm once so many tries without drafts have in turn cost no less than this share of the one before, or after the most. */
+const WARM = { share: 0.93, tries: 2, most: 10 };
 /** How much a try counts at least. */
 const NEWS = 0.25;
 /** What tries may lose: a share of all time, and milliseconds before there has been much of it. */
 const LOSS = 0.01;
-const ALLOWANCE = 50;
+const ALLOWANCE = 100;
 
 interface Tried {
   /** Time of a token; with drafts as a multiple of what it last was without. */
@@ -49,6 +53,10 @@ interface Batch {
   /** Milliseconds of all tries, and of those that were lost against no drafts, at least 0. */
   time: number;
   lost: number;
+  /** The last try took little time. */
+  isBrief: boolean;
+  /** Tries without drafts since one was much quicker than that before. */
+  steady: number;
 }
 
 export class Pace {
@@ -60,6 +68,8 @@ export class Pace {
   #tokens = 0;
   /** When the passes that are being counted began; null while none are. */
   #since: number | null = null;
+  /** Passes after which the clock is looked at. */
+  #look = PASSES;
 
   /** @param clock milliseconds; it is looked at a few times a try, because to look costs as much as a small model's layer */
   constructor(clock: () => number) {
@@ -85,9 +95,13 @@ export class Pace {
     if (this.#passes <= SETTLING) return;
     this.#tokens += tokens;
     const passes = this.#passes - SETTLING;
-    if (passes % PASSES !== 0) return;
+    if (passes < this.#look) return;
     this.#stop();
-    if (this.#tokens === 0 || (this.#time < MILLISECONDS && passes < MOST_PASSES)) return;
+    if (this.#tokens === 0 || (this.#time < MILLISECONDS && passes < MOST_PASSES)) {
+      const needed = Math.ceil((1.1 * passes * MILLISECONDS) / Math.max(this.#time, 1));
+      this.#look = Math.max(passes + PASSES, Math.min(needed, MOST_PASSES));
+      return;
+    }
     this.#learn();
     this.#restart();
   }
@@ -107,9 +121,12 @@ export class Pace {
     const { bounds, current } = batch;
     const none = bounds[NONE]!.cost;
     const cost = this.#time / this.#tokens;
-    if (current === NONE) learn(bounds[NONE]!, cost, 2 * NEWS, ++batch.tries);
-    else learn(bounds[current]!, cost / none, NEWS, ++batch.tries);
+    if (current === NONE) {
+      batch.steady = cost < WARM.share * none ? 0 : batch.steady + 1;
+      learn(bounds[NONE]!, cost, batch.isBrief ? 1 : 2 * NEWS, ++batch.tries);
+    } else learn(bounds[current]!, cost / none, NEWS, ++batch.tries);
     batch.time += this.#time;
+    batch.isBrief = this.#time < BRIEF;
     const tried = bounds[current]!;
     // By what is known of the bound: one try says little. The first is cold, whatever it tries.
     if (current !== NONE && tried.tries > 1) batch.lost = Math.max(0, batch.lost + this.#time * (1 - 1 / tried.cost));
@@ -119,7 +136,8 @@ export class Pace {
   get #batch(): Batch {
     let batch = this.#batches.get(this.#size);
     if (!batch) {
-      batch = { bounds: BOUNDS.map(() => ({ cost: 0, tries: 0, last: 0 })), current: NONE, tries: 0, time: 0, lost: 0 };
+      const bounds = BOUNDS.map(() => ({ cost: 0, tries: 0, last: 0 }));
+      batch = { bounds, current: NONE, tries: 0, time: 0, lost: 0, isBrief: true, steady: 0 };
       this.#batches.set(this.#size, batch);
     }
     return batch;
@@ -130,6 +148,7 @@ export class Pace {
     this.#time = 0;
     this.#tokens = 0;
     this.#since = null;
+    this.#look = PASSES;
   }
 }
 
@@ -139,20 +158,24 @@ function learn(tried: Tried, cost: number, news: number, now: number): void {
   tried.last = now;
 }
 
-function nextOf({ bounds, tries, time, lost }: Batch): number {
+function nextOf({ bounds, tries, time, lost, isBrief, steady }: Batch): number {
   const at = (b: number): Tried => bounds[b]!;
   const mayLose = lost <= ALLOWANCE + LOSS * time;
   const isKnown = (b: number): boolean => at(b).tries >= FIRST_TRIES;
   // Without drafts first: what all others are to beat.
   const untried = ORDER.find((b) => !isKnown(b) && (b !== BOLDEST || at(BOLDEST + 1).cost < 1));
-  if (untried !== undefined && (untried === NONE || mayLose)) return untried;
+  const isWarm = steady >= WARM.tries || at(NONE).tries >= WARM.most;
+  // What it is compared with comes right before.
+  const isFresh = !isBrief || (isWarm && at(NONE).last === tries);
+  if (untried !== undefined && (untried === NONE || mayLose)) return isFresh ? untried : NONE;
   const drafting = ORDER.filter((b) => b !== NONE && isKnown(b));
   if (drafting.length === 0) return NONE;
   const cheapest = drafting.reduce((a, b) => (at(b).cost < at(a).cost ? b : a));
   const { cost } = at(cheapest);
   const best = cost < mostCost(at(cheapest)) ? cheapest : NONE;
   const isDue = (b: number, after: number): boolean => tries - at(b).last >= after;
-  if (best !== NONE && isDue(NONE, cost < CHECK.isFar ? CHECK.far : CHECK.near)) return NONE;
+  const check = Math.min(at(cheapest).tries, cost < CHECK.isFar ? CHECK.far : CHECK.near);
+  if (best !== NONE && isDue(NONE, check)) return NONE;
   const neighbour = [best - 1, best + 1].find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, AGAIN));
   return neighbour !== undefined && mayLose ? neighbour : best;
 }
