@@ -23,7 +23,8 @@ const SETTLING = 8;
 /** Tries of each bound before one is chosen; the first finds the code cold and is forgotten. */
 const FIRST_TRIES = 2;
 /** What drafts may cost beside none: less, and still less as long as few tries say so. */
-const mostCost = ({ tries }: Tried): number => 0.95 - 0.15 / Math.sqrt(tries);
+const MOST_COST = 0.95;
+const mostCost = ({ tries }: Tried): number => MOST_COST - 0.15 / Math.sqrt(tries);
 /** Tries after which a neighbour is tried again. */
 const AGAIN = 12;
 /** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near, or known from few. */
@@ -173,6 +174,8 @@ function nextOf({ bounds, tries, time, lost, isBrief, steady }: Batch): number {
   const cheapest = drafting.reduce((a, b) => (at(b).cost < at(a).cost ? b : a));
   const { cost } = at(cheapest);
   const best = cost < mostCost(at(cheapest)) ? cheapest : NONE;
+  // It may pay, by few tries: one more.
+  if (best === NONE && cost < MOST_COST && mayLose) return isFresh ? cheapest : NONE;
   const isDue = (b: number, after: number): boolean => tries - at(b).last >= after;
   const check = Math.min(at(cheapest).tries, cost < CHECK.isFar ? CHECK.far : CHECK.near);
   if (best !== NONE && isDue(NONE, check)) return NONE;
