@@ -242,7 +242,8 @@ describe('how bold drafts are', () => {
       pace.end(2);
     }
     expect(spent).toBeGreaterThan(plain);
-    expect(spent).toBeLessThan(1.015 * plain);
+    // And what may be lost before there has been much time, with the passes that settle.
+    expect(spent).toBeLessThan(1.01 * plain + 300);
   });
 
   it('decides what is read off and what is started', () => {
