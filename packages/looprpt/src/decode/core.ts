@@ -17,19 +17,19 @@ import type { LoopLM } from '../model/loop-lm.js';
 import { hasPagedAttention } from '../model/operators.js';
 import { cachePolicyConfig, pageNeed } from './cache-policy.js';
 import { Drafts } from './drafts.js';
-import { type Exit, Exits } from './exits.js';
+import { Exits } from './exits.js';
 import { KeptStates } from './kept-states.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
+import { choicesOf, scorePrompts } from './read-off.js';
 import type { DecodeRequest, TokenEvent } from './request.js';
 import { type PassRow, type Plan, Scheduler } from './scheduler.js';
 import { Sequence } from './sequence.js';
 import { SequenceSlots, type SlotMoves } from './sequence-slots.js';
 import { type DraftCounts, Speculation, speculateConfig } from './speculation.js';
 import { Step, type StepRow } from './step.js';
-import { type Choice, chooseTokens, readTokens } from './token-choice.js';
-import { beginDrafts, isRead, judged } from './verdicts.js';
+import { beginDrafts, judged } from './verdicts.js';
 
 export const decoderConfig = z.strictObject({
   maxSequences: z.int().min(1).default(32).describe('sequences that run at once; more wait'),
@@ -273,40 +273,11 @@ export class DecoderCore implements Disposable {
         sources,
       );
     const exits = this.#exits.of(rows, { stateNE, before });
-    this.#readPrompts(rows, exits, stateNE);
-    const read = [...rows.keys()].filter((n) => isRead(rows[n]!, exits[n]!));
-    const choices = this.#choose(rows, exits, read, stateNE);
+    const logitsOf = (read: readonly number[]): Tensor => this.#exits.logits(stateNE, read);
+    scorePrompts(rows, exits, logitsOf);
+    const choices = choicesOf(rows, exits, logitsOf);
     const { outcomes, tokens } = judged(rows, exits, choices);
     return { stateNE: stateNE.persist(), exits, outcomes, tokens };
-  }
-
-  /** By row what was read off it. */
-  #choose(
-    rows: readonly PassRow<Sequence>[],
-    exits: readonly Exit[],
-    read: readonly number[],
-    stateNE: Tensor,
-  ): Map<number, Choice> {
-    if (read.length === 0) return new Map();
-    const readRows = read.map((n) => {
-      const { job, position, loop } = rows[n]!;
-      const top = exits[n]!.exits ? (job.request.topLogProbs ?? 0) : 0;
-      return { sequence: job, ids: job.idsBefore(position + 1), loop: loop + 1, top };
-    });
-    const choices = chooseTokens(readRows, this.#exits.logits(stateNE, read));
-    return new Map(read.map((n, m) => [n, choices[m]!]));
-  }
-
-  /** Scores the tokens that follow prompt tokens which leave, where that is wanted; within a prompt they leave in any order. */
-  #readPrompts(rows: readonly PassRow<Sequence>[], exits: readonly Exit[], stateNE: Tensor): void {
-    const read = [...rows.keys()].filter((n) => exits[n]!.exits && rows[n]!.isPrompt && rows[n]!.job.scoresPrompt);
-    if (read.length === 0) return;
-    const wanted = read.map((n) => {
-      const { job, position, loop } = rows[n]!;
-      return { id: job.ids[position + 1]!, loop: loop + 1, top: job.request.promptLogProbs! };
-    });
-    const tokens = readTokens(wanted, this.#exits.logits(stateNE, read));
-    for (const [m, n] of read.entries()) rows[n]!.job.readPrompt(rows[n]!.position + 1, tokens[m]!);
   }
 }
 
