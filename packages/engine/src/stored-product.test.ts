@@ -84,9 +84,15 @@ const SHAPES = [
   { N: 5, I: 2048 + 96, O: 9 },
   { N: 2, I: 4224, O: 130 },
 ];
+/** As many rows of x as weights are laid anew for, and no whole number of tiles. */
+const MANY = [
+  { N: 128, I: 40, O: 7 },
+  { N: 137, I: 2100, O: 70 },
+  { N: 149, I: 32, O: 33 },
+];
 
 describe('bfloat16 weights', () => {
-  test.each(SHAPES)('$N rows of $I inputs by $O outputs', ({ N, I, O }) =>
+  test.each([...SHAPES, ...MANY])('$N rows of $I inputs by $O outputs', ({ N, I, O }) =>
     scope(() => {
       const weight = normal(O, I).to({ dtype: 'bfloat16' });
       const x = normal(N, I);
@@ -105,6 +111,12 @@ describe('bfloat16 weights', () => {
       const weight = normal(70, 2100).to({ dtype: 'bfloat16' });
       expectSameInCompany((x) => bfloatProduct(x, [weight]), normal(23, 2100));
     }));
+  test.each(MANY)('$N rows of $I inputs have the bits of some of them', ({ N, I, O }) =>
+    scope(() => {
+      const pieces = [normal(O, I), normal(3, I)].map((weight) => weight.to({ dtype: 'bfloat16' }));
+      expectSameInCompany((x) => bfloatProduct(x, pieces), normal(N, I));
+    }),
+  );
   test('no row of the weights is read beyond its end: what is no number stays in its row', () =>
     scope(() => {
       const weight = normal(8, 33).to({ dtype: 'bfloat16' });

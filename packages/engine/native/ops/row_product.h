@@ -1,10 +1,12 @@
-// x·Wᵀ over a source of bfloat16 rows, as a stream where rows of x are few, else in tiles.
+// x·Wᵀ over a source of bfloat16 rows: as a stream where rows of x are few, in tiles where they are more, and over
+// weights that are laid anew where they are many. The bits are the same.
 //
 // A source says where its rows are: `at(row, from)` gives a strip from an input on; `addRow(row, from, inputs, x,
 // sums)` adds the products of one of its rows with few rows of x.
 #pragma once
 
 #include "cache_lines.h"
+#include "packed_tile.h"
 #include "row_stream.h"
 #include "row_tasks.h"
 
@@ -77,6 +79,43 @@ void runBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>&
   }
 }
 
+#if LOOPRPT_HAS_BFLOAT_DOT
+
+template <class A>
+void fillTiles(const Inputs<A>& x, PackedInputs& packed) {
+  at::parallel_for(0, packed.rows(), kPackedInputs, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) packed.set(n, x.from(n, 0).data);
+  });
+}
+
+// Asks for a part of a strip, of `parts` that follow each other.
+inline void askFor(const Strip<uint16_t>& weights, int64_t rows, int64_t inputs, int64_t part, int64_t parts) {
+  for (int64_t r = part * rows / parts; r < (part + 1) * rows / parts; ++r)
+    for (int64_t k = 0; k < inputs; k += kPairStep) ask(weights.row(r) + k);
+}
+
+// Rows row..row + count of W by those of x that fill tiles. Weights that are laid anew next come while these are used.
+template <class Source>
+void runPacked(const Source& source, int64_t row, int64_t count, const PackedInputs& x, int64_t in, Result to) {
+  static thread_local PackedWeights weights;
+  for (int64_t m = 0; m < count; m += kPackedRows) {
+    const int64_t rows = std::min(kPackedRows, count - m);
+    for (int64_t from = 0; from < in; from += kBlock) {
+      weights.set(source.at(row + m, from), rows, std::min(kBlock, in - from));
+      const bool isLast = from + kBlock >= in;
+      const int64_t nextRow = isLast ? m + kPackedRows : m, nextFrom = isLast ? 0 : from + kBlock;
+      const int64_t nextRows = std::max<int64_t>(0, std::min(kPackedRows, count - nextRow));
+      for (int64_t n = 0; n < x.rows(); n += kPackedInputs) {
+        askFor(source.at(row + nextRow, nextFrom), nextRows, std::min(kBlock, in - nextFrom), n / kPackedInputs,
+               x.rows() / kPackedInputs);
+        packedTile(weights, x.at(n, from), rows, to.y + n * to.stride + row + m, to.stride, from == 0);
+      }
+    }
+  }
+}
+
+#endif
+
 template <int N, class Source, class X>
 void streamBlock(const Source& source, int64_t row, int64_t count, const X& x, int64_t rows, int64_t in, Result to,
                  std::vector<Vec>& sums) {
@@ -90,13 +129,22 @@ template <class Source, class A = typename Source::Arithmetic>
 void product(const std::vector<Piece<Source>>& pieces, const Inputs<A>& x, int64_t N, int64_t in, Result to) {
   int64_t out = 0;
   for (const Piece<Source>& piece : pieces) out += piece.out;
+#if LOOPRPT_HAS_BFLOAT_DOT
+  PackedInputs packed(N, in);
+  fillTiles(x, packed);
+  const int64_t done = packed.rows();
+#else
+  constexpr int64_t done = 0;
+#endif
   forTasks(pieces, N * in * out, [&](const Source& source, int64_t from, int64_t end, int64_t offset) {
     static thread_local std::vector<Vec> sums;
     const Result y{to.y + offset, to.stride};
-    if (N <= kStreamed)
-      streamBlock<kStreamed>(source, from, end - from, x.from(0, 0), N, in, y, sums);
-    else
-      runBlock(source, from, end - from, x, N, in, y);
+#if LOOPRPT_HAS_BFLOAT_DOT
+    if (done > 0) runPacked(source, from, end - from, packed, in, y);
+#endif
+    if (done == 0 && N > kStreamed) return runBlock(source, from, end - from, x, N, in, y);
+    for (int64_t n = done; n < N; n += kStreamed)
+      streamBlock<kStreamed>(source, from, end - from, x.from(n, 0), N - n, in, {y.y + n * y.stride, y.stride}, sums);
   });
 }
 
