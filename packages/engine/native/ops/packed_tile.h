@@ -86,25 +86,25 @@ class PackedWeights {
   }
 };
 
-// Rows of x in tiles of kPackedInputs, by blocks: [tile][block][place][step][row], pairs.
+// Rows of x in tiles of kPackedInputs, by blocks: [tile][block][place][step][row], pairs. Zeros behind the last row.
 class PackedInputs {
  public:
-  // Of as many rows as fill tiles, if there are enough to lay weights anew.
   PackedInputs(int64_t rows, int64_t in)
-      : rows_(rows < kLeastPacked ? 0 : rows / kPackedInputs * kPackedInputs),
+      : tiles_((rows + kPackedInputs - 1) / kPackedInputs),
         in_(in),
         stride_((in + kPairStep - 1) / kPairStep * kPairStep),
-        data_(rows_ * stride_) {}
-  int64_t rows() const { return rows_; }
-  // Of the tile that begins with a row.
-  const uint16_t* at(int64_t row, int64_t block) const { return data_.data() + row * stride_ + block * kPackedInputs; }
+        data_(tiles_ * kPackedInputs * stride_) {}
+  int64_t tiles() const { return tiles_; }
+  const uint16_t* at(int64_t tile, int64_t block) const {
+    return data_.data() + (tile * stride_ + block) * kPackedInputs;
+  }
 
   // A row, padded with zeros to whole steps.
   void set(int64_t row, const uint16_t* from) {
-    const int64_t first = row / kPackedInputs * kPackedInputs;
+    const int64_t tile = row / kPackedInputs;
     for (int64_t block = 0; block < in_; block += kBlock) {
       const int64_t steps = (std::min(kBlock, in_ - block) + kPairStep - 1) / kPairStep;
-      uint16_t* to = data_.data() + first * stride_ + block * kPackedInputs + (row - first) * 2;
+      uint16_t* to = data_.data() + (tile * stride_ + block) * kPackedInputs + row % kPackedInputs * 2;
       for (int64_t s = 0; s < steps; ++s)
         for (int64_t p = 0; p < kPlaces; ++p)
           std::memcpy(to + (p * steps + s) * kPackedInputs * 2, from + block + s * kPairStep + 2 * p,
@@ -113,7 +113,7 @@ class PackedInputs {
   }
 
  private:
-  int64_t rows_, in_, stride_;
+  int64_t tiles_, in_, stride_;
   CacheLines<uint16_t> data_;
 };
 
@@ -126,13 +126,13 @@ inline __m512 sumOfChains(const float* chains) {
     return _mm512_add_ps(sumOfChains<2 * kDistance>(chains), sumOfChains<2 * kDistance>(chains + kDistance * kLanes));
 }
 
-// y[n][0..count) = or += x_n · rows of the weights for the rows of a tile of x.
-inline void packedTile(const PackedWeights& weights, const uint16_t* x, int64_t count, float* y, int64_t stride,
-                       bool first) {
+// y[n][0..count) = or += x_n · rows of the weights for the first `inputs` rows of a tile of x.
+inline void packedTile(const PackedWeights& weights, const uint16_t* x, int64_t inputs, int64_t count, float* y,
+                       int64_t stride, bool first) {
   constexpr int N = kPackedInputs;
   static thread_local CacheLines<float> kept(kPlaces * kPackedInputs * kPackedRows);
   const int64_t steps = weights.steps();
-  for (int n = 0; n < N; ++n)
+  for (int n = 0; n < inputs; ++n)
     for (int v = 0; v < kPackedVectors; ++v) __builtin_prefetch(y + n * stride + v * kLanes, 1);
   for (int64_t p = 0; p < kPlaces; ++p) {
     __m512 sums[N][kPackedVectors] = {};
@@ -152,7 +152,7 @@ inline void packedTile(const PackedWeights& weights, const uint16_t* x, int64_t 
       for (int v = 0; v < kPackedVectors; ++v)
         _mm512_store_ps(kept.data() + ((n * kPackedVectors + v) * kPlaces + p) * kLanes, sums[n][v]);
   }
-  for (int n = 0; n < N; ++n)
+  for (int n = 0; n < inputs; ++n)
     for (int v = 0; v < kPackedVectors; ++v) {
       const int64_t left = count - v * kLanes;
       if (left <= 0) continue;

@@ -82,8 +82,8 @@ void runBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>&
 #if LOOPRPT_HAS_BFLOAT_DOT
 
 template <class A>
-void fillTiles(const Inputs<A>& x, PackedInputs& packed) {
-  at::parallel_for(0, packed.rows(), kPackedInputs, [&](int64_t begin, int64_t end) {
+void fillTiles(const Inputs<A>& x, int64_t N, PackedInputs& packed) {
+  at::parallel_for(0, N, kPackedInputs, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) packed.set(n, x.from(n, 0).data);
   });
 }
@@ -94,9 +94,10 @@ inline void askFor(const Strip<uint16_t>& weights, int64_t rows, int64_t inputs,
     for (int64_t k = 0; k < inputs; k += kPairStep) ask(weights.row(r) + k);
 }
 
-// Rows row..row + count of W by those of x that fill tiles. Weights that are laid anew next come while these are used.
+// As runBlock. Weights that are laid anew next are asked for while these are used.
 template <class Source>
-void runPacked(const Source& source, int64_t row, int64_t count, const PackedInputs& x, int64_t in, Result to) {
+void runPacked(const Source& source, int64_t row, int64_t count, const PackedInputs& x, int64_t N, int64_t in,
+               Result to) {
   static thread_local PackedWeights weights;
   for (int64_t m = 0; m < count; m += kPackedRows) {
     const int64_t rows = std::min(kPackedRows, count - m);
@@ -105,10 +106,11 @@ void runPacked(const Source& source, int64_t row, int64_t count, const PackedInp
       const bool isLast = from + kBlock >= in;
       const int64_t nextRow = isLast ? m + kPackedRows : m, nextFrom = isLast ? 0 : from + kBlock;
       const int64_t nextRows = std::max<int64_t>(0, std::min(kPackedRows, count - nextRow));
-      for (int64_t n = 0; n < x.rows(); n += kPackedInputs) {
-        askFor(source.at(row + nextRow, nextFrom), nextRows, std::min(kBlock, in - nextFrom), n / kPackedInputs,
-               x.rows() / kPackedInputs);
-        packedTile(weights, x.at(n, from), rows, to.y + n * to.stride + row + m, to.stride, from == 0);
+      for (int64_t tile = 0; tile < x.tiles(); ++tile) {
+        askFor(source.at(row + nextRow, nextFrom), nextRows, std::min(kBlock, in - nextFrom), tile, x.tiles());
+        const int64_t n = tile * kPackedInputs;
+        packedTile(weights, x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), rows,
+                   to.y + n * to.stride + row + m, to.stride, from == 0);
       }
     }
   }
@@ -130,21 +132,20 @@ void product(const std::vector<Piece<Source>>& pieces, const Inputs<A>& x, int64
   int64_t out = 0;
   for (const Piece<Source>& piece : pieces) out += piece.out;
 #if LOOPRPT_HAS_BFLOAT_DOT
-  PackedInputs packed(N, in);
-  fillTiles(x, packed);
-  const int64_t done = packed.rows();
-#else
-  constexpr int64_t done = 0;
+  const bool isPacked = N >= kLeastPacked;
+  PackedInputs packed(isPacked ? N : 0, in);
+  if (isPacked) fillTiles(x, N, packed);
 #endif
   forTasks(pieces, N * in * out, [&](const Source& source, int64_t from, int64_t end, int64_t offset) {
     static thread_local std::vector<Vec> sums;
     const Result y{to.y + offset, to.stride};
 #if LOOPRPT_HAS_BFLOAT_DOT
-    if (done > 0) runPacked(source, from, end - from, packed, in, y);
+    if (isPacked) return runPacked(source, from, end - from, packed, N, in, y);
 #endif
-    if (done == 0 && N > kStreamed) return runBlock(source, from, end - from, x, N, in, y);
-    for (int64_t n = done; n < N; n += kStreamed)
-      streamBlock<kStreamed>(source, from, end - from, x.from(n, 0), N - n, in, {y.y + n * y.stride, y.stride}, sums);
+    if (N <= kStreamed)
+      streamBlock<kStreamed>(source, from, end - from, x.from(0, 0), N, in, y, sums);
+    else
+      runBlock(source, from, end - from, x, N, in, y);
   });
 }
 
