@@ -18,6 +18,7 @@ struct BfloatSource {
   using Arithmetic = rows::Pairs;
   const uint16_t* weights;
   int64_t in;
+  int64_t out;
   rows::Strip<uint16_t> at(int64_t row, int64_t from) const { return {weights + row * in + from, in}; }
   template <int N>
   void addRow(int64_t row, int64_t from, int64_t inputs, const rows::Strip<Arithmetic::Input>& x,
@@ -44,7 +45,7 @@ Tensor bfloatProduct(const Tensor& x, at::TensorList pieces) {
   const rows::Inputs<rows::Pairs> inputs(x.data_ptr<float>(), N, in);
   std::vector<rows::Piece<BfloatSource>> sources;
   for (const Tensor& piece : pieces)
-    sources.push_back({{static_cast<const uint16_t*>(piece.data_ptr()), in}, piece.size(0)});
+    sources.push_back({{static_cast<const uint16_t*>(piece.data_ptr()), in, piece.size(0)}, piece.size(0)});
   rows::product(sources, inputs, N, in, {y.data_ptr<float>(), out});
   return y;
 }

@@ -2,7 +2,7 @@
 // weights that are laid anew where they are many. The bits are the same.
 //
 // A source says where its rows are: `at(row, from)` gives a strip from an input on; `addRow(row, from, inputs, x,
-// sums)` adds the products of one of its rows with few rows of x.
+// sums)` adds the products of one of its rows with few rows of x; `out` is how many it has.
 #pragma once
 
 #include "cache_lines.h"
@@ -94,26 +94,30 @@ inline void askFor(const Strip<uint16_t>& weights, int64_t rows, int64_t inputs,
     for (int64_t k = 0; k < inputs; k += kPairStep) ask(weights.row(r) + k);
 }
 
-// As runBlock. Weights that are laid anew next are asked for while these are used.
+// As runBlock. The weights that are laid anew next are asked for while these are used: those of the task, and then of
+// the one that this thread takes if all others take one meanwhile.
 template <class Source>
 void runPacked(const Source& source, int64_t row, int64_t count, const PackedInputs& x, int64_t N, int64_t in,
                Result to) {
   static thread_local PackedWeights weights;
-  for (int64_t m = 0; m < count; m += kPackedRows) {
-    const int64_t rows = std::min(kPackedRows, count - m);
+  const int64_t end = row + count, nextTask = end + kTaskRows * (at::get_num_threads() - 1);
+  for (int64_t m = row; m < end; m += kPackedRows)
     for (int64_t from = 0; from < in; from += kBlock) {
-      weights.set(source.at(row + m, from), rows, std::min(kBlock, in - from));
-      const bool isLast = from + kBlock >= in;
-      const int64_t nextRow = isLast ? m + kPackedRows : m, nextFrom = isLast ? 0 : from + kBlock;
-      const int64_t nextRows = std::max<int64_t>(0, std::min(kPackedRows, count - nextRow));
+      const int64_t rows = std::min(kPackedRows, end - m);
+      weights.set(source.at(m, from), rows, std::min(kBlock, in - from));
+      int64_t next = m, nextFrom = from + kBlock;
+      if (nextFrom >= in) {
+        next = m + kPackedRows < end ? m + kPackedRows : nextTask;
+        nextFrom = 0;
+      }
+      const int64_t nextRows = std::max<int64_t>(0, std::min(kPackedRows, source.out - next));
       for (int64_t tile = 0; tile < x.tiles(); ++tile) {
-        askFor(source.at(row + nextRow, nextFrom), nextRows, std::min(kBlock, in - nextFrom), tile, x.tiles());
+        if (nextRows > 0) askFor(source.at(next, nextFrom), nextRows, std::min(kBlock, in - nextFrom), tile, x.tiles());
         const int64_t n = tile * kPackedInputs;
-        packedTile(weights, x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), rows,
-                   to.y + n * to.stride + row + m, to.stride, from == 0);
+        packedTile(weights, x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), rows, to.y + n * to.stride + m,
+                   to.stride, from == 0);
       }
     }
-  }
 }
 
 #endif
