@@ -18,13 +18,14 @@ beforeEach(async () => {
 });
 
 interface Planned {
-  model: { parameters: number; mapped: number; own: number; byDType: { float32: number } };
+  model: { parameters: number; mapped: number; own: number; byDType: { float32: number }; largePages: boolean };
   memory: Record<string, number>;
 }
 
-function weigh({ model: { parameters, mapped, own, byDType } }: Pick<Planned, 'model'>): void {
+function weigh({ model: { parameters, mapped, own, byDType, largePages } }: Pick<Planned, 'model'>): void {
   expect(byDType.float32).toBe(4 * parameters);
   expect(mapped + own).toBe(4 * parameters);
+  expect(largePages).toBe(false);
 }
 
 describe('serve --dry-run', () => {

@@ -6,7 +6,7 @@ import { assertEvaluationFits, planEvaluation } from '../eval/evaluation-memory.
 import { type JudgeOptions, planJudgement } from '../eval/judge.js';
 import { heldWeights } from '../train/state/planned-model.js';
 import { ownBytes, PROGRAM_BYTES } from '../train/state/room.js';
-import { type Fact, freeFacts, weightsFacts, weightsJson } from './memory-facts.js';
+import { type Fact, freeFacts, weightsFacts, weightsJson, willCopy } from './memory-facts.js';
 
 /** One model after the other is in memory; each has its rows. @throws UserError where one does not fit */
 export async function printEvaluationPlan(
@@ -25,7 +25,8 @@ export async function printEvaluationPlan(
   if (json) {
     const ofModels = plans.map(({ planned, memory, own }) => {
       const { mapped, own: weights } = planned.weights;
-      return { model: weightsJson(planned), memory: { weights, mapped, ...memory, program: PROGRAM_BYTES, own } };
+      const model = { ...weightsJson(planned), largePages: willCopy(planned, own, free) };
+      return { model, memory: { weights, mapped, ...memory, program: PROGRAM_BYTES, own } };
     });
     printJson(cli, { ...shape, free, models: ofModels });
     return;
@@ -40,7 +41,7 @@ export async function printEvaluationPlan(
     batches,
     ['pass', `${formatBytes(pass)} at most, logits ${formatBytes(logits)}, tables ${formatBytes(tables)}`],
     ['needs', `${formatBytes(own)} of memory and ${formatBytes(planned.weights.mapped)} of mapped weights`],
-    ...freeFacts(free, own, planned.weights.mapped),
+    ...freeFacts(planned, own, free),
   ]);
   printFacts(cli, facts);
 }

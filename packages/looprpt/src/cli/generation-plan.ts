@@ -6,7 +6,7 @@ import { type DecoderMemory, planDecoder } from '../decode/decoder-memory.js';
 import { type GenerateTextOptions, generationConfig } from '../decode/generate.js';
 import { heldWeights, type PlannedModel } from '../train/state/planned-model.js';
 import { assertRoom, type Need, ownBytes, PROGRAM_BYTES } from '../train/state/room.js';
-import { type Fact, freeFacts, weightsFacts, weightsJson } from './memory-facts.js';
+import { type Fact, freeFacts, weightsFacts, weightsJson, willCopy } from './memory-facts.js';
 
 export interface GenerationSize {
   /** Tokens of the prompt. */
@@ -48,7 +48,8 @@ export function printGenerationPlan(
   const { mapped, own: weights } = planned.weights;
   if (json) {
     const memory = { weights, mapped, ...parts, token: decoder.token, program: PROGRAM_BYTES, own };
-    printJson(cli, { model: weightsJson(planned), promptTokens: size.prompt, maxTokens: size.maxTokens, memory, free });
+    const model = { ...weightsJson(planned), largePages: willCopy(planned, own, free) };
+    printJson(cli, { model, promptTokens: size.prompt, maxTokens: size.maxTokens, memory, free });
     return;
   }
   const { cache, copy, passes } = parts;
@@ -62,6 +63,6 @@ export function printGenerationPlan(
     ],
     ['passes', `${formatBytes(passes)} at most; ${formatBytes(PROGRAM_BYTES)} for the program`],
     ['needs', `${formatBytes(own)} of memory and ${formatBytes(mapped)} of mapped weights`],
-    ...freeFacts(free, own, mapped),
+    ...freeFacts(planned, own, free),
   ]);
 }

@@ -2,6 +2,7 @@
 import { formatBytes } from '../base/terminal/bytes.js';
 import { parameterCount } from '../model/config.js';
 import type { PlannedModel } from '../train/state/planned-model.js';
+import { isCopied, PROGRAM_BYTES } from '../train/state/room.js';
 
 export type Fact = [name: string, value: string];
 
@@ -22,9 +23,16 @@ export function weightsJson({ name, folder, device, weights }: PlannedModel): ob
   return { name, folder, device, parameters: parameterCount(config), loops: config.loops, ...bytes };
 }
 
-/** What was free, and whether mapped weights stay in memory beside the rest. */
-export function freeFacts(free: number, own: number, mapped: number): Fact[] {
+/** What was free, and whether mapped weights are copied, or stay in memory at all. @param own bytes beside the mapped weights */
+export function freeFacts(planned: PlannedModel, own: number, free: number): Fact[] {
   if (!Number.isFinite(free)) return [];
-  const tight = own + mapped > free ? '; not all mapped weights stay in memory, so they are read again and again' : '';
-  return [['free', `${formatBytes(free)}${tight}`]];
+  const isTight = own + planned.weights.mapped > free;
+  const tight = '; not all mapped weights stay in memory, so they are read again and again';
+  const copied = '; mapped weights are copied to large pages, which are read faster (LOOPRPT_LARGE_PAGES=0: not)';
+  return [['free', `${formatBytes(free)}${isTight ? tight : willCopy(planned, own, free) ? copied : ''}`]];
+}
+
+/** @param own bytes beside the mapped weights */
+export function willCopy(planned: PlannedModel, own: number, free: number): boolean {
+  return isCopied(planned, own - planned.weights.own - PROGRAM_BYTES, free);
 }

@@ -4,8 +4,8 @@ import { formatBytes } from '../base/terminal/bytes.js';
 import { type Cli, printFacts, printJson } from '../base/terminal/cli.js';
 import { type ServeSettings, servedModelConfig } from '../serve/settings.js';
 import { type Sizing, sizeServer } from '../serve/sizing.js';
-import { planModel } from '../train/state/planned-model.js';
-import { type Fact, freeFacts, weightsFacts, weightsJson } from './memory-facts.js';
+import { type PlannedModel, planModel } from '../train/state/planned-model.js';
+import { type Fact, freeFacts, weightsFacts, weightsJson, willCopy } from './memory-facts.js';
 
 /** @throws UserError where the model cannot be found, or does not fit */
 export async function printServingPlan(
@@ -20,15 +20,21 @@ export async function printServingPlan(
   if (json) {
     const texts = Math.floor(cacheTokens / maxLength);
     const freeBytes = Number.isFinite(free) ? free : null;
-    printJson(cli, { model: weightsJson(planned), memory, free: freeBytes, maxLength, cacheTokens, texts });
+    const largePages = willCopy(planned, ownOf(sizing), free);
+    const model = { ...weightsJson(planned), largePages };
+    printJson(cli, { model, memory, free: freeBytes, maxLength, cacheTokens, texts });
     return;
   }
-  printFacts(cli, [...weightsFacts(planned), ...cacheFacts(sizing, config.maxBatch)]);
+  printFacts(cli, [...weightsFacts(planned), ...cacheFacts(planned, sizing, config.maxBatch)]);
 }
 
-function cacheFacts({ maxLength, cacheTokens, memory, free, isTight }: Sizing, maxBatch: number): Fact[] {
-  const { weights, mapped, copy, token, cache, pass, program } = memory;
-  const own = weights + copy + cache + pass + program;
+const ownOf = ({ memory: { weights, copy, cache, pass, program } }: Sizing): number =>
+  weights + copy + cache + pass + program;
+
+function cacheFacts(planned: PlannedModel, sizing: Sizing, maxBatch: number): Fact[] {
+  const { maxLength, cacheTokens, memory, free, isTight } = sizing;
+  const { mapped, copy, token, cache, pass, program } = memory;
+  const own = ownOf(sizing);
   const texts = Math.min(maxBatch, Math.floor(cacheTokens / maxLength));
   const copied: Fact[] =
     copy > 0
@@ -39,7 +45,7 @@ function cacheFacts({ maxLength, cacheTokens, memory, free, isTight }: Sizing, m
     ['cache', `${formatBytes(token)} a token, ${formatBytes(token * maxLength)} a text of ${maxLength} tokens`],
     ['passes', `${formatBytes(pass)} at most; ${formatBytes(program)} for the program`],
     ['needs', `${formatBytes(own)} of memory and ${formatBytes(mapped)} of mapped weights`],
-    ...freeFacts(free, own, mapped),
+    ...freeFacts(planned, own, free),
     [
       'fits',
       `${cacheTokens} tokens in ${formatBytes(cache)}${isTight ? ', as memory allows' : ''}: ${textsInWords(texts, maxLength, maxBatch)}`,

@@ -8,7 +8,7 @@ import { elementBytes } from '@looprpt/engine';
 import type { HeldWeights } from '../decode/decoder-memory.js';
 import { MAX_LOGITS } from '../model/read-out.js';
 import { heldWeights, type PlannedModel } from '../train/state/planned-model.js';
-import { assertRoom } from '../train/state/room.js';
+import { assertRoom, sumOf } from '../train/state/room.js';
 
 export interface EvaluationShape {
   /** Rows and tokens of a batch. */
@@ -49,12 +49,13 @@ export function planEvaluation(held: HeldWeights, shape: EvaluationShape, maxLog
   };
 }
 
-/** @throws UserError where the evaluation cannot fit into the memory that is free */
-export function assertEvaluationFits(planned: PlannedModel, shape: EvaluationShape): void {
+/** @returns bytes beside weights and program @throws UserError where the evaluation cannot fit into the memory that is free */
+export function assertEvaluationFits(planned: PlannedModel, shape: EvaluationShape): number {
   const { rows, sequenceLength } = shape;
   const parts = { ...planEvaluation(heldWeights(planned), shape) };
   const less = `fewer rows than ${rows}, or rows of fewer tokens than ${sequenceLength}`;
   assertRoom(planned, { parts, less: [less] });
+  return sumOf(parts);
 }
 
 /** Attention that never holds its scores. */

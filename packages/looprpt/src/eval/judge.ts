@@ -112,9 +112,13 @@ async function assertSameTokenizer(name: string, own: string, tokenizer: Tokeniz
 
 async function tabled(model: string | Model, heldOut: HeldOutBatches, setting: Setting): Promise<Tabled> {
   if (typeof model === 'string') {
+    let beside = 0;
     using opened = await openModel(model, {
       ...setting,
-      onPlan: (planned) => assertEvaluationFits(planned, heldOut.shape),
+      onPlan: (planned) => {
+        beside = assertEvaluationFits(planned, heldOut.shape);
+      },
+      beside: () => beside,
     });
     return await tabled(opened, heldOut, setting);
   }

@@ -69,6 +69,7 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
       requireEngine();
       const { openPlanned, tokenizerIn } = await import('../../train/state/open-model.js');
       const { planModel } = await import('../../train/state/planned-model.js');
+      const { sumOf } = await import('../../train/state/room.js');
       const { generateText } = await import('../../decode/generate.js');
       const { needOfGeneration, printGenerationPlan } = await import('../generation-plan.js');
       const planned = await planModel(options.model, { ...options, readOnly: true, onMessage: say });
@@ -80,9 +81,9 @@ export function generateCommand(cli: Cli): CommandUnknownOpts {
         printGenerationPlan(cli, planned, size, { json });
         return;
       }
-      needOfGeneration(planned, size);
+      const need = needOfGeneration(planned, size);
       const onLoad = loadingLine({ stream: cli.stderr, quiet: options.quiet ?? false });
-      using opened = await openPlanned(planned, { onLoad, onMessage: say }, tokenizer);
+      using opened = await openPlanned(planned, { onLoad, onMessage: say, beside: () => sumOf(need.parts) }, tokenizer);
       const generation = await generateText(opened, {
         prompt: asked,
         maxTokens,

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/user-error.js';
-import { goesToLargePages } from '../../checkpoint/large-weights.js';
 import { loadMapped } from '../../checkpoint/load-mapped.js';
 import { loadModel, type OnLoad } from '../../checkpoint/load-model.js';
 import { loadReadOnly } from '../../checkpoint/load-read-only.js';
@@ -11,7 +10,7 @@ import type { LoopLMConfig } from '../../model/config.js';
 import type { LoopLM } from '../../model/loop-lm.js';
 import { Tokenizer } from '../../text/tokenizer.js';
 import { type PlannedModel, type PlanOptions, planModel } from './planned-model.js';
-import { PROGRAM_BYTES } from './room.js';
+import { isCopied } from './room.js';
 
 /** Of cache and passes, where nobody says. */
 const BESIDE_BYTES = 1e9;
@@ -101,15 +100,10 @@ export async function tokenizerIn(folder: string): Promise<Tokenizer | null> {
   return existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.load(folder) : null;
 }
 
-function load(
-  { folder, device, way, weights }: PlannedModel,
-  onLoad: OnLoad | undefined,
-  beside: () => number,
-): LoopLM {
-  if (way.way === 'read-only') {
-    const largePages = goesToLargePages(weights, beside() + PROGRAM_BYTES);
-    return loadReadOnly(folder, { format: way.format, largePages, onLoad });
-  }
+function load(planned: PlannedModel, onLoad: OnLoad | undefined, beside: () => number): LoopLM {
+  const { folder, device, way } = planned;
+  if (way.way === 'read-only')
+    return loadReadOnly(folder, { format: way.format, largePages: isCopied(planned, beside()), onLoad });
   const { dtype } = way;
   return way.way === 'mapped' ? loadMapped(folder, { dtype, onLoad }) : loadModel(folder, { dtype, device, onLoad });
 }

@@ -2,6 +2,7 @@
 import { freeMemory } from '../../base/free-memory.js';
 import { formatBytes } from '../../base/terminal/bytes.js';
 import { UserError } from '../../base/user-error.js';
+import { goesToLargePages } from '../../checkpoint/large-weights.js';
 import type { PlannedModel } from './planned-model.js';
 
 /** The program itself: Node, libtorch, a tokenizer, threads. */
@@ -16,7 +17,20 @@ export interface Need {
 
 /** Bytes of memory of our own, mapped weights aside. */
 export function ownBytes({ weights }: Pick<PlannedModel, 'weights'>, { parts }: Pick<Need, 'parts'>): number {
-  return weights.own + PROGRAM_BYTES + Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+  return weights.own + PROGRAM_BYTES + sumOf(parts);
+}
+
+export function sumOf(parts: Need['parts']): number {
+  return Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Whether mapped weights will be copied to large pages. @param beside bytes that are taken beside weights and program */
+export function isCopied(
+  { way, weights }: Pick<PlannedModel, 'way' | 'weights'>,
+  beside: number,
+  free: number = freeMemory(),
+): boolean {
+  return way.way === 'read-only' && goesToLargePages(weights, beside + PROGRAM_BYTES, { free });
 }
 
 /**
