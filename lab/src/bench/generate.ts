@@ -54,6 +54,7 @@ const {
   .option('--trained <folders>', 'trained models, for speculation and both caches; none: leave them out', (text) =>
     text.split(','),
   )
+  .option('--warm-up <seconds>', 'of their speculation, before it is timed', integer(0), 3)
   .option(
     '--ouro <batches>',
     "also Ouro-1.4B's shape at these batches: some 8 GB on the disk and 10 GB of memory",

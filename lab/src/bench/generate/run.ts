@@ -29,6 +29,8 @@ export interface GenerateBenchOptions {
   tokens?: number | undefined;
   reps?: number | undefined;
   temperature: number;
+  /** Seconds of speculation before it is timed. */
+  warmUp: number;
   threads: number;
   /** Of ours; the peer runs on the CPU alone, and beside nothing else. */
   device: string;
@@ -84,9 +86,9 @@ export async function benchGenerate(options: GenerateBenchOptions): Promise<obje
     print(`${model.name}\n\n${tableOf(rows)}\n`);
     results.push({ model, tokens: settings.tokens, reps: settings.reps, rows });
   }
-  const { batches, thresholds, prompt, temperature, threads, device } = options;
+  const { batches, thresholds, prompt, temperature, threads, device, warmUp } = options;
   const trainedRows = await benchTrained(
-    { models: trained, batches, tokens: options.tokens ?? 96, reps: options.reps ?? 9, temperature, threads },
+    { models: trained, batches, tokens: options.tokens ?? 96, reps: options.reps ?? 9, temperature, threads, warmUp },
     say,
   );
   if (trainedRows.length > 0) print(`${trainedTable(trainedRows)}\n`);

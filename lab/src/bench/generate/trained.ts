@@ -3,7 +3,7 @@
  * rounds. Random weights accept nothing and leave anywhere, so these rows need models that have learned something.
  *
  * All sequences are past their prompts, and the batch is full throughout; they go on after their end tokens. Decoders are warm: what
- * speculation learns in the first round it has in the others, as a server has.
+ * speculation learns in the seconds before the first round it has in the rounds, as a server has.
  */
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
@@ -25,6 +25,8 @@ export interface TrainedOptions {
   reps: number;
   temperature: number;
   threads: number;
+  /** Seconds of texts with drafts before the first round. */
+  warmUp: number;
 }
 
 export interface TrainedRow {
@@ -93,25 +95,31 @@ function rowsOf(
   of: Pick<TrainedRow, 'model' | 'batch'>,
   ways: readonly Way[],
   prompts: readonly number[][],
-  { tokens, reps, temperature }: TrainedOptions,
+  { tokens, reps, temperature, warmUp }: TrainedOptions,
 ): TrainedRow[] {
   const rounds = new Map(ways.map(({ name }) => [name, [] as Round[]]));
-  // The first round warms up.
-  for (let round = 0; round <= reps; round++)
+  const run = ({ core, request }: Way, round: number): Round => {
+    const requests = Array.from(
+      { length: of.batch },
+      (_, b): DecodeRequest => ({
+        ...request,
+        prompt: prompts[(round * of.batch + b) % prompts.length]!,
+        maxTokens: tokens,
+        sampling: samplingConfig.parse({ temperature }),
+        seed: round * of.batch + b,
+      }),
+    );
+    return roundOf(core, requests);
+  };
+  for (const way of ways) {
+    let seconds = 0;
+    for (let round = reps; round === reps || (way.request.speculate && seconds < warmUp); round++)
+      seconds += run(way, round).seconds;
+  }
+  for (let round = 0; round < reps; round++)
     for (let turn = 0; turn < ways.length; turn++) {
-      const { name, core, request } = ways[(turn + round) % ways.length]!;
-      const requests = Array.from(
-        { length: of.batch },
-        (_, b): DecodeRequest => ({
-          ...request,
-          prompt: prompts[(round * of.batch + b) % prompts.length]!,
-          maxTokens: tokens,
-          sampling: samplingConfig.parse({ temperature }),
-          seed: round * of.batch + b,
-        }),
-      );
-      const measured = roundOf(core, requests);
-      if (round > 0) rounds.get(name)!.push(measured);
+      const way = ways[(turn + round) % ways.length]!;
+      rounds.get(way.name)!.push(run(way, round));
     }
   const full = rounds.get(FULL)!;
   return ways.map(({ name }) => {
