@@ -25,8 +25,10 @@ const FIRST_TRIES = 2;
 /** What drafts may cost beside none: less, and still less as long as few tries say so. */
 const MOST_COST = 0.95;
 const mostCost = ({ tries }: Tried): number => MOST_COST - 0.15 / Math.sqrt(tries);
-/** Tries after which a neighbour is tried again. */
+/** Tries after which a neighbour is tried again: more, where several tries said that it costs more than none. */
 const AGAIN = 12;
+const MOST_AGAIN = 8 * AGAIN;
+const again = ({ cost, tries }: Tried): number => (cost < 1 ? AGAIN : Math.min(AGAIN * tries, MOST_AGAIN));
 /** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near, or known from few. */
 const CHECK = { near: 6, far: 24, isFar: 0.8 };
 /** Milliseconds: where tries are shorter the code warms up as they are made. */
@@ -179,7 +181,7 @@ function nextOf({ bounds, tries, time, lost, isBrief, steady }: Batch): number {
   const isDue = (b: number, after: number): boolean => tries - at(b).last >= after;
   const check = Math.min(at(cheapest).tries, cost < CHECK.isFar ? CHECK.far : CHECK.near);
   if (best !== NONE && isDue(NONE, check)) return NONE;
-  const neighbour = [best - 1, best + 1].find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, AGAIN));
+  const neighbour = [best - 1, best + 1].find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, again(at(b))));
   return neighbour !== undefined && mayLose ? neighbour : best;
 }
 
