@@ -35,15 +35,16 @@ const CHECK = { near: 6, far: 24, isFar: 0.8 };
 const BRIEF = 100;
 /** It is warm once so many tries without drafts have in turn cost no less than this share of the one before, or after the most. */
 const WARM = { share: 0.93, tries: 2, most: 10 };
-/** How much a try counts at least. */
-const NEWS = 0.25;
+/** The last tries of a bound that are remembered. A machine that others use stalls now and then, so their median counts. */
+const KEPT = 7;
 /** What tries may lose: a share of all time, and milliseconds before there has been much of it. */
 const LOSS = 0.01;
 const ALLOWANCE = 100;
 
 interface Tried {
-  /** Time of a token; with drafts as a multiple of what it last was without. */
+  /** Time of a token; with drafts as a multiple of what it was without. The median of the last tries. */
   cost: number;
+  costs: number[];
   tries: number;
   /** The number of the last try. */
   last: number;
@@ -126,8 +127,8 @@ export class Pace {
     const cost = this.#time / this.#tokens;
     if (current === NONE) {
       batch.steady = cost < WARM.share * none ? 0 : batch.steady + 1;
-      learn(bounds[NONE]!, cost, batch.isBrief ? 1 : 2 * NEWS, ++batch.tries);
-    } else learn(bounds[current]!, cost / none, NEWS, ++batch.tries);
+      learn(bounds[NONE]!, cost, ++batch.tries);
+    } else learn(bounds[current]!, cost / none, ++batch.tries);
     batch.time += this.#time;
     batch.isBrief = this.#time < BRIEF;
     const tried = bounds[current]!;
@@ -139,7 +140,7 @@ export class Pace {
   get #batch(): Batch {
     let batch = this.#batches.get(this.#size);
     if (!batch) {
-      const bounds = BOUNDS.map(() => ({ cost: 0, tries: 0, last: 0 }));
+      const bounds = BOUNDS.map(() => ({ cost: 0, costs: [], tries: 0, last: 0 }));
       batch = { bounds, current: NONE, tries: 0, time: 0, lost: 0, isBrief: true, steady: 0 };
       this.#batches.set(this.#size, batch);
     }
@@ -155,8 +156,12 @@ export class Pace {
   }
 }
 
-function learn(tried: Tried, cost: number, news: number, now: number): void {
-  tried.cost += (tried.tries < FIRST_TRIES ? 1 : Math.max(news, 1 / tried.tries)) * (cost - tried.cost);
+function learn(tried: Tried, cost: number, now: number): void {
+  // The first one found the code cold.
+  if (tried.tries === 1) tried.costs.length = 0;
+  tried.costs.push(cost);
+  if (tried.costs.length > KEPT) tried.costs.shift();
+  tried.cost = tried.costs.toSorted((a, b) => a - b)[(tried.costs.length - 1) >> 1]!;
   tried.tries++;
   tried.last = now;
 }
