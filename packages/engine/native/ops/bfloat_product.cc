@@ -42,11 +42,10 @@ Tensor bfloatProduct(const Tensor& x, at::TensorList pieces) {
   }
   Tensor y = at::empty({N, out}, x.options());
   if (y.numel() == 0) return y;
-  const rows::Inputs<rows::Pairs> inputs(x.data_ptr<float>(), N, in);
   std::vector<rows::Piece<BfloatSource>> sources;
   for (const Tensor& piece : pieces)
     sources.push_back({{static_cast<const uint16_t*>(piece.data_ptr()), in, piece.size(0)}, piece.size(0)});
-  rows::product(sources, inputs, N, in, {y.data_ptr<float>(), out});
+  rows::product(sources, x.data_ptr<float>(), N, in, {y.data_ptr<float>(), out});
   return y;
 }
 

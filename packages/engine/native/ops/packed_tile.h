@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "cache_lines.h"
-#include "row_tile.h"
+#include "row_stream.h"
 
 namespace looprpt {
 namespace rows {
@@ -99,16 +99,18 @@ class PackedInputs {
     return data_.data() + (tile * stride_ + block) * kPackedInputs;
   }
 
-  // A row, padded with zeros to whole steps.
-  void set(int64_t row, const uint16_t* from) {
+  // A row, rounded.
+  void set(int64_t row, const float* from) {
     const int64_t tile = row / kPackedInputs;
     for (int64_t block = 0; block < in_; block += kBlock) {
-      const int64_t steps = (std::min(kBlock, in_ - block) + kPairStep - 1) / kPairStep;
+      const int64_t inputs = std::min(kBlock, in_ - block), steps = (inputs + kPairStep - 1) / kPairStep;
       uint16_t* to = data_.data() + (tile * stride_ + block) * kPackedInputs + row % kPackedInputs * 2;
-      for (int64_t s = 0; s < steps; ++s)
+      for (int64_t s = 0; s < steps; ++s) {
+        alignas(64) uint16_t step[kPairStep] = {};
+        Pairs::toInputs(from + block + s * kPairStep, std::min(kPairStep, inputs - s * kPairStep), step);
         for (int64_t p = 0; p < kPlaces; ++p)
-          std::memcpy(to + (p * steps + s) * kPackedInputs * 2, from + block + s * kPairStep + 2 * p,
-                      2 * sizeof(uint16_t));
+          std::memcpy(to + (p * steps + s) * kPackedInputs * 2, step + 2 * p, 2 * sizeof(uint16_t));
+      }
     }
   }
 
@@ -126,15 +128,32 @@ inline __m512 sumOfChains(const float* chains) {
     return _mm512_add_ps(sumOfChains<2 * kDistance>(chains), sumOfChains<2 * kDistance>(chains + kDistance * kLanes));
 }
 
-// y[n][0..count) = or += x_n · rows of the weights for the first `inputs` rows of a tile of x.
+// Weights that are asked for a little at a time, since who asks for many lines at once waits for them.
+class Ahead {
+ public:
+  // @param parts how often `some` will be called
+  Ahead(const Strip<uint16_t>& weights, int64_t rows, int64_t inputs, int64_t parts)
+      : weights_(weights), lines_((inputs + kPairStep - 1) / kPairStep), all_(rows * lines_), parts_(parts) {}
+  void some() {
+    for (const int64_t end = ++part_ * all_ / parts_; at_ < end; ++at_)
+      ask(weights_.row(at_ / lines_) + at_ % lines_ * kPairStep);
+  }
+
+ private:
+  Strip<uint16_t> weights_;
+  int64_t lines_, all_, parts_, part_ = 0, at_ = 0;
+};
+
+// y[n][0..count) = or += x_n · rows of the weights for the first `inputs` rows of a tile of x. Asks kPlaces times.
 inline void packedTile(const PackedWeights& weights, const uint16_t* x, int64_t inputs, int64_t count, float* y,
-                       int64_t stride, bool first) {
+                       int64_t stride, bool first, Ahead& ahead) {
   constexpr int N = kPackedInputs;
   static thread_local CacheLines<float> kept(kPlaces * kPackedInputs * kPackedRows);
   const int64_t steps = weights.steps();
   for (int n = 0; n < inputs; ++n)
     for (int v = 0; v < kPackedVectors; ++v) __builtin_prefetch(y + n * stride + v * kLanes, 1);
   for (int64_t p = 0; p < kPlaces; ++p) {
+    ahead.some();
     __m512 sums[N][kPackedVectors] = {};
     const uint16_t* w = weights.at(p, 0);
     const uint16_t* pairs = x + p * steps * N * 2;

@@ -81,43 +81,27 @@ void runBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>&
 
 #if LOOPRPT_HAS_BFLOAT_DOT
 
-template <class A>
-void fillTiles(const Inputs<A>& x, int64_t N, PackedInputs& packed) {
-  at::parallel_for(0, N, kPackedInputs, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) packed.set(n, x.from(n, 0).data);
-  });
-}
-
-// Asks for a part of a strip, of `parts` that follow each other.
-inline void askFor(const Strip<uint16_t>& weights, int64_t rows, int64_t inputs, int64_t part, int64_t parts) {
-  for (int64_t r = part * rows / parts; r < (part + 1) * rows / parts; ++r)
-    for (int64_t k = 0; k < inputs; k += kPairStep) ask(weights.row(r) + k);
-}
-
-// As runBlock. The weights that are laid anew next are asked for while these are used: those of the task, and then of
-// the one that this thread takes if all others take one meanwhile.
+// Rows row..row + count of W, kPackedRows at most, by all rows of x. The weights that are laid anew next are asked for
+// while these are used: those of the next block, and then those that this thread takes if all others take some
+// meanwhile.
 template <class Source>
 void runPacked(const Source& source, int64_t row, int64_t count, const PackedInputs& x, int64_t N, int64_t in,
                Result to) {
   static thread_local PackedWeights weights;
-  const int64_t end = row + count, nextTask = end + kTaskRows * (at::get_num_threads() - 1);
-  for (int64_t m = row; m < end; m += kPackedRows)
-    for (int64_t from = 0; from < in; from += kBlock) {
-      const int64_t rows = std::min(kPackedRows, end - m);
-      weights.set(source.at(m, from), rows, std::min(kBlock, in - from));
-      int64_t next = m, nextFrom = from + kBlock;
-      if (nextFrom >= in) {
-        next = m + kPackedRows < end ? m + kPackedRows : nextTask;
-        nextFrom = 0;
-      }
-      const int64_t nextRows = std::max<int64_t>(0, std::min(kPackedRows, source.out - next));
-      for (int64_t tile = 0; tile < x.tiles(); ++tile) {
-        if (nextRows > 0) askFor(source.at(next, nextFrom), nextRows, std::min(kBlock, in - nextFrom), tile, x.tiles());
-        const int64_t n = tile * kPackedInputs;
-        packedTile(weights, x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), rows, to.y + n * to.stride + m,
-                   to.stride, from == 0);
-      }
+  const int64_t next = row + kPackedRows * at::get_num_threads();
+  for (int64_t from = 0; from < in; from += kBlock) {
+    weights.set(source.at(row, from), count, std::min(kBlock, in - from));
+    const bool isLast = from + kBlock >= in, isThere = !isLast || next < source.out;
+    const int64_t nextRows = !isThere ? 0 : isLast ? std::min(kPackedRows, source.out - next) : count;
+    const int64_t nextFrom = isLast ? 0 : from + kBlock;
+    Ahead ahead(source.at(isLast && isThere ? next : row, nextFrom), nextRows, std::min(kBlock, in - nextFrom),
+                x.tiles() * kPlaces);
+    for (int64_t tile = 0; tile < x.tiles(); ++tile) {
+      const int64_t n = tile * kPackedInputs;
+      packedTile(weights, x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), count, to.y + n * to.stride + row,
+                 to.stride, from == 0, ahead);
     }
+  }
 }
 
 #endif
@@ -130,26 +114,31 @@ void streamBlock(const Source& source, int64_t row, int64_t count, const X& x, i
   streamRows<N>(source, row, count, x, in, to.y + row, to.stride, sums);
 }
 
-// to[n][0..Σ out) = x[n]·Wᵀ, W the pieces' rows.
+// to[n][0..Σ out) = x[n]·Wᵀ, W the pieces' rows; x [N, in].
 template <class Source, class A = typename Source::Arithmetic>
-void product(const std::vector<Piece<Source>>& pieces, const Inputs<A>& x, int64_t N, int64_t in, Result to) {
+void product(const std::vector<Piece<Source>>& pieces, const float* x, int64_t N, int64_t in, Result to) {
   int64_t out = 0;
   for (const Piece<Source>& piece : pieces) out += piece.out;
 #if LOOPRPT_HAS_BFLOAT_DOT
-  const bool isPacked = N >= kLeastPacked;
-  PackedInputs packed(isPacked ? N : 0, in);
-  if (isPacked) fillTiles(x, N, packed);
+  if (N >= kLeastPacked) {
+    PackedInputs tiles(N, in);
+    at::parallel_for(0, N, kPackedInputs, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) tiles.set(n, x + n * in);
+    });
+    const auto run = [&](const Source& source, int64_t from, int64_t end, int64_t offset) {
+      runPacked(source, from, end - from, tiles, N, in, {to.y + offset, to.stride});
+    };
+    return forTasks(pieces, N * in * out, run, kPackedRows);
+  }
 #endif
+  const Inputs<A> inputs(x, N, in);
   forTasks(pieces, N * in * out, [&](const Source& source, int64_t from, int64_t end, int64_t offset) {
     static thread_local std::vector<Vec> sums;
     const Result y{to.y + offset, to.stride};
-#if LOOPRPT_HAS_BFLOAT_DOT
-    if (isPacked) return runPacked(source, from, end - from, packed, N, in, y);
-#endif
     if (N <= kStreamed)
-      streamBlock<kStreamed>(source, from, end - from, x.from(0, 0), N, in, y, sums);
+      streamBlock<kStreamed>(source, from, end - from, inputs.from(0, 0), N, in, y, sums);
     else
-      runBlock(source, from, end - from, x, N, in, y);
+      runBlock(source, from, end - from, inputs, N, in, y);
   });
 }
 

@@ -27,21 +27,22 @@ constexpr int64_t kTaskRows = 64;
 constexpr int64_t kProductsPerTask = 1 << 16;
 
 // Calls run(source, from, end, offset) for all rows of all pieces, a few at a time; `offset` is the place of the
-// piece's first row in the result. @param products of the whole, of which a thread should have some.
+// piece's first row in the result. @param products of the whole, of which a thread should have some @param rows of a
+// task
 template <class Source, class Run>
-void forTasks(const std::vector<Piece<Source>>& pieces, int64_t products, const Run& run) {
+void forTasks(const std::vector<Piece<Source>>& pieces, int64_t products, const Run& run, int64_t rows = kTaskRows) {
   int64_t tasks = 0;
-  for (const Piece<Source>& piece : pieces) tasks += (piece.out + kTaskRows - 1) / kTaskRows;
+  for (const Piece<Source>& piece : pieces) tasks += (piece.out + rows - 1) / rows;
   std::atomic<int64_t> next{0};
   const auto work = [&] {
     for (int64_t task = next++; task < tasks; task = next++) {
-      int64_t from = task * kTaskRows, offset = 0;
+      int64_t from = task * rows, offset = 0;
       auto piece = pieces.begin();
       for (; from >= piece->out; ++piece) {
-        from -= (piece->out + kTaskRows - 1) / kTaskRows * kTaskRows;
+        from -= (piece->out + rows - 1) / rows * rows;
         offset += piece->out;
       }
-      run(piece->source, from, std::min(piece->out, from + kTaskRows), offset);
+      run(piece->source, from, std::min(piece->out, from + rows), offset);
     }
   };
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), 1 + products / kProductsPerTask);
