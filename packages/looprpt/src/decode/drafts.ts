@@ -61,7 +61,8 @@ export class Drafts {
 
   /** A pass of the sequence begins. */
   begin(): void {
-    this.#count('passes');
+    this.counts.passes++;
+    this.#speculation.counts.passes++;
   }
 
   /** Whether the token at `place` is to be read off after a loop that is not the last. */
@@ -92,9 +93,11 @@ export class Drafts {
    * @returns beside what to do the loop that a token which is kept was started after
    */
   settle(place: number, id: number): Verdict & { drafted: number | null } {
-    for (const opinion of this.#opinions.get(place) ?? [])
-      this.#speculation.acceptance.record(opinion, opinion.id === id);
-    this.#opinions.delete(place);
+    const heard = this.#opinions.get(place);
+    if (heard) {
+      for (const opinion of heard) this.#speculation.acceptance.record(opinion, opinion.id === id);
+      this.#opinions.delete(place);
+    }
     const started = this.#ahead[0];
     const isKept = started?.id === id;
     if (started && !isKept) this.#dropFrom(place);

@@ -25,10 +25,12 @@ const FIRST_TRIES = 2;
 /** What drafts may cost beside none: less, and still less as long as few tries say so. */
 const MOST_COST = 0.95;
 const mostCost = ({ tries }: Tried): number => MOST_COST - 0.15 / Math.sqrt(tries);
-/** Tries after which a neighbour is tried again: more, where several tries said that it costs more than none. */
+/** Tries after which another bound is tried again: more, where several tries said that it costs more than none. */
 const AGAIN = 12;
 const MOST_AGAIN = 8 * AGAIN;
 const again = ({ cost, tries }: Tried): number => (cost < 1 ? AGAIN : Math.min(AGAIN * tries, MOST_AGAIN));
+/** Tries of a bound that say enough. */
+const ENOUGH = 5;
 /** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near, or known from few. */
 const CHECK = { near: 6, far: 24, isFar: 0.8 };
 /** Milliseconds: where tries are shorter the code warms up as they are made. */
@@ -67,6 +69,7 @@ export class Pace {
   readonly #clock: () => number;
   readonly #batches = new Map<number, Batch>();
   #size = 0;
+  #batch = newBatch();
   #passes = 0;
   #time = 0;
   #tokens = 0;
@@ -83,8 +86,12 @@ export class Pace {
   /** A pass begins. @param sequences that decode in it @returns the least probability that a draft is started at in it */
   begin(sequences: number): number {
     const size = sizeOf(sequences);
-    if (size !== this.#size) this.#restart();
-    this.#size = size;
+    if (size !== this.#size) {
+      this.#restart();
+      this.#size = size;
+      this.#batch = this.#batches.get(size) ?? newBatch();
+      this.#batches.set(size, this.#batch);
+    }
     this.#since ??= this.#clock();
     return BOUNDS[this.#batch.current]!;
   }
@@ -137,16 +144,6 @@ export class Pace {
     batch.current = nextOf(batch);
   }
 
-  get #batch(): Batch {
-    let batch = this.#batches.get(this.#size);
-    if (!batch) {
-      const bounds = BOUNDS.map(() => ({ cost: 0, costs: [], tries: 0, last: 0 }));
-      batch = { bounds, current: NONE, tries: 0, time: 0, lost: 0, isBrief: true, steady: 0 };
-      this.#batches.set(this.#size, batch);
-    }
-    return batch;
-  }
-
   #restart(): void {
     this.#passes = 0;
     this.#time = 0;
@@ -154,6 +151,11 @@ export class Pace {
     this.#since = null;
     this.#look = PASSES;
   }
+}
+
+function newBatch(): Batch {
+  const bounds = BOUNDS.map(() => ({ cost: 0, costs: [], tries: 0, last: 0 }));
+  return { bounds, current: NONE, tries: 0, time: 0, lost: 0, isBrief: true, steady: 0 };
 }
 
 function learn(tried: Tried, cost: number, now: number): void {
@@ -186,8 +188,11 @@ function nextOf({ bounds, tries, time, lost, isBrief, steady }: Batch): number {
   const isDue = (b: number, after: number): boolean => tries - at(b).last >= after;
   const check = Math.min(at(cheapest).tries, cost < CHECK.isFar ? CHECK.far : CHECK.near);
   if (best !== NONE && isDue(NONE, check)) return NONE;
-  const neighbour = [best - 1, best + 1].find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, again(at(b))));
-  return neighbour !== undefined && mayLose ? neighbour : best;
+  // Where nothing seems to pay by few tries, a stall may have hidden what does.
+  const doubtful = best === NONE ? drafting.filter((b) => at(b).tries < ENOUGH) : [];
+  const others = [...doubtful, best - 1, best + 1];
+  const other = others.find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, again(at(b))));
+  return other !== undefined && mayLose ? other : best;
 }
 
 /** Numbers of sequences that are alike. */

@@ -50,14 +50,15 @@ export function judged(
     }
     const place = position + 1;
     if (!leaves) {
-      const verdict = job.drafts.hear(place, { loop: loop + 1, id: token.id, margin }, job.goesOn(place, token.id));
-      if (verdict.drops) dropped = job;
-      return { ...verdict, ends };
+      const opinion = { loop: loop + 1, id: token.id, margin };
+      const { next, drops } = job.drafts.hear(place, opinion, job.goesOn(place, token.id));
+      if (drops) dropped = job;
+      return { next, drops, ends };
     }
-    const { drafted, ...verdict } = job.drafts.settle(place, token.id);
-    if (verdict.drops) dropped = job;
+    const { next, drops, drafted } = job.drafts.settle(place, token.id);
+    if (drops) dropped = job;
     tokens.push([job, drafted === null ? token : { ...token, drafted }]);
-    return { ...verdict, ends };
+    return { next, drops, ends };
   });
   return { outcomes, tokens };
 }
