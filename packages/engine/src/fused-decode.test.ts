@@ -157,6 +157,13 @@ function inputs({ heads, kvHeads, D, positions, places }: Case, isShared = false
   };
 }
 
+/** 0, 1, … in an order that the seed decides. */
+function shuffled(count: number, seed: number): number[] {
+  const order = Array.from({ length: count }, (_, n) => n);
+  const weight = (n: number): number => (Math.imul(n + 1, 2654435761) ^ Math.imul(seed + 1, 40503)) >>> 0;
+  return order.sort((a, b) => weight(a) - weight(b));
+}
+
 /** By definition, in float64, one head and one key at a time. Also what the memory holds afterwards. */
 function slow(one: Case, made: ReturnType<typeof inputs>): { out: number[]; keys: number[]; values: number[] } {
   const { heads, kvHeads, D, window, positions } = one;
@@ -203,10 +210,12 @@ function slow(one: Case, made: ReturnType<typeof inputs>): { out: number[]; keys
 }
 
 function expectClose(actual: Tensor, expected: readonly number[]): void {
-  actual.toNumbers().forEach((value, i) => {
-    if (Number.isNaN(expected[i])) expect(value).toBeNaN();
-    else expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-4 * (1 + Math.abs(expected[i]!)));
+  const wrong = [...actual.toNumbers()].findIndex((value, i) => {
+    const wanted = expected[i]!;
+    if (Number.isNaN(wanted)) return !Number.isNaN(value);
+    return !(Math.abs(value - wanted) < 2e-4 * (1 + Math.abs(wanted)));
   });
+  expect(wrong, 'the first number that is wrong').toBe(-1);
 }
 
 describe('fusedPagedAttention', () => {
@@ -242,6 +251,40 @@ describe('fusedPagedAttention', () => {
         }),
       ),
       { numRuns: 40 },
+    );
+  });
+
+  it('lets the first rows attend while all store, in whatever order rows of a line come', () => {
+    const orders = fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 }), fc.nat(2 ** 20));
+    fc.assert(
+      fc.property(cases, orders, (some, [skipped, first, second, seed]) =>
+        scope(() => {
+          // Two lines, whose rows come mixed.
+          const positions = [first, second].flatMap((count) => Array.from({ length: count }, (_, n) => skipped + n));
+          const order = shuffled(positions.length, seed);
+          const made = inputs({ ...some, positions: order.map((n) => positions[n]!) });
+          const starts = [first, second].map((count, line) => {
+            const last = order.findIndex((n) => n === (line === 0 ? count - 1 : positions.length - 1));
+            return made.rows[last]![2]!;
+          });
+          const rows = order.map((n) => {
+            const start = starts[n < first ? 0 : 1]!;
+            return [positions[n]!, made.scattered[start + positions[n]!]!, start];
+          });
+          const one = { ...made, rows, paged: { ...made.paged, rows: tensor(rows, { dtype: 'int32' }) } };
+          const of = { ...some, positions: order.map((n) => positions[n]!) };
+          const expected = slow(of, one);
+          for (const attending of [positions.length, seed % positions.length]) {
+            const memory = { keys: one.memory.keys.clone(), values: one.memory.values.clone() };
+            const out = fusedPagedAttention(one.qkv, one.angles, memory, { ...one.paged, attending }, some);
+            expect(out.shape).toEqual([attending, some.heads * some.D]);
+            expectClose(out, expected.out.slice(0, attending * some.heads * some.D));
+            expectClose(bySlot(memory.keys), expected.keys);
+            expectClose(bySlot(memory.values), expected.values);
+          }
+        }),
+      ),
+      { numRuns: 60 },
     );
   });
 

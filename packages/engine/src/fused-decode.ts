@@ -40,22 +40,25 @@ export interface PagedRows {
   lines: Tensor;
   /** int32 [C, 2]: slots whose keys and values are copied to other slots, before any row writes; no slot is in two pairs' targets. */
   copies: Tensor;
+  /** The first so many rows attend, those behind them only store their keys and values; default all. */
+  attending?: number;
 }
 
 /**
- * Rotates and stores the rows' keys and values, then lets each row attend to the slots of its line.
+ * Rotates and stores the rows' keys and values, then lets each row that attends do so to the slots of its line. Rows of one line
+ * that follow each other read its keys together.
  * @param qkv [N, (H + 2G)·D], unrotated @param angles cos and sin by position, [places, P]
- * @returns [N, H·D]
+ * @returns [attending, H·D]
  */
 export function fusedPagedAttention(
   qkv: Tensor,
   angles: { cos: Tensor; sin: Tensor },
   { keys, values }: PagedMemory,
-  { rows, lines, copies }: PagedRows,
+  { rows, lines, copies, attending = rows.size(0) }: PagedRows,
   { heads, kvHeads, window }: AttentionHeads,
 ): Tensor {
   const tensors = [qkv, angles.cos, angles.sin, keys, values, copies, rows, lines].map((tensor) => tensor.handle);
-  return new Tensor(native.call(PAGED_ATTENTION, ...tensors, heads, kvHeads, window ?? 0) as Handle);
+  return new Tensor(native.call(PAGED_ATTENTION, ...tensors, heads, kvHeads, window ?? 0, attending) as Handle);
 }
 
 /** A token that is known, or one to be drawn: with the noise of a key of two 32-bit words, at temperature 0 the likeliest. */

@@ -1,14 +1,15 @@
 // paged_decode_attention: N single positions of any sequences, each over its own scattered keys and values.
 //
 //   paged_decode_attention(qkv [N, (H + 2G)·D], cos, sin [places, P], keys!, values! [blocks, G, D, kBlock],
-//                          copies int32 [C, 2], rows int32 [N, 3], lines int32 [M], heads, kv_heads, window) -> [N,
-//                          H·D]
+//                          copies int32 [C, 2], rows int32 [N, 3], lines int32 [M], heads, kv_heads, window, attending)
+//     -> [attending, H·D]
 //
-// First the contents of slots are copied, pair by pair (from, to).
+// First the contents of slots are copied, pair by pair (from, to). The first `attending` rows attend; those behind them
+// only leave their keys and values.
 //
 // Row n is (position, slot to write, start of its line): its rotated key and its value go to that slot, then it attends
 // to the slots lines[start .. start + position], one per position up to its own; window > 0 leaves only the last
-// `window` of them. Rows of one line follow each other; they all write before any of them reads, and read its keys
+// `window` of them. All rows of a line write before any of them reads, and those that follow each other read its keys
 // together, as a prompt's do. Rows of different lines see nothing that another one writes. What a row gives depends on
 // its own slots alone, to the last bit: position s is lane s % kLanes of every sum over positions, whoever shares the
 // tile. On the CPU, contiguous; qkv float32, keys and values float32 or bfloat16 (paged_memory.h).
@@ -53,7 +54,8 @@ struct Problem {
   const Copy* copies;
   const Row* rows;
   const int32_t* lines;
-  int64_t C, N, H, G, D, window;
+  // N rows, of which the first A attend.
+  int64_t C, N, A, H, G, D, window;
   int64_t width() const { return (H + 2 * G) * D; }
   int64_t first(const Row& row) const { return window > 0 ? std::max<int64_t>(0, row.position + 1 - window) : 0; }
 };
@@ -132,7 +134,7 @@ void attend(const Problem<E>& p, const Block& block, const LineGroups& groups, i
 template <typename E>
 std::vector<Block> blocksOf(const Problem<E>& p, LineGroups& groups) {
   std::vector<Block> blocks;
-  for (int64_t n = 0; n < p.N; ++n) {
+  for (int64_t n = 0; n < p.A; ++n) {
     const Row& row = p.rows[n];
     const int64_t least = p.first(row), most = row.position + 1;
     if (n > 0 && row.line == p.rows[n - 1].line && blocks.back().count < kTogether) {
@@ -176,9 +178,10 @@ void checkRows(const Problem<E>& p, int64_t places, int64_t slots, int64_t lineL
 // Whether rows see what others write, those in their own block aside.
 template <typename E>
 bool blocksShareLines(const Problem<E>& p, const std::vector<Block>& blocks) {
-  for (size_t b = 1; b < blocks.size(); ++b)
-    if (p.rows[blocks[b].from].line == p.rows[blocks[b - 1].from].line) return true;
-  return false;
+  std::vector<int32_t> lines;
+  for (const Block& block : blocks) lines.push_back(p.rows[block.from].line);
+  std::sort(lines.begin(), lines.end());
+  return std::adjacent_find(lines.begin(), lines.end()) != lines.end();
 }
 
 template <typename E>
@@ -192,9 +195,10 @@ void run(const Problem<E>& p, int64_t places, int64_t slots, int64_t lineLength,
   LineGroups groups;
   const std::vector<Block> blocks = blocksOf(p, groups);
   const int64_t B = static_cast<int64_t>(blocks.size());
-  int64_t work = 0;
-  for (int64_t n = 0; n < p.N; ++n) work += (p.rows[n].position + 1) * p.D * p.H;
-  const int64_t threads = std::min<int64_t>({at::get_num_threads(), B * p.G, 1 + work / kFloatsPerTask});
+  int64_t work = p.N * p.G * p.D;
+  for (int64_t n = 0; n < p.A; ++n) work += (p.rows[n].position + 1) * p.D * p.H;
+  const int64_t tasks = std::max<int64_t>(1, B) * p.G;
+  const int64_t threads = std::min<int64_t>({at::get_num_threads(), tasks, 1 + work / kFloatsPerTask});
   const auto attendTo = [&](int64_t b, int64_t g, bool writes) {
     static thread_local Room<E> room;
     const Block& block = blocks[b];
@@ -202,12 +206,17 @@ void run(const Problem<E>& p, int64_t places, int64_t slots, int64_t lineLength,
       for (int64_t n = block.from; n < block.from + block.count; ++n) write(p, n, g, room.turned);
     attend(p, block, groups, g, room, out);
   };
-  if (!blocksShareLines(p, blocks) && p.G % threads == 0) {
+  const bool shared = blocksShareLines(p, blocks);
+  if ((!shared || p.N <= kTogether) && p.G % threads == 0) {
     // A head's keys stay with one processor from call to call: what one has just written is slow to read for another.
     at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t b = 0; b < B; ++b)
+      const auto heads = [&](const auto& run) {
         for (int64_t t = begin; t < end; ++t)
-          for (int64_t g = t; g < p.G; g += threads) attendTo(b, g, true);
+          for (int64_t g = t; g < p.G; g += threads) run(g);
+      };
+      std::vector<float> turned;
+      for (int64_t n = shared ? 0 : p.A; n < p.N; ++n) heads([&](int64_t g) { write(p, n, g, turned); });
+      for (int64_t b = 0; b < B; ++b) heads([&](int64_t g) { attendTo(b, g, !shared); });
     });
     return;
   }
@@ -226,7 +235,7 @@ void run(const Problem<E>& p, int64_t places, int64_t slots, int64_t lineLength,
 
 Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, Tensor& keys, Tensor& values,
                             const Tensor& copies, const Tensor& rows, const Tensor& lines, int64_t heads,
-                            int64_t kvHeads, int64_t window) {
+                            int64_t kvHeads, int64_t window, int64_t attending) {
   for (const Tensor* t : {&qkv, &cos, &sin}) check(*t, at::kFloat, "qkv, cos, sin");
   const bool half = keys.scalar_type() == at::kBFloat16;
   for (const Tensor* t : {static_cast<const Tensor*>(&keys), static_cast<const Tensor*>(&values)})
@@ -243,7 +252,9 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
                   cos.size(1) == D / 2 && cos.sizes() == sin.sizes() && rows.dim() == 2 && rows.size(0) == N &&
                   rows.size(1) == 3 && copies.dim() == 2 && copies.size(1) == 2 && lines.dim() == 1,
               "paged_decode_attention: the shapes do not belong together");
-  Tensor out = at::empty({N, heads * D}, qkv.options());
+  TORCH_CHECK(attending >= 0 && attending <= N, "paged_decode_attention: of ", N, " rows ", attending,
+              " cannot attend");
+  Tensor out = at::empty({attending, heads * D}, qkv.options());
   const auto with = [&](auto* keyTable, auto* valueTable) {
     using E = std::remove_pointer_t<decltype(keyTable)>;
     const Problem<E> p{qkv.data_ptr<float>(),
@@ -255,6 +266,7 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
                        lines.data_ptr<int32_t>(),
                        copies.size(0),
                        N,
+                       attending,
                        heads,
                        kvHeads,
                        D,
@@ -274,6 +286,6 @@ Tensor pagedDecodeAttention(const Tensor& qkv, const Tensor& cos, const Tensor& 
 TORCH_LIBRARY_FRAGMENT(looprpt, m) {
   m.def(
       "paged_decode_attention(Tensor qkv, Tensor cos, Tensor sin, Tensor(a!) keys, Tensor(b!) values, Tensor copies, "
-      "Tensor rows, Tensor lines, int heads, int kv_heads, int window) -> Tensor",
+      "Tensor rows, Tensor lines, int heads, int kv_heads, int window, int attending) -> Tensor",
       looprpt::pagedDecodeAttention);
 }

@@ -22,7 +22,7 @@ import { KeptStates } from './kept-states.js';
 import { KVMemory } from './kv-memory.js';
 import { PagePool } from './page-pool.js';
 import { PrefixCache } from './prefix-cache.js';
-import { choicesOf, scorePrompts } from './read-off.js';
+import { choicesOf, scorePrompts, wantedFirst } from './read-off.js';
 import type { DecodeRequest, TokenEvent } from './request.js';
 import { type PassRow, type Plan, Scheduler } from './scheduler.js';
 import { Sequence } from './sequence.js';
@@ -150,11 +150,12 @@ export class DecoderCore implements Disposable {
   /** Runs one pass. @returns every token that it completed; null when there was nothing to run */
   pass(): { rows: number; events: [Sequence, TokenEvent][] } | null {
     const plan = this.#scheduler.plan();
-    const { rows, kept } = plan;
-    if (rows.length === 0) return null;
+    const { kept } = plan;
+    if (plan.rows.length === 0) return null;
+    const { rows, wanted } = wantedFirst(plan.rows);
     if (kept.length > 0) this.#keep(kept);
     const counts = beginDrafts(plan, this.#speculation);
-    const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows)));
+    const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows, wanted)));
     this.#stateNE?.dispose();
     this.#stateNE = stateNE;
     this.#moves = { from: [], to: [] };
@@ -263,10 +264,10 @@ export class DecoderCore implements Disposable {
     return { id: job.idAt(position), position, source: from, slot: slots.slot(position, loop), line: slots.line(loop) };
   }
 
-  #compute(rows: readonly PassRow<Sequence>[]) {
+  #compute(rows: readonly PassRow<Sequence>[], wanted: number) {
     const stepRows = rows.map((row) => this.#stepRow(row));
     const sources = { stateNE: this.#stateNE, kept: this.#kept };
-    const stateNE = this.#step.run(stepRows, sources, this.#moves);
+    const stateNE = this.#step.run(stepRows, sources, this.#moves, wanted);
     const before = (which: readonly number[]): Tensor =>
       this.#step.states(
         which.map((n) => stepRows[n]!),

@@ -16,6 +16,21 @@ type Rows = readonly PassRow<Sequence>[];
 /** The logits of some rows, [M, V]. */
 type LogitsOf = (rows: readonly number[]) => Tensor;
 
+/**
+ * Rows of a pass with those first whose state after it anything looks at: the token's next loop, or who reads it off. Of a token of a
+ * prompt that is not scored, and of one that owed its last loop, keys and values are all that is wanted in the end.
+ */
+export function wantedFirst(rows: Rows): { rows: Rows; wanted: number } {
+  const wanted = rows.filter(isWanted);
+  if (wanted.length === rows.length) return { rows, wanted: rows.length };
+  return { rows: [...wanted, ...rows.filter((row) => !isWanted(row))], wanted: wanted.length };
+}
+
+function isWanted({ job, loop, isPrompt, isOwed }: PassRow<Sequence>): boolean {
+  if (loop + 1 < job.size.loops) return true;
+  return isPrompt ? job.scoresPrompt : !isOwed || job.drafts !== null;
+}
+
 /** By row what was read off it, of rows that leave or whose drafts ask. */
 export function choicesOf(rows: Rows, exits: readonly Exit[], logitsOf: LogitsOf): Map<number, Choice> {
   const read = [...rows.keys()].filter((n) => isRead(rows[n]!, exits[n]!));

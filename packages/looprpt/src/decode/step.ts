@@ -81,14 +81,15 @@ export class Step implements Disposable {
   /**
    * Runs one loop for every row; keys and values go to their slots. To be called without gradients.
    * @param before what the rows' sources name @param moves what is copied before any row writes
-   * @returns the rows' states after the loop, normalised, [N, E]
+   * @param wanted rows whose states are looked at, the first so many; of the others keys and values are all that is wanted
+   * @returns the states of those rows after the loop, normalised, [wanted, E]
    */
-  run(rows: readonly StepRow[], before: Before, moves: SlotMoves): Tensor {
+  run(rows: readonly StepRow[], before: Before, moves: SlotMoves, wanted = rows.length): Tensor {
     return scope(() => {
       const operators = { ...(this.#fused ? FUSED : PLAIN), product: this.product };
       if (!this.#fused) this.#memory.copy(moves);
-      const attention = this.#fused ? this.#paged(rows, moves) : this.#gathered(rows);
-      return runLayers(this.#model, operators, this.states(rows, before), attention);
+      const attention = this.#fused ? this.#paged(rows, moves, wanted) : this.#gathered(rows);
+      return runLayers(this.#model, operators, this.states(rows, before), { ...attention, wanted });
     });
   }
 
@@ -134,14 +135,15 @@ export class Step implements Disposable {
   }
 
   /** Own pages through the fused operator. */
-  #paged(rows: readonly StepRow[], moves: SlotMoves): Attention {
-    const { heads, kvHeads, windows } = this.#model.config;
+  #paged(rows: readonly StepRow[], moves: SlotMoves, wanted: number): Attention {
+    const { heads, kvHeads, windows, layers } = this.#model.config;
     const copies = moves.from.length === 0 ? this.#noCopies : copiesOf(moves);
-    const paged = { ...pagedRows(rows), copies };
+    const all = { ...pagedRows(rows), copies };
+    const last = { ...all, attending: wanted };
     return {
       reads: 'qkv',
       mix: (qkvNC, layer) =>
-        fusedPagedAttention(qkvNC, this.#angles, this.#memory.layers[layer]!, paged, {
+        fusedPagedAttention(qkvNC, this.#angles, this.#memory.layers[layer]!, layer === layers - 1 ? last : all, {
           heads,
           kvHeads,
           window: windows[layer]!,

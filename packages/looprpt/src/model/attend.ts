@@ -19,6 +19,8 @@ export interface Attention {
   mix(rows: Tensor, layer: number): Tensor;
   /** Filled by `mix` with what is to outlive the layer. */
   kept?: readonly Tensor[];
+  /** Of rows [N, …] the state after the last layer is wanted for the first so many alone: the others leave keys and values there. Default all. */
+  wanted?: number;
 }
 
 /** Rotated keys and values of a layer at one loop, [B, S, G, D] each. */

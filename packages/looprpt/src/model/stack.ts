@@ -46,20 +46,26 @@ export function runLayer(
 
 /**
  * One loop, without the scope that `runLoop` puts around it.
- * @param hidden the state before the loop, [..., E] @returns the state after it, normalised, [..., E]
+ * @param hidden the state before the loop, [..., E] @returns the state after it, normalised, [..., E]; of rows [N, E] those wanted
  */
 export function runLayers(
   { config, weights }: Pick<Stack, 'config' | 'weights'>,
   operators: Operators,
   hidden: Tensor,
-  { reads, mix, kept }: Attention,
+  { reads, mix, kept, wanted }: Attention,
 ): Tensor {
   const { layers, finalNorm } = weights;
   let stream: Stream = [hidden, operators.norm(hidden, layers[0]!.normBeforeAttention, config.rmsNormEps)];
   layers.forEach((layer, i) => {
     const nextNorm = layers[i + 1]?.normBeforeAttention ?? finalNorm;
     const [residual, normed] = stream;
-    const run = () => runLayer(config, operators, layer, nextNorm, stream, { reads, mix: (rows) => mix(rows, i) });
+    const some = (rows: Tensor): Tensor =>
+      nextNorm === finalNorm && wanted !== undefined && wanted < rows.size(0) ? rows.slice(0, 0, wanted) : rows;
+    const run = () =>
+      runLayer(config, operators, layer, nextNorm, [some(residual), normed], {
+        reads,
+        mix: (rows) => some(mix(rows, i)),
+      });
     // What a layer makes on the way goes with it: a pass of many layers holds no more than one of a few.
     [stream] = scope(() => [run(), kept]);
     if (i > 0) residual.dispose();
