@@ -44,6 +44,7 @@ export {
   packRows,
   type WantedToken,
 } from './fused-decode.js';
+export { gatherRows, putRows } from './gather-rows.js';
 export { Generator } from './generator.js';
 export { enableGrad, inference, isGradEnabled, noGrad } from './grad-mode.js';
 export { hasLargePages, LargePages } from './large-pages.js';

@@ -128,7 +128,15 @@ void attend(const Problem<E>& p, const Block& block, const LineGroups& groups, i
   };
   int64_t m = 0;
   for (; m + kTileRows <= count; m += kTileRows) rows(m, std::integral_constant<int, kTileRows>{});
-  for (; m < count; ++m) rows(m, std::integral_constant<int, 1>{});
+  static_assert(kTileRows == 4, "what is left is one tile of its own size");
+  switch (count - m) {
+    case 1:
+      return rows(m, std::integral_constant<int, 1>{});
+    case 2:
+      return rows(m, std::integral_constant<int, 2>{});
+    case 3:
+      return rows(m, std::integral_constant<int, 3>{});
+  }
 }
 
 template <typename E>

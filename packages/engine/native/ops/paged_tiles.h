@@ -36,9 +36,10 @@ void prefetch(const E* head, int64_t d) {
   for (int64_t i = 0; i < count; i += kPerLine) __builtin_prefetch(head + (d + i) * kBlock, 0, 2);
 }
 
-// Whether a tile of so many queries reads what is not in the first caches: of a prompt's tiles only the first does.
+// Whether a tile of so many queries reads what is not in the first caches: whole tiles are a prompt's, of which only
+// the first does.
 template <int M>
-constexpr bool kIsCold = M == 1;
+constexpr bool kIsCold = M < kTileRows;
 
 // scores[m][s + i] of M queries and C vectors of positions from s on; those of positions that nobody sees are anything.
 // Asks for the vectors of the tile at `next`.

@@ -4,9 +4,9 @@
  * The table begins empty and doubles where it is full, so it is as large as the most tokens that ever waited at once; a row is
  * E numbers, a few hundredths of the token's keys and values. Whoever puts a state here drops it once.
  *
- * Shapes: N rows of a pass, M kept ones, E hidden.
+ * Shapes: N rows of a pass, M rows of the table, E hidden.
  */
-import { type DType, empty, scope, type Tensor, tensor } from '@looprpt/engine';
+import { type DType, empty, putRows, scope, type Tensor } from '@looprpt/engine';
 
 const FIRST_ROWS = 64;
 
@@ -24,17 +24,18 @@ export class KeptStates implements Disposable {
     return (this.#tableME?.size(0) ?? 0) - this.#free.length;
   }
 
-  /** Copies these rows of [N, E]. @returns where each of them is kept */
+  /** [M, E]; null as long as nothing has ever been kept. */
+  get table(): Tensor | null {
+    return this.#tableME;
+  }
+
+  /** Copies these rows of [N, E]. @returns where each of them is kept, a row of the table */
   keep(stateNE: Tensor, rows: readonly number[]): number[] {
     while (this.#free.length < rows.length) this.#grow();
     const places = rows.map(() => this.#free.pop()!);
-    scope(() => void this.#tableME!.indexCopy_(0, this.#ids(places), stateNE.indexSelect(0, this.#ids(rows))));
+    const pairs = Int32Array.from({ length: 2 * rows.length }, (_, i) => (i % 2 === 0 ? rows : places)[i >> 1]!);
+    scope(() => putRows(this.#tableME!, stateNE, pairs));
     return places;
-  }
-
-  /** The states at these places, [M, E]. */
-  at(places: readonly number[]): Tensor {
-    return this.#tableME!.indexSelect(0, this.#ids(places));
   }
 
   drop(place: number): void {
@@ -57,9 +58,5 @@ export class KeptStates implements Disposable {
     before?.dispose();
     this.#tableME = table;
     for (let row = rows - 1; row >= held; row--) this.#free.push(row);
-  }
-
-  #ids(rows: readonly number[]): Tensor {
-    return tensor([...rows], { dtype: 'int64', device: this.#shape.device });
   }
 }

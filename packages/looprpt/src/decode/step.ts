@@ -10,10 +10,10 @@
  */
 import {
   arange,
-  cat,
   fusedLinear,
   fusedPagedAttention,
   fusedRowLinear,
+  gatherRows,
   linear,
   type PackedWeight,
   packRows,
@@ -45,7 +45,7 @@ export interface StepRow {
 export interface Before {
   /** What the call before returned; null where no row names it. */
   stateNE: Tensor | null;
-  kept: Pick<KeptStates, 'at'>;
+  kept: Pick<KeptStates, 'table'>;
 }
 
 export class Step implements Disposable {
@@ -112,26 +112,16 @@ export class Step implements Disposable {
 
   /** The rows' states before the loop, [N, E]; arguments as for `run`. */
   states(rows: readonly Pick<StepRow, 'id' | 'source'>[], { stateNE, kept }: Before): Tensor {
-    const { device } = this.#model;
-    const int64 = (data: number[]): Tensor => tensor(data, { dtype: 'int64', device });
-    const fresh: number[] = [];
-    const places: number[] = [];
-    // Rows of the state before, then fresh ones, then kept ones.
-    const order = rows.map(({ id, source }): [part: 0 | 1 | 2, row: number] => {
-      if (source === null) return [1, fresh.push(id) - 1];
-      return 'row' in source ? [0, source.row] : [2, places.push(source.kept) - 1];
+    const isSame =
+      rows.length === stateNE?.size(0) && rows.every(({ source }, n) => source && 'row' in source && source.row === n);
+    if (isSame) return stateNE!;
+    const { embedding } = this.#model.weights;
+    const from = new Int32Array(2 * rows.length);
+    rows.forEach(({ id, source }, n) => {
+      if (source === null) from.set([1, id], 2 * n);
+      else from.set('row' in source ? [0, source.row] : [2, source.kept], 2 * n);
     });
-    const known = fresh.length + places.length < rows.length ? stateNE!.size(0) : 0;
-    const parts = [
-      ...(known > 0 ? [stateNE!] : []),
-      ...(fresh.length > 0 ? [this.#model.embed(int64(fresh))] : []),
-      ...(places.length > 0 ? [kept.at(places)] : []),
-    ];
-    const joined = parts.length > 1 ? cat(parts) : parts[0]!;
-    const starts = [0, known, known + fresh.length];
-    const from = order.map(([part, row]) => starts[part]! + row);
-    const isInOrder = from.length === joined.size(0) && from.every((row, n) => row === n);
-    return isInOrder ? joined : joined.indexSelect(0, int64(from));
+    return gatherRows([stateNE ?? embedding, embedding, kept.table ?? embedding], from, this.#model.dtype);
   }
 
   /** Own pages through the fused operator. */
