@@ -4,7 +4,7 @@
  *
  * Shapes: N rows of a pass, E hidden.
  */
-import { type Tensor, tensor } from '@looprpt/engine';
+import { gatherRows, type Tensor } from '@looprpt/engine';
 import { type ExitDecision, type SignalRule, signalOf } from '../model/exit-rule.js';
 import { confidence, entropy, relativeChange } from '../model/exit-signal.js';
 import type { LoopLM } from '../model/loop-lm.js';
@@ -121,5 +121,9 @@ export class Exits {
 
 function rowsOf(stateNE: Tensor, which: readonly number[]): Tensor {
   if (which.length === stateNE.size(0)) return stateNE;
-  return stateNE.indexSelect(0, tensor([...which], { dtype: 'int64', device: stateNE.device }));
+  const from = new Int32Array(2 * which.length);
+  which.forEach((n, m) => {
+    from[2 * m + 1] = n;
+  });
+  return gatherRows([stateNE], from, stateNE.dtype);
 }

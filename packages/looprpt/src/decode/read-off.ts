@@ -38,7 +38,7 @@ export function choicesOf(rows: Rows, exits: readonly Exit[], logitsOf: LogitsOf
   const readRows = read.map((n) => {
     const { job, position, loop } = rows[n]!;
     const top = exits[n]!.exits ? (job.request.topLogProbs ?? 0) : 0;
-    return { sequence: job, ids: job.idsBefore(position + 1), loop: loop + 1, top };
+    return { sequence: job, place: position + 1, loop: loop + 1, top };
   });
   const choices = chooseTokens(readRows, logitsOf(read));
   return new Map(read.map((n, m) => [n, choices[m]!]));

@@ -14,9 +14,9 @@ import type { LogProb, ReadToken } from './request.js';
 import type { Sequence } from './sequence.js';
 
 export interface ReadOutRow {
-  sequence: Pick<Sequence, 'sampler' | 'settledAt'>;
-  /** Prompt and text before the token that is read off. */
-  ids: readonly number[];
+  sequence: Pick<Sequence, 'sampler' | 'settledAt' | 'idsBefore'>;
+  /** Of the token that is read off: tokens of prompt and text before it. */
+  place: number;
   /** From 1. */
   loop: number;
   /** How many of the likeliest. */
@@ -24,7 +24,8 @@ export interface ReadOutRow {
 }
 
 /** A token, and by how much it beat the next one (`Drawn.margin`). */
-export interface Choice extends ReadToken {
+export interface Choice {
+  token: ReadToken;
   margin: number;
 }
 
@@ -32,15 +33,13 @@ export interface Choice extends ReadToken {
 export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Choice[] {
   const wideMV = wide(logitsMV);
   const drawn = drawAlone(rows, wideMV);
-  const wanted = rows.map(({ sequence, ids }, m): WantedToken => {
-    const id = sequence.settledAt(ids.length) ?? drawn.get(m)?.id;
-    return id === undefined ? sequence.sampler.plainDraw(ids.length) : { id };
+  const wanted = rows.map(({ sequence, place }, m): WantedToken => {
+    const id = sequence.settledAt(place) ?? drawn.get(m)?.id;
+    return id === undefined ? sequence.sampler.plainDraw(place) : { id };
   });
-  const read = readWanted(
-    rows.map(({ loop, top }, m) => ({ wanted: wanted[m]!, loop, top })),
-    wideMV,
-  );
-  return read.map((choice, m) => ({ ...choice, margin: drawn.get(m)?.margin ?? choice.margin }));
+  const choices = readWanted(rows, wanted, wideMV);
+  for (const [m, { margin }] of drawn) choices[m]!.margin = margin;
+  return choices;
 }
 
 /**
@@ -49,30 +48,26 @@ export function chooseTokens(rows: readonly ReadOutRow[], logitsMV: Tensor): Cho
  * @param logitsMV any floating dtype
  */
 export function readTokens(rows: readonly { id: number; loop: number; top: number }[], logitsMV: Tensor): ReadToken[] {
-  return readWanted(
-    rows.map(({ id, loop, top }) => ({ wanted: { id }, loop, top })),
-    wide(logitsMV),
-  );
+  return readWanted(rows, rows, wide(logitsMV)).map(({ token }) => token);
 }
 
-interface Wanted {
-  wanted: WantedToken;
-  loop: number;
-  /** How many of the likeliest. */
-  top: number;
-}
-
-function readWanted(rows: readonly Wanted[], logitsMV: Tensor): Choice[] {
-  const wanted = rows.map((row) => row.wanted);
+function readWanted(
+  rows: readonly Pick<ReadOutRow, 'loop' | 'top'>[],
+  wanted: readonly WantedToken[],
+  logitsMV: Tensor,
+): Choice[] {
   const numbers = fusable(logitsMV) ? fusedReadTokens(logitsMV, wanted) : plainReadTokens(logitsMV, wanted);
   // Of logits that are no numbers no id is the likeliest; the log-probability says so, whatever id stands there.
-  const tokens = rows.map((_, m): LogProb => ({ id: Math.max(0, numbers[3 * m]!), logProb: numbers[3 * m + 1]! }));
-  const tops = likeliest(
-    rows.map(({ top }) => top),
-    logitsMV,
-    tokens,
+  const choices = rows.map(
+    ({ loop }, m): Choice => ({
+      token: { id: Math.max(0, numbers[3 * m]!), logProb: numbers[3 * m + 1]!, loop, top: [] },
+      margin: numbers[3 * m + 2]!,
+    }),
   );
-  return rows.map(({ loop }, m) => ({ ...tokens[m]!, loop, top: tops[m]!, margin: numbers[3 * m + 2]! }));
+  const tops = rows.map(({ top }) => top);
+  if (tops.every((count) => count === 0)) return choices;
+  for (const [m, top] of likeliest(tops, logitsMV, choices).entries()) choices[m]!.token.top = top;
+  return choices;
 }
 
 /** `fusedReadTokens` by operators of any device. */
@@ -109,13 +104,18 @@ const UNCUT = { topK: 0, topP: 1, minP: 0 } as const;
 /** The choices of the sequences that change or cut what the model says, by row. */
 function drawAlone(rows: readonly ReadOutRow[], logitsMV: Tensor): Map<number, Drawn> {
   const alone = [...rows.keys()].filter((m) => {
-    const { sequence, ids } = rows[m]!;
-    return sequence.settledAt(ids.length) === undefined && !sequence.sampler.drawsPlainly(ids.length);
+    const { sequence, place } = rows[m]!;
+    return sequence.settledAt(place) === undefined && !sequence.sampler.drawsPlainly(place);
   });
   if (alone.length === 0) return new Map();
   const temperatures = alone.map((m) => rows[m]!.sequence.sampler.temperature);
   const weighed = weighedRows(temperatures, rowsOf(logitsMV, alone));
-  return new Map(alone.map((m, i) => [m, rows[m]!.sequence.sampler.draw(weighed(i), rows[m]!.ids)]));
+  return new Map(
+    alone.map((m, i) => {
+      const { sequence, place } = rows[m]!;
+      return [m, sequence.sampler.draw(weighed(i), sequence.idsBefore(place))];
+    }),
+  );
 }
 
 function wide(logitsMV: Tensor): Tensor {
@@ -137,10 +137,10 @@ function weighedRows(temperatures: readonly number[], logitsMV: Tensor): (m: num
   return (m) => ({ logitsV: row(logits, m), weightsV: row(weights, m) });
 }
 
-/** By row so many of the likeliest ids, likeliest first. @param tokens the row's own, whose number is not computed a second time */
-function likeliest(counts: readonly number[], logitsMV: Tensor, tokens: readonly LogProb[]): LogProb[][] {
+/** By row so many of the likeliest ids, likeliest first. @param choices the row's own, whose number is not computed a second time */
+function likeliest(counts: readonly number[], logitsMV: Tensor, choices: readonly Choice[]): LogProb[][] {
   const most = Math.min(Math.max(...counts), logitsMV.size(1));
-  if (most === 0) return counts.map(() => []);
+  const tokens = choices.map(({ token }) => token);
   const [valuesMC, idsMC] = logitsMV.topk(most);
   const [values, ids, own] = [valuesMC.toNumbers(), idsMC.toNumbers(), logitsOf(tokens, logitsMV)];
   return counts.map((count, m) =>

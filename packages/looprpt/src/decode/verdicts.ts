@@ -43,7 +43,7 @@ export function judged(
     const { exits: leaves, ends } = exits[n]!;
     const choice = choices.get(n);
     if (isPrompt || choice === undefined || dropped === job) return { next: false, drops: false, ends };
-    const { margin, ...token } = choice;
+    const { token, margin } = choice;
     if (!job.drafts) {
       tokens.push([job, token]);
       return { next: true, drops: false, ends };
@@ -57,7 +57,8 @@ export function judged(
     }
     const { next, drops, drafted } = job.drafts.settle(place, token.id);
     if (drops) dropped = job;
-    tokens.push([job, drafted === null ? token : { ...token, drafted }]);
+    if (drafted !== null) token.drafted = drafted;
+    tokens.push([job, token]);
     return { next, drops, ends };
   });
   return { outcomes, tokens };
