@@ -94,7 +94,7 @@ export class DecoderCore implements Disposable {
     this.#step = new Step(model, this.#memory, { places: maxLength, reproducible });
     this.#exits = new Exits(model, this.#step, cache);
     this.#scheduler = new Scheduler({ maxSequences, prefillRows, admit: (sequence) => this.#admit(sequence) });
-    this.#speculation = new Speculation(config.loops, clockOf(device));
+    this.#speculation = new Speculation(config.loops, () => performance.now());
     this.#kept = new KeptStates({ hidden: config.hiddenSize, dtype, device });
   }
 
@@ -280,15 +280,6 @@ export class DecoderCore implements Disposable {
     const { outcomes, tokens } = judged(rows, exits, choices);
     return { stateNE: stateNE.persist(), exits, outcomes, tokens };
   }
-}
-
-/** Milliseconds: of work on the CPU, which nobody else's work lengthens; elsewhere of time. */
-function clockOf(device: string): () => number {
-  if (device !== 'cpu') return () => performance.now();
-  return () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  };
 }
 
 /** bfloat16 on the CPU, for which there are products row by row. */

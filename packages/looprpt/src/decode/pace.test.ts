@@ -102,6 +102,7 @@ describe('how sure drafts must be', () => {
     };
     for (const pass of [0.08, 0.3, 1]) {
       expect(mean(0.6, pass)).toBeGreaterThan(1 + 0.7 * (1 / 0.6 - 1));
+      expect(mean(0.8, pass)).toBeGreaterThan(1 + 0.6 * (1 / 0.8 - 1));
       expect(mean(1.3, pass)).toBeGreaterThan(0.97);
     }
   });

@@ -1,20 +1,17 @@
 /**
  * How sure an opinion must be for a token to be started on it, by trial: for every number of sequences that share a pass, what a
- * token costs at each of a few bounds, as a multiple of what it costs without drafts. The cheapest is kept; no drafts and its
- * neighbours get a try now and then.
+ * token takes at each of a few bounds and without drafts. The quickest is kept; the others get a try now and then.
  *
  * What a row costs beside what a pass costs decides, and that differs by model, machine and batch, in steps rather than in a line.
  * So it is not modelled: nothing is looked at but time and tokens. What tries have lost against no drafts stays below a share of all
- * time: where drafts do not pay, they are tried ever more seldom.
+ * time, and the slower a bound seems, the more seldom it is tried.
  */
 
 /** Least probability of being right, the boldest first; the last drafts nothing. */
 const BOUNDS = [0.3, 0.55, 0.75, 0.9, Number.POSITIVE_INFINITY];
 const NONE = BOUNDS.length - 1;
-/** Tried only where the next bold one pays. */
-const BOLDEST = 0;
 /** In this order at first. */
-const ORDER = [NONE, 1, 2, 0, 3];
+const ORDER = [NONE, 0, 1, 2, 3];
 /** Of a try, at least: passes, and milliseconds up to so many passes. Those at its beginning still belong to the one before, drafts that end and texts that fall into step. */
 const PASSES = 16;
 const MILLISECONDS = 20;
@@ -22,43 +19,43 @@ const MOST_PASSES = 128;
 const SETTLING = 8;
 /** Tries of each bound before one is chosen; the first finds the code cold and is forgotten. */
 const FIRST_TRIES = 2;
-/** What drafts may cost beside none: less, and still less as long as few tries say so. */
+/** Tries of a bound after which what it costs is believed; before, it has to be less by a margin that fades. */
+const ENOUGH = 16;
+/** What drafts may cost beside none. */
 const MOST_COST = 0.95;
-const mostCost = ({ tries }: Tried): number => MOST_COST - 0.15 / Math.sqrt(tries);
-/** Tries after which another bound is tried again: more, where several tries said that it costs more than none. */
-const AGAIN = 12;
-const MOST_AGAIN = 8 * AGAIN;
-const again = ({ cost, tries }: Tried): number => (cost < 1 ? AGAIN : Math.min(AGAIN * tries, MOST_AGAIN));
-/** Tries of a bound that say enough. */
-const ENOUGH = 5;
-/** Tries after which none are tried again, the processor being warmer or the texts longer than before: soon where it is near, or known from few. */
-const CHECK = { near: 6, far: 24, isFar: 0.8 };
+const mostCost = (tries: number): number => MOST_COST - 0.2 * Math.max(0, 1 - tries / ENOUGH);
+/** Shares of the time that may be lost by trying what seems dear: another bound, and none where drafts pay. */
+const LOSS_BY = { other: 0.0015, none: 0.01 };
+/** Tries after which another bound is tried again at the earliest; of one that seems level with the best. */
+const AGAIN = 5;
+const MOST_AGAIN = 200;
 /** Milliseconds: where tries are shorter the code warms up as they are made. */
 const BRIEF = 100;
 /** It is warm once so many tries without drafts have in turn cost no less than this share of the one before, or after the most. */
 const WARM = { share: 0.93, tries: 2, most: 10 };
-/** The last tries of a bound that are remembered. A machine that others use stalls now and then, so their median counts. */
-const KEPT = 7;
+/** The last tries of a bound that are remembered. */
+const KEPT = 20;
+/** What counts of them: others who use the machine make tries longer, never shorter, so the lower ones say more than the middle. */
+const QUANTILE = 0.25;
 /** What tries may lose: a share of all time, and milliseconds before there has been much of it. */
-const LOSS = 0.01;
+const LOSS = 0.005;
 const ALLOWANCE = 100;
 
 interface Tried {
-  /** Time of a token; with drafts as a multiple of what it was without. The median of the last tries. */
+  /** Milliseconds of a token, by the last tries. */
   cost: number;
   costs: number[];
   tries: number;
   /** The number of the last try. */
   last: number;
+  /** Milliseconds of all of them. */
+  time: number;
 }
 
 interface Batch {
   bounds: Tried[];
   current: number;
   tries: number;
-  /** Milliseconds of all tries, and of those that were lost against no drafts, at least 0. */
-  time: number;
-  lost: number;
   /** The last try took little time. */
   isBrief: boolean;
   /** Tries without drafts since one was much quicker than that before. */
@@ -132,15 +129,11 @@ export class Pace {
     const { bounds, current } = batch;
     const none = bounds[NONE]!.cost;
     const cost = this.#time / this.#tokens;
-    if (current === NONE) {
-      batch.steady = cost < WARM.share * none ? 0 : batch.steady + 1;
-      learn(bounds[NONE]!, cost, ++batch.tries);
-    } else learn(bounds[current]!, cost / none, ++batch.tries);
-    batch.time += this.#time;
-    batch.isBrief = this.#time < BRIEF;
+    if (current === NONE) batch.steady = cost < WARM.share * none ? 0 : batch.steady + 1;
     const tried = bounds[current]!;
-    // By what is known of the bound: one try says little. The first is cold, whatever it tries.
-    if (current !== NONE && tried.tries > 1) batch.lost = Math.max(0, batch.lost + this.#time * (1 - 1 / tried.cost));
+    learn(tried, cost, ++batch.tries);
+    tried.time += this.#time;
+    batch.isBrief = this.#time < BRIEF;
     batch.current = nextOf(batch);
   }
 
@@ -154,8 +147,8 @@ export class Pace {
 }
 
 function newBatch(): Batch {
-  const bounds = BOUNDS.map(() => ({ cost: 0, costs: [], tries: 0, last: 0 }));
-  return { bounds, current: NONE, tries: 0, time: 0, lost: 0, isBrief: true, steady: 0 };
+  const bounds = BOUNDS.map(() => ({ cost: 0, costs: [], tries: 0, last: 0, time: 0 }));
+  return { bounds, current: NONE, tries: 0, isBrief: true, steady: 0 };
 }
 
 function learn(tried: Tried, cost: number, now: number): void {
@@ -163,36 +156,51 @@ function learn(tried: Tried, cost: number, now: number): void {
   if (tried.tries === 1) tried.costs.length = 0;
   tried.costs.push(cost);
   if (tried.costs.length > KEPT) tried.costs.shift();
-  tried.cost = tried.costs.toSorted((a, b) => a - b)[(tried.costs.length - 1) >> 1]!;
+  tried.cost = quantileOf(tried.costs);
   tried.tries++;
   tried.last = now;
 }
 
-function nextOf({ bounds, tries, time, lost, isBrief, steady }: Batch): number {
-  const at = (b: number): Tried => bounds[b]!;
-  const mayLose = lost <= ALLOWANCE + LOSS * time;
-  const isKnown = (b: number): boolean => at(b).tries >= FIRST_TRIES;
+function quantileOf(costs: readonly number[]): number {
+  const sorted = costs.toSorted((a, b) => a - b);
+  const at = QUANTILE * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
+  return below + (at % 1) * (above - below);
+}
+
+/** Whether another try may lose: by what is known now of each bound, since one try says little. */
+function mayTry(bounds: readonly Tried[]): boolean {
+  const none = bounds[NONE]!.cost;
+  const sum = (of: (tried: Tried) => number): number => bounds.reduce((total, tried) => total + of(tried), 0);
+  // The first try is cold, whatever it tries.
+  const lost = sum(({ cost, tries, time }) => (tries > 1 ? time * (1 - none / cost) : 0));
+  return lost <= ALLOWANCE + LOSS * sum(({ time }) => time);
+}
+
+function nextOf({ bounds, tries, isBrief, steady }: Batch): number {
+  const none = bounds[NONE]!;
+  const costOf = (b: number): number => bounds[b]!.cost / none.cost;
+  const mayLose = mayTry(bounds);
+  const isKnown = (b: number): boolean => bounds[b]!.tries >= FIRST_TRIES;
   // Without drafts first: what all others are to beat.
-  const untried = ORDER.find((b) => !isKnown(b) && (b !== BOLDEST || at(BOLDEST + 1).cost < 1));
-  const isWarm = steady >= WARM.tries || at(NONE).tries >= WARM.most;
+  const untried = ORDER.find((b) => !isKnown(b));
+  const isWarm = steady >= WARM.tries || none.tries >= WARM.most;
   // What it is compared with comes right before.
-  const isFresh = !isBrief || (isWarm && at(NONE).last === tries);
+  const isFresh = !isBrief || (isWarm && none.last === tries);
   if (untried !== undefined && (untried === NONE || mayLose)) return isFresh ? untried : NONE;
   const drafting = ORDER.filter((b) => b !== NONE && isKnown(b));
   if (drafting.length === 0) return NONE;
-  const cheapest = drafting.reduce((a, b) => (at(b).cost < at(a).cost ? b : a));
-  const { cost } = at(cheapest);
-  const best = cost < mostCost(at(cheapest)) ? cheapest : NONE;
-  // It may pay, by few tries: one more.
-  if (best === NONE && cost < MOST_COST && mayLose) return isFresh ? cheapest : NONE;
-  const isDue = (b: number, after: number): boolean => tries - at(b).last >= after;
-  const check = Math.min(at(cheapest).tries, cost < CHECK.isFar ? CHECK.far : CHECK.near);
-  if (best !== NONE && isDue(NONE, check)) return NONE;
-  // Where nothing seems to pay by few tries, a stall may have hidden what does.
-  const doubtful = best === NONE ? drafting.filter((b) => at(b).tries < ENOUGH) : [];
-  const others = [...doubtful, best - 1, best + 1];
-  const other = others.find((b) => b >= 0 && b < NONE && isKnown(b) && isDue(b, again(at(b))));
-  return other !== undefined && mayLose ? other : best;
+  const cheapest = drafting.reduce((a, b) => (costOf(b) < costOf(a) ? b : a));
+  const best = costOf(cheapest) < mostCost(bounds[cheapest]!.tries) ? cheapest : NONE;
+  // Tries until one that costs so much more than the best has lost no more than its share.
+  const pause = (b: number, share: number): number =>
+    Math.min(Math.max(AGAIN, (1 - costOf(best) / costOf(b)) / share), MOST_AGAIN);
+  const isDue = (b: number, after: number): boolean => tries - bounds[b]!.last >= after;
+  if (best !== NONE && isDue(NONE, pause(NONE, LOSS_BY.none))) return NONE;
+  const others = drafting.filter((b) => b !== best && isDue(b, pause(b, LOSS_BY.other)));
+  if (others.length === 0 || !mayLose) return best;
+  const other = others.reduce((a, b) => (costOf(b) < costOf(a) ? b : a));
+  return best === NONE && !isFresh ? NONE : other;
 }
 
 /** Numbers of sequences that are alike. */
