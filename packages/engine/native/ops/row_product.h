@@ -81,25 +81,32 @@ void runBlock(const Source& source, int64_t row, int64_t count, const Inputs<A>&
 
 #if LOOPRPT_HAS_BFLOAT_DOT
 
-// Rows row..row + count of W, kPackedRows at most, by all rows of x. The weights that are laid anew next are asked for
+// Strips of kPackedRows that are laid anew together, so that a tile of x is read from the second cache for one of them
+// alone.
+constexpr int64_t kStrips = 2;
+constexpr int64_t kStripRows = kStrips * kPackedRows;
+
+// Rows row..row + count of W, kStripRows at most, by all rows of x. The weights that are laid anew next are asked for
 // while these are used: those of the next block, and then those that this thread takes if all others take some
 // meanwhile.
 template <class Source>
 void runPacked(const Source& source, int64_t row, int64_t count, const PackedInputs& x, int64_t N, int64_t in,
                Result to) {
-  static thread_local PackedWeights weights;
-  const int64_t next = row + kPackedRows * at::get_num_threads();
+  static thread_local PackedWeights weights[kStrips];
+  const int64_t next = row + kStripRows * at::get_num_threads(), strips = (count + kPackedRows - 1) / kPackedRows;
   for (int64_t from = 0; from < in; from += kBlock) {
-    weights.set(source.at(row, from), count, std::min(kBlock, in - from));
+    for (int64_t s = 0; s < strips; ++s)
+      weights[s].set(source.at(row + s * kPackedRows, from), count - s * kPackedRows, std::min(kBlock, in - from));
     const bool isLast = from + kBlock >= in, isThere = !isLast || next < source.out;
-    const int64_t nextRows = !isThere ? 0 : isLast ? std::min(kPackedRows, source.out - next) : count;
+    const int64_t nextRows = !isThere ? 0 : isLast ? std::min(kStripRows, source.out - next) : count;
     const int64_t nextFrom = isLast ? 0 : from + kBlock;
     Ahead ahead(source.at(isLast && isThere ? next : row, nextFrom), nextRows, std::min(kBlock, in - nextFrom),
-                x.tiles() * kPlaces);
+                x.tiles() * kPlaces * strips);
     for (int64_t tile = 0; tile < x.tiles(); ++tile) {
       const int64_t n = tile * kPackedInputs;
-      packedTile(weights, x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), count, to.y + n * to.stride + row,
-                 to.stride, from == 0, ahead);
+      for (int64_t s = 0; s < strips; ++s)
+        packedTile(weights[s], x.at(tile, from), std::min<int64_t>(kPackedInputs, N - n), count - s * kPackedRows,
+                   to.y + n * to.stride + row + s * kPackedRows, to.stride, from == 0, ahead);
     }
   }
 }
@@ -128,7 +135,7 @@ void product(const std::vector<Piece<Source>>& pieces, const float* x, int64_t N
     const auto run = [&](const Source& source, int64_t from, int64_t end, int64_t offset) {
       runPacked(source, from, end - from, tiles, N, in, {to.y + offset, to.stride});
     };
-    return forTasks(pieces, N * in * out, run, kPackedRows);
+    return forTasks(pieces, N * in * out, run, kStripRows);
   }
 #endif
   const Inputs<A> inputs(x, N, in);

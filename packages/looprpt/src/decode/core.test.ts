@@ -330,6 +330,27 @@ describe('the batched decoder', () => {
     expect(forbidden.ids[2]).not.toBe(free!.tokens[0]);
   });
 
+  it('makes the first token in as many passes as it has loops, where its prompt is one chunk', () => {
+    const { model } = goldenCase('gqa96');
+    disposables.push(model);
+    const { loops } = model.config;
+    const passesOf = (cache: Partial<CachePolicy>, request: Partial<DecodeRequest> = {}): number => {
+      const core = coreOf(model, { prefillRows: 9, cache });
+      const sequence = core.add({ prompt: [5, 4, 3, 2, 1, 6, 7, 8, 9, 1], maxTokens: 1, ...request });
+      for (let passes = 1; ; passes++) {
+        core.pass();
+        if (sequence.finish !== null) return passes;
+      }
+    };
+    expect(passesOf({})).toBe(loops);
+    expect(passesOf({}, { promptLogProbs: 0 })).toBe(loops);
+    expect(passesOf({ decode: 'complete' })).toBe(loops);
+    expect(passesOf({}, { exit: { rule: 'loops', loops: 2 } })).toBe(2);
+    expect(passesOf({}, { exit: { rule: 'gate', threshold: 0 } })).toBe(1);
+    // What decoding looks for is there only after the prompt.
+    expect(passesOf({ decode: 'last' })).toBe(2 * loops);
+  });
+
   it('scores a prompt as the plain model does at the last loop of the rule, in chunks and beside others', () => {
     const { model } = goldenCase('gqa96');
     disposables.push(model);

@@ -178,6 +178,7 @@ const jobsArbitrary = fc
           at,
           pages,
           defers,
+          joinsPrompt: false,
           stride: keepsStep ? any[0]! : null,
           promptTokens: prompt.length,
           promptBegun: Math.min(begun, prompt.length),
@@ -237,12 +238,51 @@ describe('the scheduler', () => {
     );
   });
 
+  it('starts decoding with the last tokens of a prompt, and says once that it has been read', () => {
+    fc.assert(
+      fc.property(fc.nat(9), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), (tokens, room, first) => {
+        const loops = 4;
+        const job = { promptTokens: tokens, promptBegun: 0, defers: false, joinsPrompt: true, stride: null };
+        const scheduler = new Scheduler<typeof job>({ maxSequences: 1, prefillRows: room, admit: () => true });
+        scheduler.add(job);
+        const chunks = Math.ceil(tokens / room);
+        const read: number[] = [];
+        // The first token leaves after `first` loops, the second one after all.
+        let left = 0;
+        for (let pass = 0; left < 2; pass++) {
+          const { rows } = scheduler.plan();
+          const isPromptsTurn = pass < chunks * loops;
+          const chunk = Math.min(Math.floor(pass / loops), chunks - 1);
+          const ofPrompt = rows.filter(({ isPrompt }) => isPrompt);
+          expect(ofPrompt.map(({ position }) => position)).toEqual(
+            isPromptsTurn
+              ? Array.from({ length: Math.min(room, tokens - chunk * room) }, (_, n) => chunk * room + n)
+              : [],
+          );
+          const started = pass - Math.max(0, chunks - 1) * loops;
+          const decoding = rows.filter(({ isPrompt }) => !isPrompt).map(({ position, loop }) => ({ position, loop }));
+          const expected =
+            started < first ? { position: tokens, loop: started } : { position: tokens + 1, loop: started - first };
+          expect(decoding).toEqual(started < 0 ? [] : [expected]);
+          const outcomes = rows.map(({ position, loop, isPrompt }) => {
+            const leaves = loop + 1 === (position === tokens ? first : loops);
+            if (leaves && !isPrompt) left++;
+            return { next: leaves && !isPrompt, drops: false, ends: leaves };
+          });
+          for (const one of scheduler.settle(rows, outcomes)) read.push(one === job ? pass : -1);
+        }
+        expect(read).toEqual(tokens === 0 ? [] : [chunks * loops - 1]);
+      }),
+    );
+  });
+
   it('forgets a removed job, waiting or running, and carries the others on', () => {
     const job = (name: number): Replay => ({
       name,
       at: 0,
       pages: 1,
       defers: true,
+      joinsPrompt: false,
       stride: null,
       promptTokens: 1,
       promptBegun: 0,
@@ -269,7 +309,7 @@ describe('the scheduler', () => {
     const verdict = fc.record({ next: fc.boolean(), drops: fc.boolean() });
     fc.assert(
       fc.property(fc.array(fc.array(verdict, { minLength: 5, maxLength: 5 }), { maxLength: 30 }), (script) => {
-        const job = { promptTokens: 0, promptBegun: 0, defers: false, stride: null };
+        const job = { promptTokens: 0, promptBegun: 0, defers: false, joinsPrompt: false, stride: null };
         const scheduler = new Scheduler<typeof job>({ maxSequences: 1, prefillRows: 1, admit: () => true });
         scheduler.add(job);
         // By definition: tokens under way, by position, at the loop that they run next.

@@ -4,7 +4,7 @@
  *
  * A pass advances every sequence that is decoding by one loop, at whatever loop it stands, and up to `prefillRows` tokens of
  * prompts beside them, which run in chunks: the tokens of a chunk start together and each goes on until it ends. A job's last
- * prompt token is its first decoding step. Jobs start in the order in which they came; one that does not fit makes the later
+ * prompt token is its first decoding step; it starts with the last chunk where the job allows that, else after it. Jobs start in the order in which they came; one that does not fit makes the later
  * ones wait, so none starves.
  *
  * A token may go on after the next one has started: it owes loops, for the keys and values that those after it will look for.
@@ -31,6 +31,8 @@ export interface Job {
   readonly promptBegun: number;
   /** What its tokens owe waits until it is looked for. */
   readonly defers: boolean;
+  /** Decoding starts with the last tokens of the prompt, once the job has been admitted: what it looks for is there, loop by loop. */
+  readonly joinsPrompt: boolean;
   /** Passes from one of its tokens to the next, where all take as many; null where that is found out. May change. */
   readonly stride: number | null;
 }
@@ -112,31 +114,34 @@ export class Scheduler<J extends Job> {
     return this.#running.delete(job);
   }
 
-  /** The rows of the next pass, decoding ones first, within a job by position; none when there is nothing to do. */
+  /** The rows of the next pass, decoding ones first, of these and of prompts within a job by position; none when there is nothing to do. */
   plan(): Plan<J> {
     this.#admit();
     const plan: Plan<J> = { rows: [], kept: [], held: 0 };
     const prompts: PassRow<J>[] = [];
+    const push = (job: J, token: Token): void => {
+      const isPrompt = token.position < job.promptTokens;
+      (isPrompt ? prompts : plan.rows).push({ job, isPrompt, ...token });
+    };
     const strides = this.#stridesUnderWay();
     let room = this.#options.prefillRows;
     for (const [job, { started, tokens }] of this.#running) {
-      if (isReading(job, tokens)) for (const token of tokens) prompts.push({ job, isPrompt: true, ...token });
+      if (isReading(job, tokens)) for (const token of tokens) push(job, token);
       else if (started === job.promptTokens) room -= this.#planDecoding(plan, job, tokens, { room, strides });
     }
     for (const [job, running] of this.#running) {
       const free = this.#options.prefillRows - prompts.length;
       const size = running.tokens.length === 0 ? Math.min(free, job.promptTokens - running.started) : 0;
-      for (let i = 0; i < size; i++) {
-        const token = starting(running.started++);
-        running.tokens.push(token);
-        prompts.push({ job, isPrompt: true, ...token });
-      }
+      for (let i = 0; i < size; i++) running.tokens.push(starting(running.started++));
+      if (size > 0 && running.started === job.promptTokens && job.joinsPrompt)
+        running.tokens.push(starting(job.promptTokens));
+      if (size > 0) for (const token of running.tokens) push(job, token);
     }
     plan.rows.push(...prompts);
     return plan;
   }
 
-  /** Takes a pass's outcomes. @param rows what `plan` gave @returns jobs whose prompt has been read; they decode from the next pass on */
+  /** Takes a pass's outcomes. @param rows what `plan` gave @returns jobs whose prompt has been read; they decode from the next pass on, if they did not before */
   settle(rows: readonly PassRow<J>[], outcomes: readonly Outcome[]): J[] {
     const ran = new Map<J, Map<number, number>>();
     for (const [n, { job, position }] of rows.entries()) {
@@ -148,10 +153,11 @@ export class Scheduler<J extends Job> {
     for (const [job, ofJob] of ran) {
       const running = this.#running.get(job);
       assert(running, 'a job of the pass is not running');
-      running.tokens = settled(job, running.tokens, ofJob, outcomes);
-      if (running.tokens.length > 0 || running.started < job.promptTokens) continue;
+      const before = running.tokens;
+      running.tokens = settled(job, before, ofJob, outcomes);
+      if (!isReading(job, before) || isReading(job, running.tokens) || running.started < job.promptTokens) continue;
       read.push(job);
-      running.tokens = [starting(job.promptTokens)];
+      if (running.tokens.length === 0) running.tokens = [starting(job.promptTokens)];
     }
     return read;
   }

@@ -76,6 +76,11 @@ export class SequenceSlots {
     return need > pool.free ? null : new SequenceSlots(pool, policy, size, begun);
   }
 
+  /** What later tokens see of earlier ones. */
+  get kind(): CachePolicy['decode'] {
+    return this.#policy.decode;
+  }
+
   /** A whole page of the prompt, once that has been read. */
   block(index: number): PrefixBlock {
     return { pages: Int32Array.from(this.#pages, (pages) => pages[index]!) };

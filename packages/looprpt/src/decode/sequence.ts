@@ -80,6 +80,12 @@ export class Sequence implements Job {
     return this.drafts === null;
   }
 
+  /** Never where the first token could be certain before the prompt's own log-probabilities, or owe loops beside it. */
+  get joinsPrompt(): boolean {
+    if (this.drafts !== null || this.slots === null || this.slots.kind === 'last') return false;
+    return this.exit.rule === 'loops' || (this.slots.kind === 'per-loop' && !this.scoresPrompt);
+  }
+
   get stride(): number | null {
     return this.exit.rule === 'loops' && (this.drafts?.rests ?? true) ? this.size.loops : null;
   }
