@@ -85,7 +85,7 @@ struct Block {
 template <typename E>
 struct Room {
   std::vector<Sight> sights;
-  std::vector<float> turned, scores, lanes, mixed;
+  std::vector<float> turned, scores, totals, lanes, mixed;
   PagedHead<E> keys, values;
 };
 
@@ -96,7 +96,8 @@ void attend(const Problem<E>& p, const Block& block, const LineGroups& groups, i
   room.sights.resize(count);
   room.turned.resize(count * p.D);
   room.mixed.resize(count * p.D);
-  room.lanes.resize(kTileRows * padded(p.D) * kLanes);
+  room.totals.resize(count);
+  room.lanes.resize(count * padded(p.D) * kLanes);
   for (int64_t i = 0; i < block.count; ++i) {
     const Row& row = p.rows[block.from + i];
     const Sight sight{p.first(row), row.position + 1};
@@ -112,30 +113,35 @@ void attend(const Problem<E>& p, const Block& block, const LineGroups& groups, i
   room.keys.resolve(p.keys, g, groups, block.group, line, from, block.most);
   room.values.resolve(p.values, g, groups, block.group, line, from, block.most);
 
-  const auto rows = [&](int64_t m, auto tile) {
-    constexpr int M = decltype(tile)::value;
-    const float* queries = room.turned.data() + m * p.D;
-    float* scores = room.scores.data() + m * stride - from;  // scores[m·stride + s]
-    score<M>(queries, p.D, room.keys, from, to, scores, stride);
-    float totals[M];
-    for (int i = 0; i < M; ++i) totals[i] = exponentiate(scores + i * stride, from, to, room.sights[m + i]);
-    float* mixed = room.mixed.data() + m * p.D;
-    mix<M>(scores, stride, room.sights.data() + m, room.values, from, to, p.D, room.lanes.data(), mixed);
-    for (int i = 0; i < M; ++i) {
-      float* to = out + ((block.from + (m + i) / R) * p.H + g * R + (m + i) % R) * p.D;
-      for (int64_t d = 0; d < p.D; ++d) to[d] = mixed[i * p.D + d] / totals[i];
+  const float* queries = room.turned.data();
+  float* scores = room.scores.data() - from;  // scores[m·stride + s]
+  // Whole tiles together; what is left is one tile of its own size.
+  const int64_t whole = count / kTileRows * kTileRows;
+  const auto rest = [&](const auto& run) {
+    static_assert(kTileRows == 4, "three sizes are left");
+    switch (count - whole) {
+      case 1:
+        return run(std::integral_constant<int, 1>{});
+      case 2:
+        return run(std::integral_constant<int, 2>{});
+      case 3:
+        return run(std::integral_constant<int, 3>{});
     }
   };
-  int64_t m = 0;
-  for (; m + kTileRows <= count; m += kTileRows) rows(m, std::integral_constant<int, kTileRows>{});
-  static_assert(kTileRows == 4, "what is left is one tile of its own size");
-  switch (count - m) {
-    case 1:
-      return rows(m, std::integral_constant<int, 1>{});
-    case 2:
-      return rows(m, std::integral_constant<int, 2>{});
-    case 3:
-      return rows(m, std::integral_constant<int, 3>{});
+  scoreTiles(queries, whole, p.D, room.keys, from, to, scores, stride);
+  rest([&](auto tile) {
+    score<decltype(tile)::value>(queries + whole * p.D, p.D, room.keys, from, to, scores + whole * stride, stride);
+  });
+  for (int64_t m = 0; m < count; ++m) room.totals[m] = exponentiate(scores + m * stride, from, to, room.sights[m]);
+  const auto mixed = [&](auto tile, int64_t m, int64_t some) {
+    mix<decltype(tile)::value>(scores + m * stride, stride, some, room.sights.data() + m, room.values, from, to, p.D,
+                               room.lanes.data(), room.mixed.data() + m * p.D);
+  };
+  mixed(std::integral_constant<int, kTileRows>{}, 0, whole);
+  rest([&](auto tile) { mixed(tile, whole, count - whole); });
+  for (int64_t m = 0; m < count; ++m) {
+    float* row = out + ((block.from + m / R) * p.H + g * R + m % R) * p.D;
+    for (int64_t d = 0; d < p.D; ++d) row[d] = room.mixed[m * p.D + d] / room.totals[m];
   }
 }
 

@@ -89,6 +89,23 @@ void score(const float* queries, int64_t D, const PagedHead<E>& keys, int64_t fr
   scoreRest<M, C - 1>(queries, D, keys, s, to, scores, stride);
 }
 
+// The same for `count` queries, a multiple of kTileRows: they share what is read of the keys while it is in the first
+// cache.
+template <typename E>
+void scoreTiles(const float* queries, int64_t count, int64_t D, const PagedHead<E>& keys, int64_t from, int64_t to,
+                float* scores, int64_t stride) {
+  constexpr int64_t kWide = kTileVectors * kLanes;
+  for (int64_t s = from; s < to; s += kWide)
+    for (int64_t m = 0; m < count; m += kTileRows) {
+      const float* q = queries + m * D;
+      float* of = scores + m * stride;
+      if (s + kWide <= to)
+        scoreTile<kTileRows, kTileVectors>(q, D, keys, s, s, of, stride);
+      else
+        scoreRest<kTileRows, kTileVectors - 1>(q, D, keys, s, to, of, stride);
+    }
+}
+
 // Which of the positions s, s + 1, … are first..end.
 inline IntVec seen(int64_t s, int64_t first, int64_t end) {
   const IntVec place = iota() + static_cast<int32_t>(s);
@@ -133,17 +150,36 @@ void mixTile(const float* weights, int64_t stride, const Sight* sights, const Pa
     for (int v = 0; v < V; ++v) store(out + m * outStride + (d + v) * kLanes, sums[m][v]);
 }
 
-// out[m] = Σ weights[m][s]·values[s] for a whole head. @param lanes room for M·padded(D) vectors
+// Lanes of the mixtures of M queries, number by number.
 template <int M, typename E>
-void mix(const float* weights, int64_t stride, const Sight* sights, const PagedHead<E>& values, int64_t from,
-         int64_t to, int64_t D, float* lanes, float* out) {
+void mixNumbers(const float* weights, int64_t stride, const Sight* sights, const PagedHead<E>& values, int64_t from,
+                int64_t to, int64_t D, int64_t d, float* lanes) {
   const int64_t head = padded(D) * kLanes;
-  int64_t d = 0;
-  for (; d + wide(M) <= D; d += wide(M)) mixTile<M, wide(M)>(weights, stride, sights, values, from, to, d, lanes, head);
-  for (; d + 4 <= D; d += 4) mixTile<M, 4>(weights, stride, sights, values, from, to, d, lanes, head);
-  for (; d < D; ++d) mixTile<M, 1>(weights, stride, sights, values, from, to, d, lanes, head);
-  for (int m = 0; m < M; ++m)
-    for (d = 0; d < D; d += kLanes) {
+  if (d + wide(M) <= D)
+    mixTile<M, wide(M)>(weights, stride, sights, values, from, to, d, lanes, head);
+  else if (d + 4 <= D)
+    mixTile<M, 4>(weights, stride, sights, values, from, to, d, lanes, head);
+  else
+    mixTile<M, 1>(weights, stride, sights, values, from, to, d, lanes, head);
+}
+
+// How many numbers `mixNumbers` does from d on.
+template <int M>
+int64_t numbersFrom(int64_t d, int64_t D) {
+  return d + wide(M) <= D ? wide(M) : d + 4 <= D ? 4 : 1;
+}
+
+// out[m] = Σ weights[m][s]·values[s] for a whole head and `count` queries, a multiple of M: they share what is read of
+// the values while it is in the first cache. @param lanes room for count·padded(D) vectors
+template <int M, typename E>
+void mix(const float* weights, int64_t stride, int64_t count, const Sight* sights, const PagedHead<E>& values,
+         int64_t from, int64_t to, int64_t D, float* lanes, float* out) {
+  const int64_t head = padded(D) * kLanes;
+  for (int64_t d = 0; d < D; d += numbersFrom<M>(d, D))
+    for (int64_t m = 0; m < count; m += M)
+      mixNumbers<M>(weights + m * stride, stride, sights + m, values, from, to, D, d, lanes + m * head);
+  for (int64_t m = 0; m < count; ++m)
+    for (int64_t d = 0; d < D; d += kLanes) {
       Vec sums[kLanes] = {};
       for (int64_t i = 0; i < std::min<int64_t>(kLanes, D - d); ++i)
         sums[i] = load(lanes + m * head + (d + i) * kLanes);
@@ -154,19 +190,32 @@ void mix(const float* weights, int64_t stride, const Sight* sights, const PagedH
 
 // scores ← exp(scores − largest) for what is seen, 0 elsewhere; whole vectors from a multiple of kLanes on. Returns the
 // sum.
-float exponentiate(float* scores, int64_t from, int64_t to, const Sight& sight) {
-  Vec most = splat(kUnseen);
-  for (int64_t s = from; s < to; s += kLanes) {
+inline float exponentiate(float* scores, int64_t from, int64_t to, const Sight& sight) {
+  const auto isWhole = [&](int64_t s) { return s >= sight.first && s + kLanes <= sight.end; };
+  // A score that is no number stays one, and so does the sum.
+  const auto larger = [](Vec most, Vec score) { return select(score <= most, most, score); };
+  constexpr int64_t kChains = 4;
+  Vec chains[kChains] = {splat(kUnseen), splat(kUnseen), splat(kUnseen), splat(kUnseen)};
+  int64_t s = from;
+  for (; s < to && !isWhole(s); s += kLanes) {
     const Vec score = select(seen(s, sight.first, sight.end), load(scores + s), splat(kUnseen));
     store(scores + s, score);
-    // A score that is no number stays one, and so does the sum.
-    most = select(score <= most, most, score);
+    chains[0] = larger(chains[0], score);
   }
+  for (; s + kChains * kLanes <= to && isWhole(s + (kChains - 1) * kLanes); s += kChains * kLanes)
+    for (int64_t c = 0; c < kChains; ++c) chains[c] = larger(chains[c], load(scores + s + c * kLanes));
+  for (; s < to; s += kLanes) {
+    Vec score = load(scores + s);
+    if (!isWhole(s)) store(scores + s, score = select(seen(s, sight.first, sight.end), score, splat(kUnseen)));
+    chains[0] = larger(chains[0], score);
+  }
+  const Vec most = larger(larger(chains[0], chains[1]), larger(chains[2], chains[3]));
   float largest = most[0];
   for (int i = 1; i < kLanes; ++i) largest = most[i] <= largest ? largest : most[i];
   Vec totals{};
-  for (int64_t s = from; s < to; s += kLanes) {
-    const Vec weight = select(seen(s, sight.first, sight.end), simd::exp(load(scores + s) - largest), Vec{});
+  for (s = from; s < to; s += kLanes) {
+    Vec weight = simd::exp(load(scores + s) - largest);
+    if (!isWhole(s)) weight = select(seen(s, sight.first, sight.end), weight, Vec{});
     store(scores + s, weight);
     totals += weight;
   }
