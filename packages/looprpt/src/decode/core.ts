@@ -76,8 +76,6 @@ export class DecoderCore implements Disposable {
   /** By position, where the states of a sequence's tokens that sit passes out are kept. */
   readonly #places = new Map<Sequence, Map<number, number>>();
   #stateNE: Tensor | null = null;
-  /** Keys and values that the next pass copies before it writes any: their pages may be another's by then, who has written none yet. */
-  #moves: SlotMoves = { from: [], to: [] };
 
   constructor(of: LoopLM, options: z.input<typeof decoderConfig> = {}) {
     this.config = decoderConfig.parse(options);
@@ -158,9 +156,8 @@ export class DecoderCore implements Disposable {
     const { stateNE, exits, outcomes, tokens } = noGrad(() => scope(() => this.#compute(rows, wanted)));
     this.#stateNE?.dispose();
     this.#stateNE = stateNE;
-    this.#moves = { from: [], to: [] };
     rows.forEach(({ job, position, loop, source }, n) => {
-      if (exits[n]!.ends) job.slots!.leave(position, loop, this.#moves);
+      if (exits[n]!.ends) job.slots!.leave(position, loop);
       if (source === 'kept') this.#drop(job, position);
     });
     for (const sequence of this.#scheduler.settle(rows, outcomes)) this.#promptRead(sequence);
@@ -257,17 +254,20 @@ export class DecoderCore implements Disposable {
     places!.delete(position);
   }
 
-  #stepRow({ job, position, loop, source }: PassRow<Sequence>): StepRow {
+  /** @param moves gets the keys and values that are copied before the pass writes any */
+  #stepRow({ job, position, loop, source }: PassRow<Sequence>, moves: SlotMoves): StepRow {
     const slots = job.slots!;
+    slots.fill(position, loop, moves);
     const from =
       source === 'kept' ? { kept: this.#places.get(job)!.get(position)! } : source === null ? null : { row: source };
     return { id: job.idAt(position), position, source: from, slot: slots.slot(position, loop), line: slots.line(loop) };
   }
 
   #compute(rows: readonly PassRow<Sequence>[], wanted: number) {
-    const stepRows = rows.map((row) => this.#stepRow(row));
+    const moves: SlotMoves = { from: [], to: [] };
+    const stepRows = rows.map((row) => this.#stepRow(row, moves));
     const sources = { stateNE: this.#stateNE, kept: this.#kept };
-    const stateNE = this.#step.run(stepRows, sources, this.#moves, wanted);
+    const stateNE = this.#step.run(stepRows, sources, moves, wanted);
     const before = (which: readonly number[]): Tensor =>
       this.#step.states(
         which.map((n) => stepRows[n]!),

@@ -46,6 +46,9 @@ describe('slots', () => {
               const slots = all[s]!;
               const isPrompt = position < prompt;
               for (let loop = 0; loop <= endOf(s, position); loop++) {
+                const moves: SlotMoves = { from: [], to: [] };
+                slots.fill(position, loop, moves);
+                carryOut(moves);
                 const slot = slots.slot(position, loop);
                 memory.set(slot, `${s}:${position}:${loop}`);
                 const line = slots.line(loop);
@@ -55,9 +58,7 @@ describe('slots', () => {
                   expect(memory.get(line[t]!)).toBe(`${s}:${t}:${seen}`);
                 }
               }
-              const moves: SlotMoves = { from: [], to: [] };
-              slots.leave(position, endOf(s, position), moves);
-              carryOut(moves);
+              slots.leave(position, endOf(s, position));
             }
           for (const slots of all) slots.release();
           expect(pool.free).toBe(pool.pages);

@@ -2,8 +2,9 @@
  * All slot arithmetic of the cache: in which slot a token writes its keys and values at a loop, and which slots a token at that
  * loop reads, one for each earlier token and itself.
  *
- * What is read is a "line": entry t is the slot of token t as seen from that loop. A token that leaves at loop e has its keys and
- * values of loop e copied to its slots of all later loops: a line is whole pages, which attention reads as vectors. With the policy
+ * What is read is a "line": entry t is the slot of token t as seen from that loop. A token that left at loop e has its keys and
+ * values of loop e copied to its slot of a later loop before anybody reads that loop, and not at all where nobody does: so a line is
+ * whole pages, which attention reads as vectors, and neighbours are copied together. With the policy
  * `last` there is one line for all loops of decoding; while the prompt is read there are as many as loops, and the pages of all but
  * the last loop are freed when it has been.
  *
@@ -39,8 +40,10 @@ export class SequenceSlots {
   /** By loop, the pages of its slots; empty once given back. */
   readonly #pages: Int32Array[];
   readonly #lines: Int32Array[];
-  /** By token of the prompt: the loop at which it left. */
+  /** By token the loop at which it left; the last one where it has not. */
   readonly #left: Uint8Array;
+  /** By loop, how many tokens of its line are there. */
+  readonly #filled: Int32Array;
   #prefilling: boolean;
 
   private constructor(pool: PagePool, policy: CachePolicy, size: SequenceSize, begun: readonly PrefixBlock[]) {
@@ -56,7 +59,8 @@ export class SequenceSlots {
       return Int32Array.of(...shared, ...pool.take((loop === loops - 1 ? long : short) - shared.length));
     });
     this.#lines = this.#pages.map((pages) => Int32Array.from({ length: capacity }, (_, t) => slotIn(pages, t, pool)));
-    this.#left = new Uint8Array(prompt);
+    this.#left = new Uint8Array(capacity).fill(loops - 1);
+    this.#filled = new Int32Array(loops).fill(this.begun);
     this.#prefilling = true;
     if (prompt === this.begun) this.endPrefill();
   }
@@ -97,14 +101,24 @@ export class SequenceSlots {
     return slotIn(this.#pages[line]!, position, this.#pool);
   }
 
-  /** The token at `position` has run loop `loop` as its last. @param moves gets what must be copied before anybody reads it */
-  leave(position: number, loop: number, moves: SlotMoves): void {
-    if (this.#prefilling && position < this.size.prompt) this.#left[position] = loop;
+  /** The token at `position` has run loop `loop` as its last. */
+  leave(position: number, loop: number): void {
+    this.#left[position] = loop;
+  }
+
+  /**
+   * A token at `position` runs `loop` next, and looks at all before it.
+   * @param moves gets what must be copied before anybody writes or reads in that pass
+   */
+  fill(position: number, loop: number, moves: SlotMoves): void {
     if (this.#lines.length === 1) return;
-    for (let above = loop + 1; above < this.size.loops; above++) {
-      moves.from.push(this.slot(position, loop));
-      moves.to.push(this.slot(position, above));
+    for (let earlier = this.#filled[loop]!; earlier < position; earlier++) {
+      const left = this.#left[earlier]!;
+      if (left >= loop) continue;
+      moves.from.push(this.slot(earlier, left));
+      moves.to.push(this.slot(earlier, loop));
     }
+    this.#filled[loop] = Math.max(this.#filled[loop]!, position);
   }
 
   /** The prompt has been read. @returns what must be copied before anything else is written anywhere */
@@ -112,9 +126,14 @@ export class SequenceSlots {
     assert(this.#prefilling, 'the prompt ends once');
     this.#prefilling = false;
     const moves: SlotMoves = { from: [], to: [] };
-    if (this.#policy.decode !== 'last') return moves;
+    // Others may begin with its pages, and do not know where its tokens left.
+    if (this.#policy.decode !== 'last') {
+      for (let loop = 0; loop < this.size.loops; loop++) this.fill(this.size.prompt, loop, moves);
+      return moves;
+    }
     const last = this.size.loops - 1;
-    for (const [position, loop] of this.#left.entries()) {
+    for (let position = 0; position < this.size.prompt; position++) {
+      const loop = this.#left[position]!;
       if (loop === last) continue;
       moves.from.push(this.slot(position, loop));
       moves.to.push(this.slot(position, last));
