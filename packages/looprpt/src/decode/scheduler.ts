@@ -4,8 +4,8 @@
  *
  * A pass advances every sequence that is decoding by one loop, at whatever loop it stands, and up to `prefillRows` tokens of
  * prompts beside them, which run in chunks: the tokens of a chunk start together and each goes on until it ends. A job's last
- * prompt token is its first decoding step; it starts with the last chunk where the job allows that, else after it. Jobs start in the order in which they came; one that does not fit makes the later
- * ones wait, so none starves.
+ * prompt token is its first decoding step; it starts with the last chunk where the job allows that, else after it. Jobs start in
+ * the order in which they came; one that does not fit makes the later ones wait, so none starves.
  *
  * A token may go on after the next one has started: it owes loops, for the keys and values that those after it will look for.
  * A job's owed loops run in one of two ways.
@@ -17,9 +17,9 @@
  * within theirs have ended it. So all are read off in one pass, and the head's weights are read once a token instead of in every
  * pass; a job waits once, for less than a token.
  *
- * Loops count from 0. Invariants: within a job a token is always at an earlier loop than those before it, or at the same one and
- * owes it; a job's newest token moves in every pass, unless it waits for its step or more loops are owed to it than a pass takes;
- * neither rows of prompts nor deferred ones ever exceed the limit.
+ * Loops count from 0. Invariants: within a job a token is never at a later loop than those before it, and at the same one only
+ * where those owe it or are of the prompt; a job's newest token moves in every pass, unless it waits for its step or more loops are
+ * owed to it than a pass takes; neither rows of prompts nor deferred ones ever exceed the limit.
  */
 import assert from 'node:assert/strict';
 

@@ -67,6 +67,30 @@ describe('slots', () => {
     );
   });
 
+  it('take what a later loop lacks when it is first looked at, all at once, and nothing for loops that never are', () => {
+    const pool = new PagePool(8, 8);
+    const slots = SequenceSlots.reserve(
+      pool,
+      { decode: 'per-loop', prefill: 'all' },
+      { loops: 4, prompt: 0, capacity: 8 },
+    )!;
+    const moves: SlotMoves = { from: [], to: [] };
+    for (let position = 0; position < 5; position++) {
+      slots.fill(position, 0, moves);
+      slots.leave(position, 0);
+    }
+    expect(moves).toEqual({ from: [], to: [] });
+    slots.fill(5, 2, moves);
+    const positions = [0, 1, 2, 3, 4];
+    const expected = {
+      from: positions.map((position) => slots.slot(position, 0)),
+      to: positions.map((position) => slots.slot(position, 2)),
+    };
+    expect(moves).toEqual(expected);
+    slots.fill(5, 2, moves);
+    expect(moves).toEqual(expected);
+  });
+
   it('are refused as a whole where the pages do not suffice', () => {
     const pool = new PagePool(5, 2);
     const size = { loops: 3, prompt: 2, capacity: 4 };
